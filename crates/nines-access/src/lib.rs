@@ -1,0 +1,1 @@
+//! Who may do what: people, keys, roles, sessions and the one authorisation decision.

@@ -1,0 +1,1 @@
+//! Rules over promises: from a burn rate to an alert and its message.

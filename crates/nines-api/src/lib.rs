@@ -1,0 +1,1 @@
+//! Wire types, error codes and routes as data; no behaviour.

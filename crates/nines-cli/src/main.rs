@@ -1,0 +1,3 @@
+//! The `nines` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A client of the API, in the API's own words.

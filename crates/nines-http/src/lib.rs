@@ -1,0 +1,1 @@
+//! HTTP handlers: authenticate, parse, one call, render.

@@ -1,0 +1,1 @@
+//! From a decoded batch to a durable, visible one: limits, group commit, observers.

@@ -1,0 +1,1 @@
+//! Pages that arrive: the durable outbox and one module for each channel.

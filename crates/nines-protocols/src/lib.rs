@@ -1,0 +1,1 @@
+//! Wire formats to events and back, without IO.

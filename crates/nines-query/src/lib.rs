@@ -1,0 +1,1 @@
+//! Questions over hot and cold telemetry; the only crate that knows DataFusion.

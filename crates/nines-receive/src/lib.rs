@@ -1,0 +1,1 @@
+//! Receivers for telemetry over the network: OTLP by gRPC and HTTP.

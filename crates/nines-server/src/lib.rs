@@ -1,0 +1,1 @@
+//! One node: configuration, wiring, control loops, start and stop.

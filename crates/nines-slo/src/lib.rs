@@ -1,0 +1,1 @@
+//! Promises: indicators, objectives, error budgets and burn rates, live and from history.

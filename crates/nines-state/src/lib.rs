@@ -1,0 +1,1 @@
+//! Durable control state in SQLite behind the traits that the operations crates declare.

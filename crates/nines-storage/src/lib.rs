@@ -1,0 +1,1 @@
+//! Hot rows, Parquet segments, their catalog, compaction and retention.
