@@ -1,1 +1,29 @@
-//! Wire types, error codes and routes as data; no behaviour.
+//! The API as data: what crosses the wire, which routes exist, who may call them and which errors they answer.
+//! The server, the client, the command line, the OpenAPI document and the web's types are all built from here.
+//!
+//! Conventions: snake_case keys; times are RFC 3339 in UTC; durations and sizes carry their unit in the name; lists are
+//! newest first unless said otherwise; an absent value is `null` or left out, never an empty string; errors are
+//! [`Problem`] documents. Nothing here behaves.
+
+mod alerts;
+mod incidents;
+mod openapi;
+mod problem;
+mod routes;
+mod session;
+mod slos;
+mod status;
+mod telemetry;
+
+pub use alerts::*;
+pub use incidents::*;
+pub use openapi::openapi;
+pub use problem::{Fault, Problem};
+pub use routes::{Access, Method, ROUTES, Role, Route};
+pub use session::*;
+pub use slos::*;
+pub use status::*;
+pub use telemetry::*;
+
+/// RFC 3339, UTC.
+pub type Time = String;

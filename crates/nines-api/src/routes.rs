@@ -1,0 +1,349 @@
+//! Every route as data: the router is checked against this table, the OpenAPI document and the authorisation
+//! matrix are built from it. A handler without a row, or a row without a handler, fails the build's tests.
+
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::*;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+/// What people may do, each including the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads everything but secrets.
+    Viewer,
+    /// Runs incidents.
+    Responder,
+    /// Changes promises, rules and channels.
+    Editor,
+    /// Makes keys, sees the node's inside.
+    Admin,
+    Owner,
+}
+
+/// Who may call a route. There is no default: each row says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Anybody who reaches the port.
+    Public,
+    /// A key that may send telemetry, or anonymous senders where the configuration says so.
+    Ingest,
+    /// This role or a higher one.
+    AtLeast(Role),
+}
+
+/// The name and schema of a wire type, and those of the types that it is made of.
+#[derive(Clone, Copy)]
+pub struct Body {
+    pub(crate) name: fn() -> String,
+    pub(crate) collect: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+#[derive(Clone, Copy)]
+pub struct Route {
+    pub method: Method,
+    /// With `{parameters}` as axum and OpenAPI both write them.
+    pub path: &'static str,
+    /// Unique; the name of the generated client call.
+    pub operation: &'static str,
+    pub summary: &'static str,
+    pub access: Access,
+    /// Query parameters, all optional strings.
+    pub query: &'static [&'static str],
+    pub request: Option<Body>,
+    pub response: Option<Body>,
+}
+
+const fn body<T: ToSchema + PartialSchema>() -> Option<Body> {
+    Some(Body {
+        name: || T::name().into_owned(),
+        collect: |schemas| {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        },
+    })
+}
+
+const fn get(
+    path: &'static str,
+    operation: &'static str,
+    access: Access,
+    response: Option<Body>,
+    summary: &'static str,
+) -> Route {
+    Route { method: Method::Get, path, operation, summary, access, query: &[], request: None, response }
+}
+
+const fn post(
+    path: &'static str,
+    operation: &'static str,
+    access: Access,
+    request: Option<Body>,
+    response: Option<Body>,
+    summary: &'static str,
+) -> Route {
+    Route { method: Method::Post, path, operation, summary, access, query: &[], request, response }
+}
+
+const fn delete(path: &'static str, operation: &'static str, access: Access, summary: &'static str) -> Route {
+    Route {
+        method: Method::Delete,
+        path,
+        operation,
+        summary,
+        access,
+        query: &[],
+        request: None,
+        response: None,
+    }
+}
+
+impl Route {
+    const fn query(mut self, query: &'static [&'static str]) -> Self {
+        self.query = query;
+        self
+    }
+}
+
+const VIEWER: Access = Access::AtLeast(Role::Viewer);
+const RESPONDER: Access = Access::AtLeast(Role::Responder);
+const EDITOR: Access = Access::AtLeast(Role::Editor);
+const ADMIN: Access = Access::AtLeast(Role::Admin);
+
+pub const ROUTES: &[Route] = &[
+    get("/-/healthy", "healthy", Access::Public, None, "The process answers"),
+    get("/-/ready", "ready", Access::Public, None, "Recovery is over and telemetry is taken in"),
+    get("/metrics", "metrics", VIEWER, None, "The node's own metrics, in Prometheus' text format"),
+    get("/api/v1/openapi.json", "openapi", Access::Public, None, "This document"),
+    get(
+        "/api/v1/status",
+        "status",
+        VIEWER,
+        body::<Status>(),
+        "What the node takes in, refuses, keeps and owes",
+    ),
+    // Signing in
+    get("/api/v1/session", "session", VIEWER, body::<Session>(), "Who am I"),
+    post(
+        "/api/v1/session",
+        "sign_in",
+        Access::Public,
+        body::<SignInRequest>(),
+        body::<Session>(),
+        "Exchange a key or the first-run token for a session",
+    ),
+    delete("/api/v1/session", "sign_out", VIEWER, "End the session"),
+    get("/api/v1/keys", "keys", ADMIN, body::<KeysResponse>(), "All keys, without their secrets"),
+    post(
+        "/api/v1/keys",
+        "create_key",
+        ADMIN,
+        body::<KeyRequest>(),
+        body::<KeyCreated>(),
+        "Make a key; the secret is shown once",
+    ),
+    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once"),
+    // Telemetry
+    post(
+        "/api/v1/sql",
+        "sql",
+        VIEWER,
+        body::<SqlRequest>(),
+        body::<SqlResponse>(),
+        "Ask in SQL over hot and cold data together",
+    ),
+    post(
+        "/api/v1/search",
+        "search",
+        VIEWER,
+        body::<SearchRequest>(),
+        body::<SearchResponse>(),
+        "Rows that a filter matches, newest first",
+    ),
+    post(
+        "/api/v1/search/histogram",
+        "histogram",
+        VIEWER,
+        body::<HistogramRequest>(),
+        body::<HistogramResponse>(),
+        "Counts over time of what a filter matches",
+    ),
+    post(
+        "/api/v1/search/facets",
+        "facets",
+        VIEWER,
+        body::<FacetsRequest>(),
+        body::<FacetsResponse>(),
+        "Top values of the fields of what a filter matches",
+    ),
+    post(
+        "/api/v1/search/suggest",
+        "suggest",
+        VIEWER,
+        body::<SuggestRequest>(),
+        body::<SuggestResponse>(),
+        "What could come next in a filter, from real fields and values",
+    ),
+    get(
+        "/api/v1/datasets/{dataset}/fields",
+        "fields",
+        VIEWER,
+        body::<FieldsResponse>(),
+        "The fields of a dataset",
+    ),
+    get(
+        "/api/v1/traces/{trace_id}",
+        "trace",
+        VIEWER,
+        body::<TraceResponse>(),
+        "A trace with its critical path and its logs",
+    ),
+    get(
+        "/api/v1/services",
+        "services",
+        VIEWER,
+        body::<ServicesResponse>(),
+        "Services seen in spans, busiest first",
+    )
+    .query(&["start", "end"]),
+    get(
+        "/api/v1/changes",
+        "changes",
+        VIEWER,
+        body::<ChangesResponse>(),
+        "Deploys, flags and configuration changes, newest first",
+    )
+    .query(&["start", "end", "service"]),
+    post(
+        "/api/v1/changes",
+        "record_change",
+        Access::Ingest,
+        body::<ChangeRequest>(),
+        body::<Change>(),
+        "Record a change",
+    ),
+    // Promises
+    get("/api/v1/slos", "slos", VIEWER, body::<SlosResponse>(), "The promise board, worst first")
+        .query(&["lang"]),
+    get("/api/v1/slos/{name}", "slo", VIEWER, body::<Slo>(), "One promise").query(&["lang"]),
+    get(
+        "/api/v1/slos/{name}/series",
+        "slo_series",
+        VIEWER,
+        body::<SloSeriesResponse>(),
+        "Good, total and budget over time",
+    )
+    .query(&["start", "end"]),
+    get(
+        "/api/v1/slos/{name}/suspects",
+        "slo_suspects",
+        VIEWER,
+        body::<SuspectsResponse>(),
+        "What stands out among the bad events of the last minutes",
+    )
+    .query(&["window_secs"]),
+    get(
+        "/api/v1/slos/{name}/replay",
+        "slo_replay",
+        VIEWER,
+        body::<SloReplayResponse>(),
+        "The live count beside the count from stored data",
+    )
+    .query(&["start", "end"]),
+    post(
+        "/api/v1/apply",
+        "apply",
+        EDITOR,
+        None,
+        body::<ApplyResponse>(),
+        "Apply YAML documents, all or none",
+    )
+    .query(&["dry_run", "file"]),
+    get("/api/v1/objects", "objects", VIEWER, body::<ObjectsResponse>(), "Applied documents")
+        .query(&["kind"]),
+    delete("/api/v1/objects/{kind}/{name}", "delete_object", EDITOR, "Remove an applied document"),
+    // Alerts and incidents
+    get("/api/v1/alerts", "alerts", VIEWER, body::<AlertsResponse>(), "Alerts, firing first")
+        .query(&["state", "slo"]),
+    get("/api/v1/alerts/{id}", "alert", VIEWER, body::<Alert>(), "One alert with its pages"),
+    get("/api/v1/pages", "pages", VIEWER, body::<PagesResponse>(), "Pages and where they are")
+        .query(&["state"]),
+    get("/api/v1/incidents", "incidents", VIEWER, body::<IncidentsResponse>(), "Incidents, open first")
+        .query(&["state"]),
+    post(
+        "/api/v1/incidents",
+        "report_incident",
+        RESPONDER,
+        body::<ReportRequest>(),
+        body::<ReportResponse>(),
+        "Report an incident with the six fields",
+    ),
+    get("/api/v1/incidents/{id}", "incident", VIEWER, body::<IncidentDetail>(), "One incident, whole")
+        .query(&["lang"]),
+    post(
+        "/api/v1/incidents/{id}/{step}",
+        "step_incident",
+        RESPONDER,
+        body::<StepRequest>(),
+        body::<Incident>(),
+        "acknowledge, confirm, assign, update, note, mitigate, resolve, review, cancel, reopen",
+    ),
+    get(
+        "/api/v1/events",
+        "events",
+        VIEWER,
+        body::<StreamEvent>(),
+        "What changes, as it changes (server-sent events)",
+    )
+    .query(&["since"]),
+    // OTLP, also on its own port
+    post("/v1/logs", "otlp_logs", Access::Ingest, None, None, "OTLP logs"),
+    post("/v1/traces", "otlp_traces", Access::Ingest, None, None, "OTLP traces"),
+    post("/v1/metrics", "otlp_metrics", Access::Ingest, None, None, "OTLP metrics"),
+    // The web application
+    get("/", "ui", Access::Public, None, "The web application"),
+    get("/{*path}", "ui_asset", Access::Public, None, "The web application's pages and assets"),
+    get(
+        "/first-run/{token}",
+        "first_run",
+        Access::Public,
+        None,
+        "The one-time link of the first start: signs the owner in",
+    ),
+];
+
+impl Method {
+    pub const ALL: [Self; 3] = [Self::Get, Self::Post, Self::Delete];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl Role {
+    pub const ALL: [Self; 5] = [Self::Viewer, Self::Responder, Self::Editor, Self::Admin, Self::Owner];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Responder => "responder",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}

@@ -1,0 +1,68 @@
+//! The node's own health: what it takes in, what it refused, where it stands.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Time;
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    pub version: String,
+    pub started_at: Time,
+    pub now: Time,
+    /// `ok`, or the named degraded modes: `ingest_refused`, `journal_failed`, `storage_damaged`, `paging_delayed`.
+    pub modes: Vec<String>,
+    /// When is a write acknowledged: `fsync`.
+    pub durability: String,
+    pub ingest: IngestStatus,
+    pub storage: Vec<DatasetStatus>,
+    pub journal_bytes: u64,
+    pub disk_free_bytes: u64,
+    pub memory_bytes: u64,
+    pub paging: PagingStatus,
+    /// What recovery or a scan found damaged, named.
+    pub damage: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct IngestStatus {
+    pub accepted_events: u64,
+    pub accepted_bytes: u64,
+    /// Events or requests refused, by reason.
+    pub refused: Vec<Refused>,
+    pub events_per_second: f64,
+    pub fsync_p50_ms: Option<f64>,
+    pub fsync_p99_ms: Option<f64>,
+    pub last_event_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Refused {
+    pub reason: String,
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DatasetStatus {
+    pub dataset: String,
+    pub rows: u64,
+    pub hot_rows: u64,
+    pub segments: u64,
+    pub bytes_on_disk: u64,
+    pub columns: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Time>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PagingStatus {
+    pub rules: u64,
+    pub firing: u64,
+    pub queued: u64,
+    pub undeliverable: u64,
+    /// Seconds since the evaluator last finished a round.
+    pub evaluated_secs_ago: f64,
+    pub oldest_queued_secs: Option<f64>,
+}
