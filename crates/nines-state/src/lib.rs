@@ -1,1 +1,22 @@
 //! Durable control state in SQLite behind the traits that the operations crates declare.
+//!
+//! Words
+//! - **Database**: one SQLite file with one writer and a few readers ([`Database`]). There are three files in a node,
+//!   so that the page path shares nothing with the rest: `catalog.db` (telemetry catalog, not ours), `control.db`
+//!   (objects, access, audit) and `response.db` (alerts, outbox, incidents).
+//! - **Domain**: a set of tables that belong together, with its own numbered migrations ([`Domain`]). A file holds one
+//!   domain or several; each module here exports its `DOMAIN` and opens nothing by itself.
+//!
+//! Promises
+//! - A write that returned `Ok` survives the loss of power: `journal_mode=WAL` with `synchronous=FULL`, checked when
+//!   the file is opened.
+//! - A migration is applied whole or not at all, once, in order; a file that was written by a newer version is refused,
+//!   and so is one whose applied migrations are not those that this binary knows.
+
+mod database;
+mod error;
+mod migration;
+
+pub use database::{Database, Settings};
+pub use error::StateError;
+pub use migration::{Domain, Migration};
