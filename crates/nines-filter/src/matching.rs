@@ -1,0 +1,160 @@
+//! What a filter says about one record.
+
+use std::cmp::Ordering;
+
+use nines_model::{Event, Value, field};
+
+use crate::literal::{Number, parse_number};
+use crate::{Expr, Literal, Operator, TEXT_FIELDS, Test, TextSearch};
+
+/// A value, borrowed from wherever it lies. JSON text is a string here; a time is its nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    Str(&'a str),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Bytes(&'a [u8]),
+}
+
+/// Something with named fields.
+pub trait Record {
+    /// The value under `name`; `timestamp` is answered too. `None` if there is none.
+    fn value(&self, name: &str) -> Option<ValueRef<'_>>;
+}
+
+impl Record for Event {
+    fn value(&self, name: &str) -> Option<ValueRef<'_>> {
+        if name == field::TIMESTAMP {
+            return Some(ValueRef::Int(self.timestamp.as_nanos()));
+        }
+        self.get(name).map(ValueRef::from)
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Str(text) | Value::Json(text) => Self::Str(text),
+            Value::Int(number) => Self::Int(*number),
+            Value::Float(number) => Self::Float(*number),
+            Value::Bool(flag) => Self::Bool(*flag),
+            Value::Bytes(bytes) => Self::Bytes(bytes),
+        }
+    }
+}
+
+impl Expr {
+    /// Whether the record is selected.
+    pub fn accepts(&self, record: &impl Record) -> bool {
+        match self {
+            Self::All => true,
+            Self::And(parts) => parts.iter().all(|part| part.accepts(record)),
+            Self::Or(parts) => parts.iter().any(|part| part.accepts(record)),
+            Self::Not(inner) => !inner.accepts(record),
+            Self::Text(search) => search.is_in(record),
+            Self::Compare(comparison) => {
+                record.value(&comparison.field).is_some_and(|value| comparison.test.accepts(value))
+            }
+        }
+    }
+}
+
+impl TextSearch {
+    fn is_in(&self, record: &impl Record) -> bool {
+        let in_text = |name: &&str| matches!(record.value(name), Some(ValueRef::Str(text)) if self.is_found_in(text));
+        let is_id = |name: &str| matches!(record.value(name), Some(ValueRef::Str(id)) if self.is_id(id));
+        TEXT_FIELDS.iter().any(in_text) || self.id_field().is_some_and(is_id)
+    }
+}
+
+impl Test {
+    /// Whether a value that is present passes.
+    pub fn accepts(&self, value: ValueRef<'_>) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::Is(operator, literal) => operator.holds(value, literal),
+            Self::Between { low, high } => {
+                Operator::GreaterOrEqual.holds(value, low) && Operator::LessOrEqual.holds(value, high)
+            }
+            Self::Like(wildcard) => match value {
+                ValueRef::Str(text) => wildcard.fits(text),
+                ValueRef::Int(number) => wildcard.fits(decimal(number, &mut [0; 20])),
+                ValueRef::Float(_) | ValueRef::Bool(_) | ValueRef::Bytes(_) => false,
+            },
+            Self::Matches(pattern) => matches!(value, ValueRef::Str(text) if pattern.is_found_in(text)),
+        }
+    }
+}
+
+impl Operator {
+    /// `value <operator> literal`. See the crate documentation for the rules.
+    pub fn holds(self, value: ValueRef<'_>, literal: &Literal) -> bool {
+        if self == Self::NotEqual {
+            return !Self::Equal.holds(value, literal);
+        }
+        let order = match value {
+            ValueRef::Str(text) if self.is_ordering() => order_of_text(text, literal),
+            ValueRef::Str(text) => (text == literal.text()).then_some(Ordering::Equal),
+            ValueRef::Int(value) => literal.number().and_then(|number| number.cmp_int(value)),
+            ValueRef::Float(value) => literal.number().and_then(|number| number.cmp_float(value)),
+            ValueRef::Bool(flag) if self == Self::Equal => {
+                literal.as_bool().filter(|wanted| *wanted == flag).map(|_| Ordering::Equal)
+            }
+            ValueRef::Bool(_) | ValueRef::Bytes(_) => None,
+        };
+        order.is_some_and(|order| self.admits(order))
+    }
+
+    fn admits(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+}
+
+fn order_of_text(text: &str, literal: &Literal) -> Option<Ordering> {
+    match literal.number() {
+        None => Some(text.cmp(literal.text())),
+        Some(number) => match parse_number(text)? {
+            Number::Int(value) => number.cmp_int(value),
+            Number::Float(value) => number.cmp_float(value),
+        },
+    }
+}
+
+/// The decimal digits of `number`, written from the end of `buffer`; 20 bytes hold `i64::MIN`.
+fn decimal(number: i64, buffer: &mut [u8; 20]) -> &str {
+    let mut at = buffer.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        buffer[at] = b'-';
+    }
+    std::str::from_utf8(&buffer[at..]).expect("digits are ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn decimal_digits_are_those_of_the_standard_library() {
+        for number in [0, 7, -7, 500, i64::MAX, i64::MIN] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string());
+        }
+    }
+}
