@@ -1,0 +1,71 @@
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+/// The HTTP API as a plain client sees it: JSON in, JSON out.
+#[derive(Clone)]
+pub struct Api {
+    client: reqwest::Client,
+    base: String,
+    key: String,
+}
+
+impl Api {
+    pub fn new(base: &str, key: &str) -> Self {
+        // Only fails if a provider is already installed, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        #[expect(clippy::disallowed_methods, reason = "a test's own client, apart from the product's")]
+        let client = reqwest::Client::new();
+        Self { client, base: base.to_owned(), key: key.to_owned() }
+    }
+
+    /// The raw answer: status and body.
+    pub async fn call(&self, method: &str, path: &str, body: Option<(&str, Vec<u8>)>) -> anyhow::Result<(u16, Value)> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())?;
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
+        if let Some((content_type, bytes)) = body {
+            request = request.header("content-type", content_type).body(bytes);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let text = response.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        Self::expect_success(path, self.call("GET", path, None).await?)
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        Self::expect_success(path, self.call("POST", path, Some(("application/json", body.to_string().into_bytes()))).await?)
+    }
+
+    pub async fn apply(&self, yaml: &str) -> anyhow::Result<Value> {
+        let body = Some(("application/yaml", yaml.as_bytes().to_vec()));
+        Self::expect_success("apply", self.call("POST", "/api/v1/apply", body).await?)
+    }
+
+    /// The rows of a query.
+    pub async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<Value>>> {
+        let answer = self.post("/api/v1/sql", &json!({ "query": query, "limit": 10_000 })).await?;
+        let partial = answer["stats"]["partial"].as_array().context("stats.partial is missing")?;
+        if !partial.is_empty() {
+            bail!("the answer is not whole: {partial:?}");
+        }
+        let rows = answer["rows"].as_array().context("rows are missing")?;
+        rows.iter().map(|row| row.as_array().cloned().context("a row is an array")).collect()
+    }
+
+    /// The one number that a query answers.
+    pub async fn sql_number(&self, query: &str) -> anyhow::Result<f64> {
+        let rows = self.sql(query).await?;
+        let cell = rows.first().and_then(|row| row.first()).context("no row")?;
+        Ok(cell.as_f64().unwrap_or_default())
+    }
+
+    fn expect_success(what: &str, (status, body): (u16, Value)) -> anyhow::Result<Value> {
+        if !(200..300).contains(&status) {
+            bail!("{what} answered {status}: {body}");
+        }
+        Ok(body)
+    }
+}

@@ -1,0 +1,42 @@
+//! Starts the real `nines` binary on ports of its own and speaks to it as users do. For tests only.
+//!
+//! A [`Node`] is one process with one data directory; it can be killed as by `kill -9` and started again on the same
+//! directory. Every wait is on a condition, with one deadline ([`PATIENCE`]) that is far beyond what a healthy node needs
+//! and only bounds a broken one.
+
+mod api;
+mod node;
+mod otlp;
+mod tools;
+
+pub use api::Api;
+pub use node::{Addresses, Node};
+pub use otlp::{Spans, span_request};
+pub use tools::{run_tool, shared_folder, workspace_root};
+
+use std::time::Duration;
+
+/// How long a test waits for a condition before it calls the node broken.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls until `check` gives a value. The error says what was awaited.
+pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<Option<T>>>,
+{
+    let mut last_error = None;
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match check().await {
+                Ok(Some(value)) => return value,
+                Ok(None) => {}
+                Err(error) => last_error = Some(error),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    match waited.await {
+        Ok(value) => Ok(value),
+        Err(_) => anyhow::bail!("waited {PATIENCE:?} in vain for {what}; last error: {last_error:?}"),
+    }
+}

@@ -1,0 +1,121 @@
+//! House rules that a compiler does not know: which crate may lean on which, and what a source file may not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use nines_acceptance::workspace_root;
+
+/// Each crate of ours with the crates of ours that it may name, tests aside. Dependencies only ever point up this list.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("nines-model", &[]),
+    ("nines-base", &["nines-model"]),
+    ("nines-filter", &["nines-base", "nines-model"]),
+    ("nines-egress", &["nines-base", "nines-model"]),
+    // The telemetry column.
+    ("nines-protocols", &["nines-base", "nines-model"]),
+    ("nines-wal", &["nines-base", "nines-model"]),
+    ("nines-storage", &["nines-base", "nines-model", "nines-wal"]),
+    ("nines-ingest", &["nines-base", "nines-model", "nines-wal", "nines-storage"]),
+    ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
+    ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
+    // The operations column.
+    ("nines-slo", &["nines-base", "nines-model", "nines-filter"]),
+    ("nines-alerting", &["nines-base", "nines-model"]),
+    ("nines-incidents", &["nines-base", "nines-model"]),
+    ("nines-notify", &["nines-base", "nines-model", "nines-egress"]),
+    ("nines-access", &["nines-base", "nines-model"]),
+    ("nines-state", &["nines-base", "nines-model", "nines-slo", "nines-alerting", "nines-incidents", "nines-notify", "nines-access"]),
+    // The edges.
+    ("nines-api", &[]),
+    ("nines-client", &["nines-api", "nines-base", "nines-egress"]),
+    ("nines-ui", &[]),
+];
+
+/// Crates where both columns meet, and what stands above them. Everything of ours is allowed here but each other's tops.
+const EDGES: &[&str] = &["nines-http", "nines-server", "nines-demo", "nines-cli", "nines-acceptance"];
+
+/// Libraries that have one home.
+const HOMES: &[(&str, &[&str])] = &[
+    ("datafusion", &["nines-query"]),
+    ("parquet", &["nines-storage", "nines-query"]),
+    ("arrow", &["nines-storage", "nines-query", "nines-ingest"]),
+    ("reqwest", &["nines-egress", "nines-acceptance"]),
+    ("lettre", &["nines-notify"]),
+];
+
+/// A file reads in one sitting.
+const LINES_MAX: usize = 900;
+
+#[test]
+fn crates_lean_only_on_what_they_may() {
+    let allowed: BTreeMap<_, _> = ARROWS.iter().map(|(name, on)| (*name, on.iter().copied().collect::<BTreeSet<_>>())).collect();
+    let mut faults = Vec::new();
+    for (name, manifest) in manifests() {
+        let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else { continue };
+        for dependency in dependencies.keys().filter(|dependency| dependency.starts_with("nines-")) {
+            let may = match allowed.get(name.as_str()) {
+                Some(allowed) => allowed.contains(dependency.as_str()),
+                None => EDGES.contains(&name.as_str()),
+            };
+            if !may {
+                faults.push(format!("{name} leans on {dependency}"));
+            }
+        }
+        for (library, homes) in HOMES {
+            if dependencies.contains_key(*library) && !homes.contains(&name.as_str()) {
+                faults.push(format!("{name} uses {library}, whose home is {homes:?}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn sources_read_in_one_sitting_and_name_no_machine() {
+    let mut faults = Vec::new();
+    for path in sources(&workspace_root()) {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let lines = text.lines().count();
+        if lines > LINES_MAX {
+            faults.push(format!("{}: {lines} lines", path.display()));
+        }
+        for forbidden in [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("to", "do!("), concat!("unimple", "mented!(")] {
+            if text.contains(forbidden) {
+                faults.push(format!("{} holds `{forbidden}`", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+fn manifests() -> Vec<(String, toml::Table)> {
+    let crates = std::fs::read_dir(workspace_root().join("crates")).expect("the workspace has crates");
+    let mut all = Vec::new();
+    for folder in crates {
+        let folder = folder.expect("a folder can be listed").path();
+        let Ok(text) = std::fs::read_to_string(folder.join("Cargo.toml")) else { continue };
+        let manifest: toml::Table = text.parse().expect("cargo has read it before");
+        let name = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
+        all.push((name, manifest));
+    }
+    assert!(all.len() > 15, "only {} manifests were found", all.len());
+    all
+}
+
+fn sources(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.join("crates"), root.join("ui/src"), root.join("scripts"), root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() && name != "node_modules" && name != "target" {
+                folders.push(path);
+            } else if [".rs", ".ts", ".tsx", ".css", ".md"].iter().any(|ending| name.ends_with(ending)) && !name.ends_with(".gen.ts") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}

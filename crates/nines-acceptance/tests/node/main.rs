@@ -1,0 +1,4 @@
+//! A node as users meet it.
+
+mod durability;
+mod sdks;

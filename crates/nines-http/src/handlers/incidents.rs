@@ -1,0 +1,190 @@
+//! Incidents: report, read, and move on step by step.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use nines_api as api;
+use nines_incidents::{
+    Actor, Class, Command, Fact, Incident, IncidentError, IncidentId, Language, Level, NewUpdate, Query as Find,
+    Report, Role,
+};
+use nines_model::{TimeRange, Timestamp};
+use serde::Deserialize;
+
+use crate::extract::{Body, Caller, Lang, optional_time, required_time};
+use crate::problem::{ApiError, ApiResult};
+use crate::{SharedApp, render};
+
+/// Entries of one incident that a page shows; the store holds more.
+const TIMELINE_SHOWN_MAX: u32 = 2000;
+/// What the averages beside the list are taken over.
+const STATISTICS_RANGE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+impl From<IncidentError> for ApiError {
+    fn from(error: IncidentError) -> Self {
+        let text = error.to_string();
+        let kind = error.kind();
+        // Refusals read "what: hint"; the hint has a place of its own on the wire.
+        match text.split_once(": ") {
+            Some((detail, hint)) if matches!(error, IncidentError::Refused(_)) => Self::new(kind, detail).hint(hint),
+            _ => Self::from_kind(kind, &error),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ListQuery {
+    state: Option<String>,
+}
+
+pub async fn list(State(app): State<SharedApp>, Query(query): Query<ListQuery>) -> ApiResult<Json<api::IncidentsResponse>> {
+    let state = query.state.as_deref().filter(|state| *state != "open");
+    let find = Find {
+        open: (query.state.as_deref() == Some("open")).then_some(true),
+        state: state.map(nines_incidents::State::parse).transpose().map_err(IncidentError::from)?,
+        ..Find::default()
+    };
+    let now = app.clock.now();
+    let mut incidents = app.incidents.find(&find).await?;
+    incidents.sort_by_key(|incident| (!incident.state.is_open(), std::cmp::Reverse(incident.id)));
+    let statistics = app.incidents.statistics(TimeRange::new(now - STATISTICS_RANGE, now)).await?;
+    Ok(Json(api::IncidentsResponse {
+        incidents: incidents.iter().map(|incident| rendered(&app, incident)).collect(),
+        mean: render::incidents::mean(&statistics),
+        on_time_rate: statistics.on_time_rate(),
+    }))
+}
+
+pub async fn report(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Body(request): Body<api::ReportRequest>,
+) -> ApiResult<Json<api::ReportResponse>> {
+    let report = Report {
+        class: Class::parse(&request.class).map_err(IncidentError::from)?,
+        level: Level::parse(&request.level).map_err(IncidentError::from)?,
+        service: request.service,
+        scope: request.scope,
+        status: request.status,
+        started_at: required_time("started_at", &request.started_at)?,
+        progress: request.progress,
+        next_update_at: optional_time("next_update_at", request.next_update_at.as_deref())?,
+        title: request.title,
+        is_drill: false,
+        idempotency_key: None,
+    };
+    let incident = app.incidents.report(&report, &Actor::person(caller.name)).await?;
+    Ok(Json(api::ReportResponse {
+        id: incident.id.to_string(),
+        next_update_at: incident.next_update_at().unwrap_or(incident.reported_at).to_string(),
+        incident: rendered(&app, &incident),
+    }))
+}
+
+pub async fn show(
+    State(app): State<SharedApp>,
+    Path(id): Path<String>,
+    Lang(language): Lang,
+) -> ApiResult<Json<api::IncidentDetail>> {
+    let id = incident_id(&id)?;
+    let incident = app.incidents.get(id).await?;
+    let entries = app.incidents.timeline(id, 0, TIMELINE_SHOWN_MAX).await?;
+    let readings = app.promises.of_service(&incident.intake.service);
+    let facts: Vec<_> = readings.iter().filter_map(|reading| render::slos::fact(reading, language)).map(Fact).collect();
+    let draft_update = match incident.state.is_open() {
+        true => app.incidents.draft(id, &facts, language).await?.text,
+        false => String::new(),
+    };
+    let mut alerts = Vec::new();
+    for link in &incident.alerts {
+        alerts.extend(app.alert(&link.alert_id).await?);
+    }
+    let last_update_at = app.incidents.updates(id).await?.last().map(|update| update.posted_at.to_string());
+    let mut shown = rendered(&app, &incident);
+    shown.clock.last_update_at = last_update_at;
+    Ok(Json(api::IncidentDetail {
+        incident: shown,
+        timeline: entries.iter().map(|entry| render::incidents::entry(entry, language)).collect(),
+        alerts,
+        slos: app.slos(&readings, language).await?,
+        draft_update,
+    }))
+}
+
+pub async fn step(
+    State(app): State<SharedApp>,
+    Path((id, step)): Path<(String, String)>,
+    caller: Caller,
+    Body(request): Body<api::StepRequest>,
+) -> ApiResult<Json<api::Incident>> {
+    let id = incident_id(&id)?;
+    let actor = Actor::person(caller.name);
+    if let Some(class) = &request.class {
+        let class = Class::parse(class).map_err(IncidentError::from)?;
+        if app.incidents.get(id).await?.class != class {
+            let reason = request.text.clone().unwrap_or_else(|| format!("class set to {class}"));
+            app.incidents.act(id, &Command::ChangeClass { class, reason }, &actor).await?;
+        }
+    }
+    let incident = app.incidents.act(id, &command(&step, request)?, &actor).await?;
+    Ok(Json(rendered(&app, &incident)))
+}
+
+const STEPS: &[&str] = &[
+    "acknowledge", "confirm", "assign", "update", "note", "mitigate", "relapse", "resolve", "reopen", "review", "cancel",
+];
+
+fn command(step: &str, request: api::StepRequest) -> ApiResult<Command> {
+    let text = request.text.unwrap_or_default();
+    Ok(match step {
+        "acknowledge" => Command::Acknowledge,
+        "confirm" => {
+            let level = request.level.ok_or_else(|| {
+                ApiError::invalid("`level` is missing").hint("confirm names the level: P0, P1 or P2; if unsure, the higher one")
+            })?;
+            Command::Confirm { level: Level::parse(&level).map_err(IncidentError::from)? }
+        }
+        "assign" => Command::AssignRole { role: Role::Commander, person: request.commander },
+        "update" => Command::PostUpdate(NewUpdate {
+            text,
+            scope: request.scope,
+            status: request.status,
+            progress: request.progress,
+            next_update_at: optional_time("next_update_at", request.next_update_at.as_deref())?,
+            ..NewUpdate::default()
+        }),
+        "note" => Command::Note { text, link: None },
+        "mitigate" => Command::Mitigate { how: text },
+        "relapse" => Command::Relapse { reason: text },
+        "resolve" => Command::Resolve { summary: text },
+        "reopen" => Command::Reopen { reason: text },
+        "review" => Command::Review { summary: text },
+        "cancel" => Command::Cancel { reason: text },
+        other => {
+            let hint = match nines_filter::nearest(other, STEPS.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`? the steps are {}", STEPS.join(", ")),
+                None => format!("the steps are {}", STEPS.join(", ")),
+            };
+            return Err(ApiError::not_found(format!("an incident has no step `{other}`")).hint(hint));
+        }
+    })
+}
+
+fn incident_id(text: &str) -> ApiResult<IncidentId> {
+    text.parse().map_err(|error| ApiError::from(IncidentError::from(error)))
+}
+
+fn rendered(app: &SharedApp, incident: &Incident) -> api::Incident {
+    let cadence = app.incidents.cadence().of(incident.level());
+    render::incidents::incident(incident, cadence.as_secs(), now(app))
+}
+
+fn now(app: &SharedApp) -> Timestamp {
+    app.clock.now()
+}
+
+/// The language of text that the product writes.
+pub fn language_of(tag: Option<&str>) -> Language {
+    tag.map_or(Language::En, Language::from_tag)
+}
