@@ -1,0 +1,265 @@
+use std::time::Duration;
+
+use nines_api::*;
+use nines_egress::{Config, Egress, Policy};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::ClientError;
+use crate::call::{ANSWER_BYTES_MAX, ANSWER_WAIT_MAX, Call};
+
+/// One node, as one caller sees it. Cloning is cheap and shares the connections.
+#[derive(Clone)]
+pub struct Client {
+    egress: Egress,
+    /// Without a slash at the end.
+    base: String,
+    key: Option<String>,
+}
+
+/// Which applied documents to read.
+#[derive(Debug, Clone, Default)]
+pub struct ObjectsQuery {
+    pub kind: Option<String>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = if self.key.is_some() { "set" } else { "none" };
+        f.debug_struct("Client").field("base", &self.base).field("key", &key).finish()
+    }
+}
+
+impl Client {
+    /// `url` is the node's, such as `http://127.0.0.1:9999`, with the path of a proxy if there is one. Sends nothing.
+    pub fn new(url: &str, key: Option<String>) -> Result<Self, ClientError> {
+        let base = checked_base(url)?;
+        if key.as_ref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(ClientError::InvalidKey);
+        }
+        let config = Config {
+            policy: anywhere(),
+            timeout: ANSWER_WAIT_MAX,
+            response_bytes_max: ANSWER_BYTES_MAX,
+            ..Config::default()
+        };
+        let egress = Egress::new(config).map_err(ClientError::Setup)?;
+        Ok(Self { egress, base, key })
+    }
+
+    /// The node's address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether telemetry is taken in. Waits `wait` at most; an error if nobody answers at all.
+    pub async fn ready(&self, wait: Duration) -> Result<bool, ClientError> {
+        match Call::new("ready").send(&self.egress, &self.base, None, wait).await {
+            Ok(_) => Ok(true),
+            Err(ClientError::Problem(_) | ClientError::NotAProblem { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.ask(Call::new("status")).await
+    }
+
+    pub async fn session(&self) -> Result<Session, ClientError> {
+        self.ask(Call::new("session")).await
+    }
+
+    pub async fn keys(&self) -> Result<KeysResponse, ClientError> {
+        self.ask(Call::new("keys")).await
+    }
+
+    pub async fn create_key(&self, request: &KeyRequest) -> Result<KeyCreated, ClientError> {
+        self.tell(Call::new("create_key"), request).await
+    }
+
+    pub async fn revoke_key(&self, id: &str) -> Result<(), ClientError> {
+        self.done(Call::new("revoke_key").parameter(id)).await
+    }
+
+    pub async fn sql(&self, request: &SqlRequest) -> Result<SqlResponse, ClientError> {
+        self.tell(Call::new("sql"), request).await
+    }
+
+    pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse, ClientError> {
+        self.tell(Call::new("search"), request).await
+    }
+
+    pub async fn histogram(&self, request: &HistogramRequest) -> Result<HistogramResponse, ClientError> {
+        self.tell(Call::new("histogram"), request).await
+    }
+
+    pub async fn facets(&self, request: &FacetsRequest) -> Result<FacetsResponse, ClientError> {
+        self.tell(Call::new("facets"), request).await
+    }
+
+    pub async fn suggest(&self, request: &SuggestRequest) -> Result<SuggestResponse, ClientError> {
+        self.tell(Call::new("suggest"), request).await
+    }
+
+    pub async fn fields(&self, dataset: &str) -> Result<FieldsResponse, ClientError> {
+        self.ask(Call::new("fields").parameter(dataset)).await
+    }
+
+    pub async fn trace(&self, trace_id: &str) -> Result<TraceResponse, ClientError> {
+        self.ask(Call::new("trace").parameter(trace_id)).await
+    }
+
+    /// `start` and `end` are RFC 3339.
+    pub async fn services(
+        &self,
+        start: Option<&str>,
+        end: Option<&str>,
+    ) -> Result<ServicesResponse, ClientError> {
+        self.ask(Call::new("services").query("start", start).query("end", end)).await
+    }
+
+    /// Newest first. `start` and `end` are RFC 3339.
+    pub async fn changes(
+        &self,
+        start: Option<&str>,
+        end: Option<&str>,
+        service: Option<&str>,
+    ) -> Result<ChangesResponse, ClientError> {
+        self.ask(Call::new("changes").query("start", start).query("end", end).query("service", service)).await
+    }
+
+    pub async fn record_change(&self, request: &ChangeRequest) -> Result<Change, ClientError> {
+        self.tell(Call::new("record_change"), request).await
+    }
+
+    pub async fn slos(&self) -> Result<SlosResponse, ClientError> {
+        self.ask(Call::new("slos")).await
+    }
+
+    pub async fn slo(&self, name: &str) -> Result<Slo, ClientError> {
+        self.ask(Call::new("slo").parameter(name)).await
+    }
+
+    pub async fn slo_suspects(
+        &self,
+        name: &str,
+        window_secs: Option<u64>,
+    ) -> Result<SuspectsResponse, ClientError> {
+        self.ask(Call::new("slo_suspects").parameter(name).query("window_secs", window_secs)).await
+    }
+
+    /// Applies YAML documents, all or none. `file` is the name that faults carry.
+    pub async fn apply(
+        &self,
+        yaml: String,
+        file: Option<&str>,
+        dry_run: bool,
+    ) -> Result<ApplyResponse, ClientError> {
+        let call =
+            Call::new("apply").query("dry_run", dry_run.then_some(true)).query("file", file).yaml(yaml);
+        self.ask(call).await
+    }
+
+    pub async fn objects(&self, query: &ObjectsQuery) -> Result<ObjectsResponse, ClientError> {
+        self.ask(Call::new("objects").query("kind", query.kind.as_deref())).await
+    }
+
+    pub async fn delete_object(&self, kind: &str, name: &str) -> Result<(), ClientError> {
+        self.done(Call::new("delete_object").parameter(kind).parameter(name)).await
+    }
+
+    /// Firing first. `state` and `slo` narrow the list.
+    pub async fn alerts(
+        &self,
+        state: Option<&str>,
+        slo: Option<&str>,
+    ) -> Result<AlertsResponse, ClientError> {
+        self.ask(Call::new("alerts").query("state", state).query("slo", slo)).await
+    }
+
+    pub async fn alert(&self, id: &str) -> Result<Alert, ClientError> {
+        self.ask(Call::new("alert").parameter(id)).await
+    }
+
+    pub async fn pages(&self, state: Option<&str>) -> Result<PagesResponse, ClientError> {
+        self.ask(Call::new("pages").query("state", state)).await
+    }
+
+    /// Open ones first.
+    pub async fn incidents(&self, state: Option<&str>) -> Result<IncidentsResponse, ClientError> {
+        self.ask(Call::new("incidents").query("state", state)).await
+    }
+
+    pub async fn report_incident(&self, request: &ReportRequest) -> Result<ReportResponse, ClientError> {
+        self.tell(Call::new("report_incident"), request).await
+    }
+
+    pub async fn incident(&self, id: &str) -> Result<IncidentDetail, ClientError> {
+        self.ask(Call::new("incident").parameter(id)).await
+    }
+
+    /// `step` is one of acknowledge, confirm, assign, update, note, mitigate, resolve, review, cancel, reopen.
+    pub async fn step_incident(
+        &self,
+        id: &str,
+        step: &str,
+        request: &StepRequest,
+    ) -> Result<Incident, ClientError> {
+        self.tell(Call::new("step_incident").parameter(id).parameter(step), request).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {
+        call.send(&self.egress, &self.base, self.key.as_deref(), ANSWER_WAIT_MAX).await?.json()
+    }
+
+    async fn tell<T: DeserializeOwned>(&self, call: Call, body: &impl Serialize) -> Result<T, ClientError> {
+        self.ask(call.json(body)?).await
+    }
+
+    async fn done(&self, call: Call) -> Result<(), ClientError> {
+        call.send(&self.egress, &self.base, self.key.as_deref(), ANSWER_WAIT_MAX).await?;
+        Ok(())
+    }
+}
+
+/// Who runs a client tool chooses where it connects: the node is often on loopback or in a private network.
+fn anywhere() -> Policy {
+    let networks = ["0.0.0.0/0", "::/0"];
+    Policy { allow: networks.iter().map(|text| text.parse().expect("a constant network")).collect() }
+}
+
+/// `http://host[:port][/prefix]`, without a slash at the end.
+fn checked_base(url: &str) -> Result<String, ClientError> {
+    let invalid = |reason: &str| ClientError::InvalidUrl { url: url.to_owned(), reason: reason.to_owned() };
+    let parsed: http::Uri =
+        url.parse().map_err(|error: http::uri::InvalidUri| invalid(&error.to_string()))?;
+    match parsed.scheme_str() {
+        Some("http" | "https") => {}
+        Some(_) => return Err(invalid("its scheme is not http or https")),
+        None => return Err(invalid("it does not begin with http:// or https://")),
+    }
+    let authority = parsed.authority().map_or("", http::uri::Authority::as_str);
+    if authority.is_empty() || authority.contains('@') {
+        return Err(invalid("it has no host, or a user name in front of it"));
+    }
+    if parsed.query().is_some() || url.contains('#') {
+        return Err(invalid("it has a query or a fragment"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_checked_before_anything_is_sent() {
+        assert_eq!(checked_base("http://127.0.0.1:9999/").unwrap(), "http://127.0.0.1:9999");
+        assert_eq!(checked_base("https://sre.example/nines/").unwrap(), "https://sre.example/nines");
+        for wrong in
+            ["127.0.0.1:9999", "ftp://x", "http://", "http://x/?a=b", "http://user@x", "http://x/#a", ""]
+        {
+            assert!(matches!(checked_base(wrong), Err(ClientError::InvalidUrl { .. })), "{wrong}");
+        }
+    }
+}
