@@ -1,0 +1,9 @@
+//! OTLP decoding, against hand-made messages and against the types generated from the `.proto` files.
+
+mod equivalence;
+mod golden;
+mod json_rules;
+mod limits;
+mod malformed;
+mod responses;
+mod support;
