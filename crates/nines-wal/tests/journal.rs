@@ -18,8 +18,10 @@ fn config(segment_bytes_max: u64) -> JournalConfig {
 fn open(disk: &SimDisk, config: JournalConfig) -> (Journal, JournalRecovery, Records) {
     let mut records = Records::new();
     let mut last = 0;
+    // Markers differ from process to process.
+    let random = Random::from_seed(disk.operations());
     let (journal, recovery) =
-        Journal::open(config, disk.shared(), SystemClock::shared(), Random::from_seed(9), 1, &mut |sequence, payload| {
+        Journal::open(config, disk.shared(), SystemClock::shared(), random, 1, &mut |sequence, payload| {
             assert!(sequence > last, "replay is in order");
             last = sequence;
             records.insert(sequence, payload.to_vec());

@@ -1,0 +1,43 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nines_base::ErrorKind;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("store cannot {operation} `{}`", path.display())]
+    Io { operation: &'static str, path: PathBuf, source: io::Error },
+    #[error("catalog cannot {operation}")]
+    Catalog { operation: &'static str, source: sqlx::Error },
+    #[error("catalog `{}` is damaged: {detail}: restore it from a backup", path.display())]
+    CatalogDamaged { path: PathBuf, detail: String },
+    #[error("catalog has version {found}, this build knows {known}: use a newer nines")]
+    CatalogVersion { found: i64, known: i64 },
+    #[error("segment `{}` cannot be written", path.display())]
+    Write { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("segment `{}` cannot be read", path.display())]
+    Read { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("record batches do not fit together")]
+    Arrow(#[from] arrow::error::ArrowError),
+    #[error("background work of the store ended early")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl StoreError {
+    pub(crate) fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { operation, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn catalog(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
+        move |source| Self::Catalog { operation, source }
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ErrorKind::Exhausted,
+            Self::Io { .. } | Self::Catalog { .. } | Self::Write { .. } => ErrorKind::Unavailable,
+            Self::CatalogVersion { .. } => ErrorKind::InvalidInput,
+            Self::CatalogDamaged { .. } | Self::Read { .. } | Self::Arrow(_) | Self::Worker(_) => ErrorKind::Internal,
+        }
+    }
+}

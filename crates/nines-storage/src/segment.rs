@@ -1,0 +1,241 @@
+//! Writing and reading segments: sorted, zstd-compressed Parquet. `docs/formats/segment.md`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampNanosecondType};
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+use nines_base::disk::{Disk, DiskFile};
+use nines_model::{Dataset, Timestamp, field};
+
+use crate::StoreError;
+use crate::column::is_unique;
+use crate::memtable::Widener;
+use crate::schema::{Column, arrow_type};
+
+/// Rows per row group: the unit that statistics and bloom filters can skip, and what a reader holds of a column.
+const ROW_GROUP_ROWS: usize = 131_072;
+
+/// Rows that are gathered in sorted order at a time.
+const GATHER_ROWS: usize = 16_384;
+
+/// One trace in a hundred row groups is read in vain; costs about 10 bits per distinct id.
+const TRACE_ID_FALSE_POSITIVES: f64 = 0.01;
+
+/// What writing a segment yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub rows: u64,
+    pub bytes: u64,
+    pub checksum: u32,
+    pub min_time: Timestamp,
+    pub max_time: Timestamp,
+}
+
+/// Sorts the rows of `batches` and publishes them as one file. `columns` gives the order of columns; those that no
+/// batch has are left out. Blocks, and computes for as long as it takes to compress.
+pub fn write_segment(
+    disk: &dyn Disk,
+    path: &Path,
+    dataset: Dataset,
+    columns: &[Column],
+    batches: &[RecordBatch],
+) -> Result<Written, StoreError> {
+    let present = |column: &&Column| batches.iter().any(|batch| batch.column_by_name(&column.name).is_some());
+    let columns: Vec<&Column> = columns.iter().filter(present).collect();
+    let schema = segment_schema(&columns);
+    let mut widener = Widener::new(Arc::clone(&schema), batches.iter().map(RecordBatch::num_rows).max().unwrap_or(0));
+    let batches = batches.iter().map(|batch| widener.widen(batch)).collect::<Result<Vec<_>, _>>()?;
+    let order = sorted_order(dataset, &batches);
+    let mut tally = Tally::default();
+    let published = nines_base::disk::publish(disk, path, |file| {
+        let output = SegmentOutput { file, tally: &mut tally };
+        write_rows(output, dataset, schema, &batches, &order)
+    });
+    published.map_err(|failure| match failure {
+        WriteFailure::Io(source) => StoreError::io("publish", path, source),
+        WriteFailure::Parquet(source) => StoreError::Write { path: path.to_owned(), source },
+        WriteFailure::Arrow(error) => error.into(),
+    })?;
+    let times = batches.iter().flat_map(|batch| timestamps(batch).iter().copied());
+    let (min, max) = times.fold((i64::MAX, i64::MIN), |(min, max), at| (min.min(at), max.max(at)));
+    Ok(Written {
+        rows: order.len() as u64,
+        bytes: tally.bytes,
+        checksum: tally.checksum,
+        min_time: Timestamp::from_nanos(min),
+        max_time: Timestamp::from_nanos(max),
+    })
+}
+
+/// All rows of a segment, with the columns that the file has.
+pub fn read_segment(disk: &dyn Disk, path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
+    let bytes = disk.read(path).map_err(|source| StoreError::io("read", path, source))?;
+    let wrong = |source: ParquetError| StoreError::Read { path: path.to_owned(), source };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(wrong)?;
+    let reader = builder.with_batch_size(GATHER_ROWS).build().map_err(wrong)?;
+    reader.map(|batch| batch.map_err(StoreError::from)).collect()
+}
+
+fn segment_schema(columns: &[&Column]) -> SchemaRef {
+    let fields = columns.iter().map(|column| {
+        Field::new(column.name.as_str(), arrow_type(column.kind), column.name != field::TIMESTAMP)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// What rows are sorted by before `timestamp`: what most queries fix, so that their rows lie together, and what
+/// makes neighbours alike, so that they compress.
+fn sort_columns(dataset: Dataset) -> &'static [&'static str] {
+    match dataset {
+        Dataset::Metrics => &[field::NAME, field::SERVICE_NAME],
+        _ => &[field::SERVICE_NAME],
+    }
+}
+
+/// The rows as (batch, row), sorted. Rows that compare equal keep their order of arrival.
+fn sorted_order(dataset: Dataset, batches: &[RecordBatch]) -> Vec<(usize, usize)> {
+    let mut keys: Vec<([u32; 2], i64, u32, u32)> = Vec::new();
+    let ranks: Vec<_> = sort_columns(dataset).iter().map(|name| text_ranks(batches, name)).collect();
+    for (index, batch) in batches.iter().enumerate() {
+        for (row, &at) in timestamps(batch).iter().enumerate() {
+            let mut rank = [0; 2];
+            for (slot, column) in rank.iter_mut().zip(&ranks) {
+                *slot = column[index].get(row).copied().unwrap_or(0);
+            }
+            keys.push((rank, at, index as u32, row as u32));
+        }
+    }
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, _, batch, row)| (batch as usize, row as usize)).collect()
+}
+
+/// For each batch and row the place of its text among all texts of the column, from 1; null is 0. A batch without the
+/// column has an empty list.
+fn text_ranks(batches: &[RecordBatch], name: &str) -> Vec<Vec<u32>> {
+    let columns: Vec<_> =
+        batches.iter().map(|batch| batch.column_by_name(name).and_then(|column| column.as_string_view_opt())).collect();
+    let mut ranks: BTreeMap<&str, u32> = BTreeMap::new();
+    for text in columns.iter().flatten().flat_map(|column| column.iter().flatten()) {
+        if !ranks.contains_key(text) {
+            ranks.insert(text, 0);
+        }
+    }
+    for (rank, place) in ranks.values_mut().zip(1..) {
+        *rank = place;
+    }
+    let of = |text: Option<&str>| text.and_then(|text| ranks.get(text)).copied().unwrap_or(0);
+    columns.iter().map(|column| column.map_or_else(Vec::new, |column| column.iter().map(of).collect())).collect()
+}
+
+fn timestamps(batch: &RecordBatch) -> &[i64] {
+    let column = batch.column_by_name(field::TIMESTAMP).expect("every row has a timestamp");
+    column.as_primitive::<TimestampNanosecondType>().values()
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriteFailure {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Parquet(#[from] ParquetError),
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+}
+
+fn write_rows(
+    output: SegmentOutput<'_>,
+    dataset: Dataset,
+    schema: SchemaRef,
+    batches: &[RecordBatch],
+    order: &[(usize, usize)],
+) -> Result<(), WriteFailure> {
+    let properties = properties(dataset, &schema);
+    let mut writer = ArrowWriter::try_new(output, schema, Some(properties))?;
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    for rows in order.chunks(GATHER_ROWS) {
+        writer.write(&interleave_record_batch(&batches, rows)?)?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+fn properties(dataset: Dataset, schema: &Schema) -> WriterProperties {
+    let level = ZstdLevel::try_new(1).expect("zstd has a level 1");
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_created_by(concat!("nines ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_sorting_columns(Some(sorting(dataset, schema)));
+    for field in schema.fields() {
+        let path = ColumnPath::from(vec![field.name().clone()]);
+        match field.data_type() {
+            // Sorted or slowly changing numbers: differences are small, and a dictionary would only be in the way.
+            DataType::Int64 | DataType::Timestamp(..) => {
+                builder = builder
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+            }
+            _ if is_unique(field.name()) => {
+                builder = builder.set_column_dictionary_enabled(path.clone(), false);
+                builder = builder.set_column_encoding(path.clone(), Encoding::PLAIN);
+                if field.name() == field::TRACE_ID {
+                    builder = builder
+                        .set_column_bloom_filter_enabled(path.clone(), true)
+                        .set_column_bloom_filter_fpp(path.clone(), TRACE_ID_FALSE_POSITIVES)
+                        .set_column_bloom_filter_max_ndv(path, ROW_GROUP_ROWS as u64);
+                }
+            }
+            _ => {}
+        }
+    }
+    builder.build()
+}
+
+fn sorting(dataset: Dataset, schema: &Schema) -> Vec<SortingColumn> {
+    let names = sort_columns(dataset).iter().chain(&[field::TIMESTAMP]);
+    let columns = names.filter_map(|name| schema.index_of(name).ok());
+    columns
+        .map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: true })
+        .collect()
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    bytes: u64,
+    checksum: u32,
+}
+
+/// Counts and sums what goes to the file.
+struct SegmentOutput<'a> {
+    file: &'a mut dyn DiskFile,
+    tally: &'a mut Tally,
+}
+
+impl Write for SegmentOutput<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.tally.bytes += bytes.len() as u64;
+        self.tally.checksum = crc32c::crc32c_append(self.tally.checksum, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

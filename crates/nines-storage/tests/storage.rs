@@ -1,0 +1,14 @@
+//! The promises of the store: one binary, a module per promise.
+
+#[path = "storage/batches.rs"]
+mod batches;
+#[path = "storage/columns.rs"]
+mod columns;
+#[path = "storage/damage.rs"]
+mod damage;
+#[path = "storage/format.rs"]
+mod format;
+#[path = "storage/lifecycle.rs"]
+mod lifecycle;
+#[path = "storage/retention.rs"]
+mod retention;

@@ -1,0 +1,102 @@
+use nines_base::ManualClock;
+use nines_base::disk::RealDisk;
+use nines_model::{Dataset, TimeRange, Value, ValueType};
+use nines_storage::COLUMNS_MAX;
+
+use crate::batches::{Row, START, all_rows, batch, event, open, resource};
+
+async fn stored(events: &[(&[(&str, Value)], &[(&str, Value)])]) -> Vec<Row> {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path(), &ManualClock::at(START)).await;
+    for (sequence, (attributes, fields)) in (1..).zip(events) {
+        let event = event(START, &resource(attributes), fields);
+        assert!(store.append(sequence, &batch(Dataset::Logs, START, vec![event])));
+    }
+    let hot = all_rows(&store, Dataset::Logs, &RealDisk);
+    store.seal_all().await.unwrap();
+    assert_eq!(all_rows(&store, Dataset::Logs, &RealDisk), hot, "sealing changes nothing");
+    hot
+}
+
+fn overflow(row: &Row) -> serde_json::Value {
+    serde_json::from_str(&row["overflow"]).unwrap()
+}
+
+#[tokio::test]
+async fn the_events_own_field_wins_and_what_the_resource_says_differently_is_kept() {
+    let rows = stored(&[(
+        &[("service.name", "checkout".into()), ("same", 1.into()), ("region", "eu".into())],
+        &[("service.name", "cart".into()), ("same", 1.into())],
+    )])
+    .await;
+    let row = &rows[0];
+    assert_eq!((row["service.name"].as_str(), row["resource.service.name"].as_str()), ("cart", "checkout"));
+    assert_eq!((row["same"].as_str(), row["region"].as_str()), ("1", "eu"));
+    assert!(!row.contains_key("resource.same") && !row.contains_key("overflow"));
+}
+
+#[tokio::test]
+async fn a_column_keeps_its_first_type_and_other_values_go_to_overflow() {
+    let rows = stored(&[
+        (&[], &[("x", 1.5.into()), ("y", 7.into())]),
+        (&[], &[("x", 2.into()), ("y", "seven".into())]),
+        (&[("y", 3.into())], &[("x", i64::MAX.into()), ("y", true.into())]),
+    ])
+    .await;
+    let find = |x: &str| rows.iter().find(|row| row.get("x").is_some_and(|text| text == x));
+    assert_eq!(find("1.5").unwrap()["y"], "7");
+    let second = find("2.0").expect("an exact integer becomes a float");
+    assert_eq!(overflow(second)["y"], "seven");
+    let third = rows.iter().find(|row| !row.contains_key("x")).expect("an inexact integer does not");
+    assert_eq!((&overflow(third)["x"], &overflow(third)["y"]), (&i64::MAX.into(), &true.into()));
+    assert_eq!(third["resource.y"], "3", "the resource does not slip into a column that the event overflowed");
+}
+
+#[tokio::test]
+async fn fixed_fields_have_fixed_types_and_the_stores_own_columns_cannot_be_written() {
+    let rows = stored(&[(
+        &[],
+        &[
+            ("severity_number", "high".into()),
+            ("observed_timestamp", START.as_nanos().into()),
+            ("timestamp", 5.into()),
+            ("overflow", "mine".into()),
+        ],
+    )])
+    .await;
+    let row = &rows[0];
+    assert_eq!(row["observed_timestamp"], row["timestamp"]);
+    assert_eq!(
+        overflow(row),
+        serde_json::json!({"severity_number": "high", "timestamp": 5, "overflow": "mine"})
+    );
+}
+
+#[tokio::test]
+async fn columns_are_bounded_and_the_rest_overflows() {
+    let names: Vec<String> = (0..COLUMNS_MAX + 50).map(|n| format!("field.{n}")).collect();
+    let fields: Vec<(&str, Value)> = names.iter().map(|name| (name.as_str(), Value::Int(1))).collect();
+    let rows = stored(&[(&[], &fields)]).await;
+    let kept = rows[0].keys().filter(|name| name.starts_with("field.")).count();
+    let overflowed = overflow(&rows[0]).as_object().unwrap().len();
+    assert_eq!(kept + overflowed, names.len());
+    assert!(overflowed >= 50 && kept < COLUMNS_MAX);
+}
+
+#[tokio::test]
+async fn an_empty_dataset_has_its_core_columns_and_types_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START);
+    let (store, _) = open(folder.path(), &clock).await;
+    let schema = store.snapshot(Dataset::Spans, TimeRange::ALL).unwrap().schema;
+    for name in ["timestamp", "trace_id", "name", "duration_ns", "service.name", "overflow"] {
+        assert!(schema.field_with_name(name).is_ok(), "{name}");
+    }
+    let one = event(START, &resource(&[]), &[("shape", Value::Json("[]".into())), ("n", 1.into())]);
+    store.append(1, &batch(Dataset::Spans, START, vec![one]));
+    store.close().await.unwrap();
+    let (store, recovery) = open(folder.path(), &clock).await;
+    assert_eq!((recovery.segments, recovery.rows, recovery.sealed_sequence), (1, 1, 1));
+    let kinds: Vec<_> = store.columns(Dataset::Spans).into_iter().map(|column| (column.name, column.kind)).collect();
+    assert!(kinds.contains(&("shape".into(), ValueType::Json)) && kinds.contains(&("n".into(), ValueType::Int)));
+}
