@@ -29,7 +29,8 @@
 //!   by bytes; otherwise they are false.
 //! - **number**: the literal must read as a number, else `=` is false. Integers compare exactly, mixed ones as 64-bit
 //!   floats, NaN by IEEE 754 (equal to nothing). Time literals become nanoseconds, or the unit that the field's name
-//!   ends in (`_us`, `_ms`, `_s`, `_seconds`). A shape such as `5*` is matched against the decimal digits of an integer.
+//!   ends in (`_us`, `_ms`, `_s`, `_seconds`). A shape such as `5*` is matched against the decimal digits of an integer,
+//!   or of a float that is whole.
 //! - **bool**: equal to `true` or `false` in any case; never less or greater.
 //! - **bytes**: present, but equal to nothing.
 //!

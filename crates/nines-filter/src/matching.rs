@@ -80,7 +80,10 @@ impl Test {
             Self::Like(wildcard) => match value {
                 ValueRef::Str(text) => wildcard.fits(text),
                 ValueRef::Int(number) => wildcard.fits(decimal(number, &mut [0; 20])),
-                ValueRef::Float(_) | ValueRef::Bool(_) | ValueRef::Bytes(_) => false,
+                ValueRef::Float(number) => {
+                    whole(number).is_some_and(|number| wildcard.fits(decimal(number, &mut [0; 20])))
+                }
+                ValueRef::Bool(_) | ValueRef::Bytes(_) => false,
             },
             Self::Matches(pattern) => matches!(value, ValueRef::Str(text) if pattern.is_found_in(text)),
         }
@@ -126,6 +129,12 @@ fn order_of_text(text: &str, literal: &Literal) -> Option<Ordering> {
             Number::Float(value) => number.cmp_float(value),
         },
     }
+}
+
+/// The integer that a float holds exactly: a column of floats keeps integers so.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = (1_i64 << 53) as f64;
+    (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
 }
 
 /// The decimal digits of `number`, written from the end of `buffer`; 20 bytes hold `i64::MIN`.

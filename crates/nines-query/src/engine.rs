@@ -1,0 +1,279 @@
+//! Where questions run: on threads of their own, within memory, time and number.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::DataFusionError;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
+use nines_base::{SharedClock, Shutdown};
+use nines_model::{Dataset, TimeRange};
+use nines_storage::{Snapshot, Store};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::error::{QueryError, Step, translate};
+use crate::functions::quantile;
+use crate::stats::{QueryStats, ScanCounters};
+use crate::table::DatasetTable;
+
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// What one question may use. The engine as a whole uses at most `concurrency` times as much.
+    pub memory_bytes: usize,
+    /// Questions that run at once; more wait, which counts towards their time. Also the number of threads.
+    pub concurrency: usize,
+    /// The limit for questions that name none.
+    pub timeout_default: Duration,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { memory_bytes: 256 << 20, concurrency: 4, timeout_default: Duration::from_secs(30) }
+    }
+}
+
+/// Answers questions over the store. Cheap to clone.
+///
+/// Questions run on the engine's own threads, so that a heavy one never delays what else the process does.
+/// Dropping the future of a question cancels it: its tasks stop at their next batch and free what they hold.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    config: EngineConfig,
+    clock: SharedClock,
+    permits: Arc<Semaphore>,
+    /// What every session starts from: functions, rules and options.
+    template: SessionState,
+    runtime_env: Arc<RuntimeEnv>,
+    /// `None` only while dropping.
+    threads: Option<tokio::runtime::Runtime>,
+}
+
+/// Compiled footers of segments, kept between questions: about 10 kB each.
+const METADATA_CACHE_BYTES: usize = 32 << 20;
+
+impl Engine {
+    pub fn new(store: Store, config: EngineConfig, clock: SharedClock) -> Result<Self, QueryError> {
+        let internal = |source: DataFusionError| QueryError::Internal { source: Box::new(source) };
+        let runtime_env = RuntimeEnvBuilder::new()
+            // A question that does not fit in memory fails: it must not fill the disk that the journal needs.
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .with_metadata_cache_limit(METADATA_CACHE_BYTES)
+            .build_arc()
+            .map_err(internal)?;
+        let mut template = SessionStateBuilder::new()
+            .with_config(session_config(config.concurrency))
+            .with_runtime_env(Arc::clone(&runtime_env))
+            .with_default_features()
+            .build();
+        datafusion::execution::FunctionRegistry::register_udaf(&mut template, Arc::new(quantile()))
+            .map_err(internal)?;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(config.concurrency.max(1))
+            .thread_name("nines-query")
+            .enable_all()
+            .build()
+            .map_err(|source| QueryError::Internal { source: Box::new(source) })?;
+        Ok(Self(Arc::new(Inner {
+            store,
+            permits: Arc::new(Semaphore::new(config.concurrency.max(1))),
+            config,
+            clock,
+            template,
+            runtime_env,
+            threads: Some(threads),
+        })))
+    }
+
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Runs `work` on the engine's threads within its limits.
+    pub(crate) async fn run<T, W, F>(&self, limits: Limits, work: W) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Query) -> F,
+        F: Future<Output = Result<T, QueryError>> + Send + 'static,
+    {
+        let after = limits.timeout.unwrap_or(self.0.config.timeout_default);
+        let query = Query::new(self.clone());
+        let answer = async {
+            let permits = Arc::clone(&self.0.permits);
+            let _permit = permits.acquire_owned().await.map_err(|_| QueryError::Cancelled)?;
+            let threads = self.0.threads.as_ref().expect("present until drop");
+            let mut task = AbortOnDrop(threads.spawn(work(query)));
+            match (&mut task.0).await {
+                Ok(answer) => answer,
+                Err(error) if error.is_cancelled() => Err(QueryError::Cancelled),
+                Err(error) => Err(QueryError::Internal { source: Box::new(error) }),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = limits.cancel.begun() => Err(QueryError::Cancelled),
+            () = self.0.clock.sleep(after) => Err(QueryError::Timeout { after }),
+            answer = answer => answer,
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for its tasks, which an async context must not.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+fn session_config(concurrency: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(concurrency.clamp(1, 2))
+        .with_information_schema(true)
+        .with_collect_statistics(false);
+    let options = config.options_mut();
+    // Columns that a filter does not need are decoded only for the rows that it selects.
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    options.sql_parser.collect_spans = true;
+    config
+}
+
+/// How long a question may take and who may end it.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// `None` takes the engine's default.
+    pub timeout: Option<Duration>,
+    /// Ends the question early, with [`QueryError::Cancelled`]. Dropping the future does so too.
+    pub cancel: Shutdown,
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// One question while it runs: its session, the snapshots it reads and what it has cost so far.
+pub(crate) struct Query {
+    engine: Engine,
+    started: Duration,
+    counters: Arc<ScanCounters>,
+    context: SessionContext,
+    plans: Mutex<Vec<Arc<dyn ExecutionPlan>>>,
+    partial: Mutex<Vec<String>>,
+}
+
+impl Query {
+    fn new(engine: Engine) -> Self {
+        let memory = GreedyMemoryPool::new(engine.0.config.memory_bytes);
+        let mut runtime_env = RuntimeEnv::clone(&engine.0.runtime_env);
+        runtime_env.memory_pool = Arc::new(memory);
+        let state = SessionStateBuilder::new_from_existing(engine.0.template.clone())
+            .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
+            .with_runtime_env(Arc::new(runtime_env))
+            .build();
+        Self {
+            started: engine.0.clock.monotonic(),
+            context: SessionContext::new_with_state(state),
+            engine,
+            counters: Arc::default(),
+            plans: Mutex::default(),
+            partial: Mutex::default(),
+        }
+    }
+
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub fn error(&self, error: DataFusionError, step: Step) -> QueryError {
+        translate(error, step, self.engine.0.config.memory_bytes as u64)
+    }
+
+    /// What the dataset holds in `range` now.
+    pub async fn snapshot(&self, dataset: Dataset, range: TimeRange) -> Result<Arc<Snapshot>, QueryError> {
+        let snapshot = self.engine.store().snapshot(dataset, range).map_err(|source| QueryError::Storage { dataset: dataset.to_string(), source: Box::new(source) })?;
+        Ok(Arc::new(snapshot))
+    }
+
+    /// Makes the snapshot a table of the session, called as its dataset.
+    pub fn register(&self, dataset: Dataset, snapshot: &Arc<Snapshot>) -> Result<(), QueryError> {
+        self.note_damage(dataset, snapshot);
+        let table = DatasetTable::new(Arc::clone(snapshot), Arc::clone(&self.counters));
+        self.context
+            .register_table(dataset.as_str(), Arc::new(table))
+            .map(drop)
+            .map_err(|error| self.error(error, Step::Planning))
+    }
+
+    /// The snapshot as the start of a plan.
+    pub fn table(&self, dataset: Dataset, snapshot: &Arc<Snapshot>) -> Result<DataFrame, QueryError> {
+        self.note_damage(dataset, snapshot);
+        let table = DatasetTable::new(Arc::clone(snapshot), Arc::clone(&self.counters));
+        self.context.read_table(Arc::new(table)).map_err(|error| self.error(error, Step::Planning))
+    }
+
+    fn note_damage(&self, dataset: Dataset, snapshot: &Snapshot) {
+        let mut partial = self.partial.lock();
+        for damaged in &snapshot.damaged {
+            let text = format!("{dataset}: segment {damaged:?} is damaged and was left out");
+            if !partial.contains(&text) {
+                partial.push(text);
+            }
+        }
+    }
+
+    /// Starts the plan.
+    pub async fn stream(&self, frame: DataFrame) -> Result<SendableRecordBatchStream, QueryError> {
+        let task = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(|error| self.error(error, Step::Planning))?;
+        self.plans.lock().push(Arc::clone(&plan));
+        execute_stream(plan, task).map_err(|error| self.error(error, Step::Running))
+    }
+
+    /// All rows of a plan that is known to give few.
+    pub async fn collect(&self, frame: DataFrame) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+        let mut stream = self.stream(frame).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.next().await {
+            batches.push(batch.map_err(|error| self.error(error, Step::Running))?);
+        }
+        Ok((stream.schema(), batches))
+    }
+
+    /// What it has cost up to now.
+    pub fn stats(&self) -> QueryStats {
+        let run_time = self.engine.0.clock.monotonic().saturating_sub(self.started);
+        let mut stats = QueryStats { run_time, partial: self.partial.lock().clone(), ..QueryStats::default() };
+        stats.add_scans(&self.counters, &self.plans.lock());
+        stats
+    }
+}
