@@ -1,1 +1,57 @@
 //! Pages that arrive: the durable outbox and one module for each channel.
+//!
+//! Words
+//! - **Page**: one message to one target about one subject (an alert, an incident). Its id is a hash of what it is
+//!   about, so planning the same thing twice makes one page, and it is the idempotency key towards the provider.
+//! - **Target**: a configured place to send to, such as `slack-shop`; a **channel** is how ([`Channel`]).
+//! - **Outbox** ([`OutboxStore`]): where pages wait, durably, with the log of their attempts.
+//! - **Deliverer** ([`Deliverer`]): the loop that empties the outbox.
+//! - **Outcome** ([`Outcome`]): what is known after an attempt: delivered, retryable, permanent, or *unknown*, when the
+//!   provider may have taken it although we never heard so.
+//!
+//! ```text
+//!  queued ──► sending ──► delivered
+//!    ▲ ▲         │ ├────► undeliverable   refused for good, or given up after [`GIVE_UP_AFTER`]
+//!    │ └─ retry ─┘ │
+//!    │             └ crash: requeued at start as an unknown outcome, same id
+//!    └──► superseded      a newer page says more, or it is over: folded into a digest
+//! ```
+//!
+//! Promises
+//! - At least once: a page that was inserted ends in `delivered`, `undeliverable` or `superseded`, whatever crashes in
+//!   between, and a person can see which and why.
+//! - A repeat happens only after an unknown outcome and carries the same id; after one, its lane waits, so a provider
+//!   that takes pages and then times out gets few.
+//! - After an outage the most severe and newest pages go first. What fired and resolved meanwhile comes as one digest
+//!   for each target.
+//! - Each target has its own lane (concurrency, rate, pauses): a slow one delays nobody else.
+//! - Secrets are in no log, error or `Debug`.
+
+mod alert_pages;
+mod backoff;
+mod channel;
+mod content;
+pub mod contract;
+mod deliverer;
+mod memory;
+mod page;
+mod secret;
+mod store;
+mod targets;
+
+pub use alert_pages::plan;
+pub use backoff::{GIVE_UP_AFTER, PAUSE_MAX};
+pub use channel::email::{Email, EmailConfig, SmtpTls};
+pub use channel::slack::{Slack, SlackConfig, SlackWebhook};
+pub use channel::webhook::{Webhook, WebhookConfig, signature};
+pub use channel::{Channel, ChannelKind, Delivery, Limits, Outcome};
+pub use content::{Content, Draft};
+pub use deliverer::{Deliverer, DelivererConfig, LaneStatus};
+pub use memory::MemoryOutbox;
+pub use page::{
+    Attempt, AttemptOutcome, Event, NewPage, Page, PageId, PageState, Priority, Subject, SubjectKind,
+    TargetId,
+};
+pub use secret::Secret;
+pub use store::{Claimed, Finish, OutboxStore, PageFilter, StoreError};
+pub use targets::{Route, Target, Targets, plan_draft};

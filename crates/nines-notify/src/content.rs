@@ -1,0 +1,129 @@
+//! What a page says, in the form that its channel takes, and how it is kept.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ChannelKind;
+
+/// The body of one page, already rendered: nothing has to be looked up to send it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    Webhook {
+        payload: Value,
+    },
+    /// `{"text", "blocks"}`.
+    Slack {
+        message: Value,
+    },
+    Email {
+        subject: String,
+        text: String,
+        html: String,
+    },
+    /// Written when it is sent, from the pages that were merged into it.
+    Digest,
+}
+
+/// A message in every form, before it is known which channels will carry it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    pub title: String,
+    pub text: String,
+    pub html: String,
+    pub slack: Value,
+    pub webhook: Value,
+}
+
+impl Draft {
+    /// The simple case: a title and some lines. `webhook` is the payload for machines.
+    pub fn plain(title: impl Into<String>, text: impl Into<String>, webhook: Value) -> Self {
+        let (title, text) = (title.into(), text.into());
+        let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        // Slack's limit of 3000 characters for a section, its escapes included.
+        let section: String =
+            format!("*{}*\n{escaped}", title.replace(['<', '>', '&', '*'], " ")).chars().take(3000).collect();
+        let slack = json!({
+            "text": title.replace(['<', '>', '&'], " "),
+            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": section}}],
+        });
+        let html = format!(
+            "<!doctype html><html><body><pre style=\"font-family:system-ui,sans-serif\">{escaped}</pre></body></html>"
+        );
+        Self { title, text, html, slack, webhook }
+    }
+
+    pub fn for_channel(&self, kind: ChannelKind) -> Content {
+        match kind {
+            ChannelKind::Webhook => Content::Webhook { payload: self.webhook.clone() },
+            ChannelKind::Slack => Content::Slack { message: self.slack.clone() },
+            ChannelKind::Email => Content::Email {
+                subject: self.title.clone(),
+                text: self.text.clone(),
+                html: self.html.clone(),
+            },
+        }
+    }
+}
+
+/// The persisted form. A sample of each version is in the tests and stays there.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "version")]
+enum Stored {
+    #[serde(rename = "1")]
+    V1 { content: StoredV1 },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum StoredV1 {
+    Webhook { payload: Value },
+    Slack { message: Value },
+    Email { subject: String, text: String, html: String },
+    Digest,
+}
+
+impl Content {
+    pub fn to_stored(&self) -> String {
+        let content = match self.clone() {
+            Self::Webhook { payload } => StoredV1::Webhook { payload },
+            Self::Slack { message } => StoredV1::Slack { message },
+            Self::Email { subject, text, html } => StoredV1::Email { subject, text, html },
+            Self::Digest => StoredV1::Digest,
+        };
+        serde_json::to_string(&Stored::V1 { content }).expect("json values and strings always serialise")
+    }
+
+    pub fn from_stored(text: &str) -> Result<Self, serde_json::Error> {
+        let Stored::V1 { content } = serde_json::from_str(text)?;
+        Ok(match content {
+            StoredV1::Webhook { payload } => Self::Webhook { payload },
+            StoredV1::Slack { message } => Self::Slack { message },
+            StoredV1::Email { subject, text, html } => Self::Email { subject, text, html },
+            StoredV1::Digest => Self::Digest,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_survives_the_database_and_version_1_is_read_for_ever() {
+        let draft = Draft::plain("it <broke>", "a & b", json!({"type": "test"}));
+        for kind in [ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Email] {
+            let content = draft.for_channel(kind);
+            assert_eq!(Content::from_stored(&content.to_stored()).unwrap(), content);
+        }
+        let samples = [
+            (
+                r#"{"version":"1","content":{"kind":"webhook","payload":{"a":1}}}"#,
+                Content::Webhook { payload: json!({"a": 1}) },
+            ),
+            (r#"{"version":"1","content":{"kind":"digest"}}"#, Content::Digest),
+        ];
+        for (text, content) in samples {
+            assert_eq!(Content::from_stored(text).unwrap(), content);
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The loop that empties the outbox.
+//!
+//! It takes no input but the outbox: it wakes by signal ([`Deliverer::wake`]), by the end of a send and by time, and
+//! doing so twice does no harm. Sends run beside the loop, one task each, so a slow channel holds only its own lane;
+//! the store is touched by the loop alone. Run it on a runtime of its own to share nothing with the rest.
+
+mod digest;
+mod lane;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nines_base::{Random, SharedClock, Shutdown};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::backoff::{page_pause, unknown_pause};
+use crate::{
+    Channel, Claimed, Content, Delivery, Event, Finish, GIVE_UP_AFTER, Limits, OutboxStore, Outcome, Page,
+    PageFilter, PageId, StoreError, TargetId, Targets,
+};
+use lane::Lane;
+
+/// How long a signal may be lost before the outbox is looked at anyway.
+const IDLE_TICK: Duration = Duration::from_secs(5);
+
+/// After the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// For a page whose target is not configured: it takes part in the lane's pauses like any other failure.
+const NO_CHANNEL: Limits = Limits { concurrency: 1, interval: Duration::ZERO };
+
+#[derive(Debug, Clone)]
+pub struct DelivererConfig {
+    /// An attempt that takes longer is over, with an unknown outcome. Longer than any channel's own limit.
+    pub send_timeout: Duration,
+    /// How long a stop waits for the sends that are under way.
+    pub drain: Duration,
+}
+
+impl Default for DelivererConfig {
+    fn default() -> Self {
+        Self { send_timeout: Duration::from_secs(30), drain: Duration::from_secs(5) }
+    }
+}
+
+/// How a target does, for `/status` and the UI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneStatus {
+    pub in_flight: usize,
+    /// Failed attempts in a row. 0: it works.
+    pub failures: u32,
+    pub paused_for: Duration,
+    pub last_detail: Option<String>,
+    /// Attempts since start, by outcome.
+    pub delivered: u64,
+    pub retryable: u64,
+    pub permanent: u64,
+    pub unknown: u64,
+}
+
+/// Cloning shares everything.
+#[derive(Clone)]
+pub struct Deliverer {
+    store: Arc<dyn OutboxStore>,
+    targets: Targets,
+    clock: SharedClock,
+    random: Random,
+    config: DelivererConfig,
+    signal: Arc<Notify>,
+    status: Arc<Mutex<BTreeMap<TargetId, LaneStatus>>>,
+}
+
+impl Deliverer {
+    pub fn new(
+        store: Arc<dyn OutboxStore>,
+        targets: Targets,
+        clock: SharedClock,
+        random: Random,
+        config: DelivererConfig,
+    ) -> Self {
+        let (signal, status) = (Arc::default(), Arc::default());
+        Self { store, targets, clock, random, config, signal, status }
+    }
+
+    /// Call after pages were inserted: they are looked at now rather than within five seconds.
+    pub fn wake(&self) {
+        self.signal.notify_one();
+    }
+
+    pub fn status(&self) -> BTreeMap<TargetId, LaneStatus> {
+        self.status.lock().clone()
+    }
+
+    /// Delivers until shutdown begins. One for each store: it takes over what a crashed predecessor left.
+    pub async fn run(&self, shutdown: Shutdown) {
+        let mut run = Run {
+            with: self,
+            lanes: HashMap::new(),
+            sends: JoinSet::new(),
+            flights: HashMap::new(),
+            unwritten: Vec::new(),
+            look: true,
+        };
+        loop {
+            match self.store.recover(self.clock.now()).await {
+                Ok(0) => break,
+                Ok(count) => {
+                    tracing::warn!(pages = count, "requeued pages whose sending was interrupted");
+                    break;
+                }
+                Err(error) => tracing::error!(%error, "cannot read the outbox"),
+            }
+            tokio::select! {
+                () = shutdown.begun() => return,
+                () = self.clock.sleep(STORE_PAUSE) => {}
+            }
+        }
+        while !shutdown.has_begun() {
+            let pause = match run.serve().await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(%error, "cannot use the outbox");
+                    STORE_PAUSE
+                }
+            };
+            run.publish_status();
+            tokio::select! {
+                () = shutdown.begun() => {}
+                Some(ended) = run.sends.join_next_with_id() => run.ended(ended).await,
+                () = self.signal.notified() => run.look = true,
+                () = self.clock.sleep(pause) => run.look = true,
+            }
+        }
+        run.drain().await;
+    }
+}
+
+/// What the running loop knows. All of it can be lost.
+struct Run<'a> {
+    with: &'a Deliverer,
+    /// One for each target that ever had a page; targets are configured by hand, so they are few.
+    lanes: HashMap<TargetId, Lane>,
+    sends: JoinSet<Outcome>,
+    /// What each task is sending. Bounded by the sum of the lanes' concurrency.
+    flights: HashMap<Id, Flight>,
+    /// Results that the store did not take yet; their pages are still `sending` there. Bounded like `flights`.
+    unwritten: Vec<(PageId, Finish)>,
+    /// Whether targets without a lane may have work.
+    look: bool,
+}
+
+struct Flight {
+    target: TargetId,
+    page: Page,
+}
+
+impl Run<'_> {
+    /// Starts whatever can start. Returns for how long nothing else will.
+    async fn serve(&mut self) -> Result<Duration, StoreError> {
+        self.write_down().await?;
+        if std::mem::take(&mut self.look) {
+            for target in self.with.store.waiting_targets().await? {
+                self.lanes.entry(target).or_default();
+            }
+        }
+        let mut pause = IDLE_TICK;
+        let targets: Vec<TargetId> = self.lanes.keys().cloned().collect();
+        for target in targets {
+            pause = pause.min(self.serve_lane(&target).await?);
+        }
+        Ok(pause)
+    }
+
+    async fn serve_lane(&mut self, target: &TargetId) -> Result<Duration, StoreError> {
+        let channel = self.with.targets.get(target);
+        let limits = channel.as_ref().map_or(NO_CHANNEL, |channel| channel.limits());
+        let store = &self.with.store;
+        let lane = self.lanes.entry(target.clone()).or_default();
+        let monotonic = self.with.clock.monotonic();
+        let capacity = lane.capacity(limits, monotonic);
+        if capacity == 0 {
+            // Closed by time, or full until a send ends.
+            let opens_in = lane.opens_at().saturating_sub(monotonic);
+            return Ok(if opens_in.is_zero() { IDLE_TICK } else { opens_in });
+        }
+        let now = self.with.clock.now();
+        store.fold(target, now).await?;
+        let mut claimed = store.claim(target, now, capacity).await?;
+        if claimed.is_empty() && lane.failures > 0 {
+            // The lane's pause is over and that of each page is not: one of them is the probe.
+            store.hasten(target, now).await?;
+            claimed = store.claim(target, now, capacity).await?;
+        }
+        let drained = claimed.len() < capacity;
+        for one in claimed {
+            self.start(target, channel.clone(), limits, one).await;
+        }
+        if !drained {
+            let lane = self.lanes.entry(target.clone()).or_default();
+            let opens_in = lane.opens_at().saturating_sub(monotonic);
+            return Ok(if opens_in.is_zero() { IDLE_TICK } else { opens_in });
+        }
+        Ok(match store.next_due(target).await? {
+            Some(due) if due > now => due.since(now).min(IDLE_TICK),
+            // Past, and yet not claimed: it waits for another page of its subject, whose end wakes us.
+            Some(_) | None => IDLE_TICK,
+        })
+    }
+
+    async fn start(
+        &mut self,
+        target: &TargetId,
+        channel: Option<Arc<dyn Channel>>,
+        limits: Limits,
+        claimed: Claimed,
+    ) {
+        let now = self.with.clock.monotonic();
+        self.lanes.entry(target.clone()).or_default().started(limits, now);
+        let Claimed { page, thread } = claimed;
+        let Some(channel) = channel else {
+            let detail = format!("target `{target}` is not configured");
+            let flight = Flight { target: target.clone(), page };
+            self.conclude(flight, Outcome::Retryable { detail, after: None }).await;
+            return;
+        };
+        let delivery = Delivery {
+            page: page.new.id.clone(),
+            subject: page.new.subject.clone(),
+            event: page.new.event,
+            content: page.new.content.clone(),
+            created_at: page.new.created_at,
+            now: self.with.clock.now(),
+            thread,
+        };
+        let send = attempt(self.with.clone(), channel, delivery);
+        let id = self.sends.spawn(send).id();
+        self.flights.insert(id, Flight { target: target.clone(), page });
+    }
+
+    async fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
+        let (id, outcome) = match ended {
+            Ok(ended) => ended,
+            // A defect in a channel must not stop the others, and the provider may have the page.
+            Err(error) => (error.id(), Outcome::Unknown { detail: "the channel failed inside".to_owned() }),
+        };
+        if let Some(flight) = self.flights.remove(&id) {
+            self.conclude(flight, outcome).await;
+        }
+    }
+
+    async fn conclude(&mut self, flight: Flight, outcome: Outcome) {
+        let (now, monotonic) = (self.with.clock.now(), self.with.clock.monotonic());
+        let lane = self.lanes.entry(flight.target.clone()).or_default();
+        let came_back = lane.ended(&outcome, monotonic, &self.with.random);
+        let page = &flight.page;
+        match &outcome {
+            Outcome::Delivered { .. } => {
+                tracing::info!(page = %page.new.id, target = %flight.target, attempt = page.attempts, "page delivered")
+            }
+            Outcome::Retryable { detail, .. } | Outcome::Unknown { detail } => {
+                tracing::warn!(page = %page.new.id, target = %flight.target, attempt = page.attempts, detail, "page not delivered yet")
+            }
+            Outcome::Permanent { detail } => {
+                tracing::error!(page = %page.new.id, target = %flight.target, detail, "page undeliverable")
+            }
+        }
+        let finish = self.finish_of(page, outcome, now);
+        self.unwritten.push((page.new.id.clone(), finish));
+        let written = self.write_down().await;
+        let hastened = if came_back { self.with.store.hasten(&flight.target, now).await } else { Ok(()) };
+        if let Err(error) = written.and(hastened) {
+            tracing::error!(%error, "cannot record an attempt, will try again");
+        }
+    }
+
+    fn finish_of(&self, page: &Page, outcome: Outcome, now: nines_model::Timestamp) -> Finish {
+        let random = &self.with.random;
+        let (detail, unknown) = match outcome {
+            Outcome::Delivered { reference } => return Finish::Delivered { reference },
+            Outcome::Permanent { detail } => return Finish::Undeliverable { detail },
+            Outcome::Retryable { detail, .. } => (detail, false),
+            Outcome::Unknown { detail } => (detail, true),
+        };
+        if now.since(page.new.created_at) >= GIVE_UP_AFTER {
+            let hours = GIVE_UP_AFTER.as_secs() / 3600;
+            return Finish::Undeliverable {
+                detail: format!("given up after {hours} h; the last failure was: {detail}"),
+            };
+        }
+        let pause = page_pause(page.attempts.saturating_sub(1), random);
+        let pause = if unknown { pause.max(unknown_pause(page.attempts, random)) } else { pause };
+        Finish::Retry { at: now + pause, unknown, detail }
+    }
+
+    /// Records results, oldest first. One that fails stays, with all after it.
+    async fn write_down(&mut self) -> Result<(), StoreError> {
+        while let Some((page, finish)) = self.unwritten.first() {
+            self.with.store.finish(page, self.with.clock.now(), finish.clone()).await?;
+            self.unwritten.remove(0);
+        }
+        Ok(())
+    }
+
+    fn publish_status(&self) {
+        let now = self.with.clock.monotonic();
+        let mut status = self.with.status.lock();
+        status.clear();
+        for (target, lane) in &self.lanes {
+            let one = LaneStatus {
+                in_flight: lane.in_flight,
+                failures: lane.failures,
+                paused_for: lane.opens_at().saturating_sub(now),
+                last_detail: lane.last_detail.clone(),
+                delivered: lane.totals.delivered,
+                retryable: lane.totals.retryable,
+                permanent: lane.totals.permanent,
+                unknown: lane.totals.unknown,
+            };
+            status.insert(target.clone(), one);
+        }
+    }
+
+    /// Lets what is under way end, so that fewer pages come back as unknown.
+    async fn drain(mut self) {
+        let patience = self.with.clock.sleep(self.with.config.drain);
+        tokio::pin!(patience);
+        while !self.sends.is_empty() {
+            tokio::select! {
+                Some(ended) = self.sends.join_next_with_id() => self.ended(ended).await,
+                () = &mut patience => break,
+            }
+        }
+        if let Err(error) = self.write_down().await {
+            tracing::error!(%error, "cannot record the last attempts; they will be repeated");
+        }
+    }
+}
+
+/// One attempt, bounded in time. A digest is written only now, when it is known what it must say.
+async fn attempt(with: Deliverer, channel: Arc<dyn Channel>, mut delivery: Delivery) -> Outcome {
+    if delivery.event == Event::Digest && delivery.content == Content::Digest {
+        let filter = PageFilter {
+            merged_into: Some(delivery.page.clone()),
+            limit: PageFilter::LIMIT_MAX,
+            ..PageFilter::default()
+        };
+        match with.store.pages(&filter).await {
+            Ok(pages) => delivery.content = digest::draft(&pages).for_channel(channel.kind()),
+            Err(error) => return Outcome::Retryable { detail: error.to_string(), after: None },
+        }
+    }
+    tokio::select! {
+        outcome = channel.deliver(&delivery) => outcome,
+        () = with.clock.sleep(with.config.send_timeout) => {
+            Outcome::Unknown { detail: format!("no answer in {} s", with.config.send_timeout.as_secs()) }
+        }
+    }
+}

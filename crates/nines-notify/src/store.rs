@@ -1,0 +1,118 @@
+//! The outbox as a repository. Implemented in memory here and over SQLite in `nines-state`; both pass
+//! [`crate::contract`].
+
+use nines_base::ErrorKind;
+use nines_model::Timestamp;
+
+use crate::{Attempt, NewPage, Page, PageId, PageState, Subject, TargetId};
+
+#[derive(Debug, thiserror::Error)]
+#[error("outbox: {message}")]
+pub struct StoreError {
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+impl StoreError {
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+/// A page that is now `sending`, and what its channel needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    pub page: Page,
+    /// The provider's reference of the newest delivered trigger or update of the same subject at the same target: what
+    /// a resolve or update changes or answers.
+    pub thread: Option<String>,
+}
+
+/// How an attempt ended, for the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finish {
+    Delivered { reference: Option<String> },
+    Retry { at: Timestamp, unknown: bool, detail: String },
+    Undeliverable { detail: String },
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PageFilter {
+    pub subject: Option<Subject>,
+    pub target: Option<TargetId>,
+    pub state: Option<PageState>,
+    pub merged_into: Option<PageId>,
+    /// 0: [`PageFilter::LIMIT_DEFAULT`]. Never more than [`PageFilter::LIMIT_MAX`].
+    pub limit: u32,
+}
+
+impl PageFilter {
+    pub const LIMIT_DEFAULT: u32 = 100;
+    pub const LIMIT_MAX: u32 = 1000;
+
+    pub fn of_subject(subject: Subject) -> Self {
+        Self { subject: Some(subject), ..Self::default() }
+    }
+
+    pub fn limit(&self) -> u32 {
+        if self.limit == 0 { Self::LIMIT_DEFAULT } else { self.limit.min(Self::LIMIT_MAX) }
+    }
+}
+
+/// Every method is one transaction: it happens whole, durably, or not at all. One deliverer uses a store at a time.
+#[async_trait::async_trait]
+pub trait OutboxStore: Send + Sync {
+    /// Adds the pages that are not there yet, by id, and returns how many were new. In the order given, each new page
+    /// first settles the waiting ones of the same subject at the same target:
+    /// - a trigger, update or resolve supersedes the triggers and updates that are still queued;
+    /// - a resolve of which nothing reached the target (nothing was delivered, is being sent or may have arrived)
+    ///   while something was queued is itself superseded, and waits for the digest;
+    /// - a fallback page that resolves what never reached its target is superseded by the page it stands in for.
+    async fn insert(&self, pages: &[NewPage]) -> Result<u64, StoreError>;
+
+    /// After a crash: pages that are `sending` become `queued`, due now, with one more unknown attempt. Returns how
+    /// many. Call once, before the first claim.
+    async fn recover(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Targets with queued pages or something to fold.
+    async fn waiting_targets(&self) -> Result<Vec<TargetId>, StoreError>;
+
+    /// Takes up to `limit` due pages of a target, most severe first, then newest, and makes them `sending`. A page is
+    /// due if its time has come, or is further off than [`crate::PAUSE_MAX`] (the clock was set back), and no other page of its subject is
+    /// being sent to the target.
+    async fn claim(
+        &self,
+        target: &TargetId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// When the next queued page of the target is due; may be past if one waits for another of its subject.
+    async fn next_due(&self, target: &TargetId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Ends the attempt of a page that is `sending`; anything else is left alone. Delivered: its fallback page, if still
+    /// queued, is superseded. Undeliverable: its fallback page is due now. A trigger or update that is to be retried
+    /// although a newer page of its subject exists at the target is superseded instead.
+    async fn finish(&self, page: &PageId, now: Timestamp, finish: Finish) -> Result<(), StoreError>;
+
+    /// The target works again: its queued pages that wait after a failure are due now.
+    async fn hasten(&self, target: &TargetId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Puts superseded pages of the target that belong to nothing yet into its digest: the queued one, unless an
+    /// attempt of it may have arrived, else a new one. Returns the digest if there was anything.
+    async fn fold(&self, target: &TargetId, now: Timestamp) -> Result<Option<PageId>, StoreError>;
+
+    /// A person asks for one more try of an undeliverable page. False if it is not undeliverable.
+    async fn retry(&self, page: &PageId, now: Timestamp) -> Result<bool, StoreError>;
+
+    async fn page(&self, page: &PageId) -> Result<Option<Page>, StoreError>;
+
+    /// Newest first.
+    async fn pages(&self, filter: &PageFilter) -> Result<Vec<Page>, StoreError>;
+
+    /// In order.
+    async fn attempts(&self, page: &PageId) -> Result<Vec<Attempt>, StoreError>;
+
+    /// How many pages are in each state.
+    async fn counts(&self) -> Result<Vec<(PageState, u64)>, StoreError>;
+}
