@@ -1,0 +1,72 @@
+//! Reading a body that may be too large, too slow or never end.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Body as _;
+use nines_base::{ByteSize, SharedClock};
+
+use crate::budget::Held;
+use crate::refusal::{Cause, Refusal};
+
+/// Allocated ahead on a client's word; the rest as it arrives.
+const TRUSTED_LENGTH: u64 = 64 * 1024;
+
+/// A body that is too large is still read to its end, up to this many times the limit, and thrown away: a client that
+/// is cut off while it writes sees a broken connection, which it retries, instead of the answer, which it obeys.
+const DISCARD_FACTOR: u64 = 2;
+
+/// The body, at most `limit` bytes of it, counted in `held` as they arrive.
+pub(crate) async fn read(
+    body: Body,
+    limit: u64,
+    timeout: Duration,
+    clock: &SharedClock,
+    held: &mut Held,
+) -> Result<Vec<u8>, Refusal> {
+    tokio::select! {
+        read = read_all(body, limit, held) => read,
+        () = clock.sleep(timeout) => {
+            let message = format!("body did not arrive within {} s", timeout.as_secs());
+            Err(Refusal::new(Cause::Unavailable, message))
+        }
+    }
+}
+
+async fn read_all(mut body: Body, limit: u64, held: &mut Held) -> Result<Vec<u8>, Refusal> {
+    let declared = body.size_hint().exact();
+    if declared.is_some_and(|length| length > limit.saturating_mul(DISCARD_FACTOR)) {
+        return Err(too_large(limit));
+    }
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_LENGTH) as usize);
+    let mut length = 0_u64;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|error| {
+            Refusal::new(Cause::Malformed, format!("body could not be read to its end: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len() as u64;
+        if length > limit {
+            bytes = Vec::new();
+            if length > limit.saturating_mul(DISCARD_FACTOR) {
+                return Err(too_large(limit));
+            }
+            continue;
+        }
+        if !held.grow(data.len() as u64) {
+            return Err(Refusal::new(
+                Cause::Busy,
+                "too many bytes are waiting to be stored: send again later",
+            ));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    if length > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+pub(crate) fn too_large(limit: u64) -> Refusal {
+    let message = format!("body is larger than {}: send smaller batches", ByteSize(limit));
+    Refusal::new(Cause::TooLarge, message)
+}

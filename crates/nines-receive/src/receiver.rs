@@ -1,0 +1,190 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap};
+use nines_base::SharedClock;
+use nines_base::decompress::{DecompressError, Encoding, decompress};
+use nines_protocols::otlp::{Decoded, Format, PartialSuccess, Signal, decode};
+use tokio::sync::Semaphore;
+
+use crate::body;
+use crate::budget::{ByteBudget, Held};
+use crate::config::Limits;
+use crate::gate::{self, IngestGate, IngestIdentity};
+use crate::refusal::{Cause, Refusal};
+use crate::sink::Sink;
+use crate::stats::{Counters, Stats};
+
+/// The OTLP receiver: the steps of the crate documentation behind two routers and a listener loop. Cloning shares it.
+#[derive(Clone)]
+pub struct OtlpReceiver {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub limits: Limits,
+    pub clock: SharedClock,
+    pub counters: Counters,
+    sink: Arc<dyn Sink>,
+    gate: Arc<dyn IngestGate>,
+    requests: Semaphore,
+    decoders: Semaphore,
+    bytes: Arc<ByteBudget>,
+}
+
+/// A request as it arrived, with what its headers say.
+pub(crate) struct Envelope {
+    pub signal: Signal,
+    pub format: Format,
+    pub encoding: Encoding,
+    pub body: Body,
+    /// Bytes of the body before decompression, and of the message after it.
+    pub limit: u64,
+    /// What frames the message in the body.
+    pub framing: Framing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// The body is the message.
+    Plain,
+    /// gRPC: a flag, a length, the message.
+    Grpc,
+}
+
+impl OtlpReceiver {
+    pub fn new(limits: Limits, sink: Arc<dyn Sink>, gate: Arc<dyn IngestGate>, clock: SharedClock) -> Self {
+        let inner = Inner {
+            requests: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+            decoders: Semaphore::new(limits.decoders.clamp(1, Semaphore::MAX_PERMITS)),
+            bytes: ByteBudget::new(limits.in_flight_bytes),
+            counters: Counters::default(),
+            limits,
+            clock,
+            sink,
+            gate,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.inner.counters.snapshot()
+    }
+}
+
+impl Inner {
+    pub fn admit(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<IngestIdentity, Refusal> {
+        // Only a listener that forgets to say who is there leaves this out.
+        let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0);
+        Ok(self.gate.admit(gate::key(headers), peer)?)
+    }
+
+    /// Everything between the headers and the answer. `Ok` means that what was kept is durable.
+    pub async fn export(&self, envelope: Envelope) -> Result<Option<PartialSuccess>, Refusal> {
+        let Ok(_permit) = self.requests.try_acquire() else {
+            return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
+        };
+        let Envelope { signal, format, encoding, body, limit, framing } = envelope;
+        let mut held = self.bytes.hold();
+        let raw_limit = limit + framing.overhead();
+        let raw = body::read(body, raw_limit, self.limits.body_timeout, &self.clock, &mut held).await?;
+        let received_at = self.clock.now();
+        let work = move || {
+            let (encoding, message) = framing.message(&raw, encoding)?;
+            let message = decompress(encoding, message, limit)?;
+            let decoded = decode(signal, format, &message, received_at)
+                .map_err(|error| Refusal::new(Cause::Malformed, error.to_string()))?;
+            Ok((decoded, message.len() as u64))
+        };
+        let (decoded, bytes) = self.compute(work).await?;
+        self.submit(signal, decoded, bytes, &mut held).await
+    }
+
+    async fn submit(
+        &self,
+        signal: Signal,
+        decoded: Decoded,
+        bytes: u64,
+        held: &mut Held,
+    ) -> Result<Option<PartialSuccess>, Refusal> {
+        let Decoded { batch, tally } = decoded;
+        let items = batch.events.len() as u64;
+        if items > 0 {
+            if !held.grow(bytes) {
+                return Err(Refusal::new(
+                    Cause::Busy,
+                    "too many bytes are waiting to be stored: send again later",
+                ));
+            }
+            self.sink.submit(vec![batch], bytes).await?;
+        }
+        self.counters.accepted(items, tally.rejected(), bytes);
+        Ok(tally.partial_success(signal))
+    }
+
+    /// Runs `work` on a blocking thread, no more than [`Limits::decoders`] at once.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let _slot = self.decoders.acquire().await.expect("the semaphore is never closed");
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => {
+                tracing::error!(%error, "decoding panicked");
+                Err(Refusal::new(
+                    Cause::Defect,
+                    "the request could not be decoded because of a defect in nines",
+                ))
+            }
+            Err(_) => Err(Refusal::new(Cause::Unavailable, "the server is stopping: send again later")),
+        }
+    }
+}
+
+impl Framing {
+    const GRPC_PREFIX_BYTES: usize = 5;
+
+    fn overhead(self) -> u64 {
+        match self {
+            Self::Plain => 0,
+            Self::Grpc => Self::GRPC_PREFIX_BYTES as u64,
+        }
+    }
+
+    /// The message in a body, and how it is compressed.
+    fn message(self, body: &[u8], encoding: Encoding) -> Result<(Encoding, &[u8]), Refusal> {
+        if self == Self::Plain {
+            return Ok((encoding, body));
+        }
+        let malformed = |message| Err(Refusal::new(Cause::Malformed, message));
+        let Some((prefix, message)) = body.split_first_chunk::<{ Self::GRPC_PREFIX_BYTES }>() else {
+            return malformed("call has no message: a gRPC message starts with a flag and a length");
+        };
+        let [flag, length @ ..] = *prefix;
+        if u32::from_be_bytes(length) as usize != message.len() {
+            return malformed("message has another length than its prefix says: send exactly one message");
+        }
+        match (flag, encoding) {
+            (0, _) => Ok((Encoding::Identity, message)),
+            (1, Encoding::Identity) => {
+                malformed("message is marked as compressed but `grpc-encoding` is not set")
+            }
+            (1, encoding) => Ok((encoding, message)),
+            _ => malformed("message has an unknown compression flag: only 0 and 1 are defined"),
+        }
+    }
+}
+
+impl From<DecompressError> for Refusal {
+    fn from(error: DecompressError) -> Self {
+        match error {
+            DecompressError::TooLarge { limit } => body::too_large(limit),
+            DecompressError::Unsupported(_) => Self::new(Cause::UnsupportedEncoding, error.to_string()),
+            DecompressError::Corrupt { .. } => Self::new(Cause::Malformed, error.to_string()),
+        }
+    }
+}
