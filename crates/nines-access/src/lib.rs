@@ -1,1 +1,49 @@
-//! Who may do what: people, keys, roles, sessions and the one authorisation decision.
+//! Who may do what: accounts, keys, sessions and the one authorisation decision.
+//!
+//! Words introduced here
+//! - **Role**: what a person may do, each role including the one before ([`Role`]).
+//! - **Grant**: what a credential may do: a role, or only to send telemetry, or nothing ([`Grant`]).
+//! - **Actor**: whoever calls, authenticated, with the grant in force ([`Actor`]).
+//! - **Action** and **resource**: what is asked, and of what. [`ACTIONS`] says, as data, what each action needs;
+//!   [`authorize`] is the only function that decides, and denies what it does not know.
+//! - **Permit**: the proof of a decision. It cannot be made elsewhere, so a function that asks for one cannot be
+//!   called without the question having been put.
+//! - **Key**: `nin_<kind>_<id>_<secret>`, for machines and command lines. Shown once; only a hash is stored.
+//! - **Session**: a browser signed in, in the server's store and revocable at once; the cookie is its secret.
+//! - **Link**: a one-time token that opens a session of an account: the first start's, or an invitation.
+//! - **Audit log**: what was asked and decided, append-only, each entry carrying the hash of the one before.
+//!
+//! Secrets are 256 random bits, so a plain SHA-256 of them is enough to store: there is nothing to guess, and no
+//! slow hash in the way of ingest. Nothing here has `Debug` or `Display` on a secret.
+
+mod actor;
+pub mod audit;
+mod authorize;
+mod error;
+mod key_cache;
+mod records;
+mod repository;
+mod role;
+mod secret;
+mod service;
+mod throttle;
+
+#[cfg(feature = "testing")]
+pub mod contract;
+#[cfg(feature = "testing")]
+mod memory;
+
+pub use actor::{Actor, Via};
+pub use audit::{AuditEntry, AuditError, AuditLog, AuditRecord, AuditResult, verify_chain};
+pub use authorize::{ACTIONS, Action, Decision, Denial, Permit, Resource, authorize};
+pub use error::{AccessError, RepositoryError};
+#[cfg(feature = "testing")]
+pub use memory::MemoryRepository;
+pub use records::{Account, AccountId, Key, KeyId, Link, NewKey, Session, SessionId};
+pub use repository::Repository;
+pub use role::{Exposure, Grant, Role, RouteAccess, UnknownRole};
+pub use secret::{Digest, Secret};
+pub use service::{
+    Access, Authenticated, Config, Credentials, FirstRun, Invitation, IssuedKey, LINK_TTL, SESSION_TTL,
+    SessionInfo, SignedIn, clear_cookie, session_cookie,
+};

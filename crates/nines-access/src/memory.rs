@@ -1,0 +1,182 @@
+//! The store in memory: the reference that the durable one is compared with.
+
+use async_trait::async_trait;
+use nines_model::Timestamp;
+use parking_lot::Mutex;
+
+use crate::audit::GENESIS;
+use crate::repository::SESSIONS_PER_HOLDER_MAX;
+use crate::{
+    Account, AccountId, AuditEntry, AuditError, AuditLog, AuditRecord, Digest, Key, KeyId, Link, Repository,
+    RepositoryError, Session, SessionId,
+};
+
+#[derive(Default)]
+pub struct MemoryRepository(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    accounts: Vec<Account>,
+    keys: Vec<Key>,
+    sessions: Vec<Session>,
+    links: Vec<Link>,
+    audit: Vec<AuditRecord>,
+}
+
+fn taken(what: String) -> RepositoryError {
+    RepositoryError::Conflict { what }
+}
+
+impl Tables {
+    fn add_account(&mut self, account: &Account, link: &Link) -> Result<(), RepositoryError> {
+        let name = account.name.to_lowercase();
+        if self.accounts.iter().any(|known| known.name.to_lowercase() == name) {
+            return Err(taken(format!("account `{}`", account.name)));
+        }
+        self.accounts.push(account.clone());
+        self.links.push(link.clone());
+        Ok(())
+    }
+
+    fn add_key(&mut self, key: &Key) -> Result<(), RepositoryError> {
+        if self.keys.iter().any(|known| known.id == key.id) {
+            return Err(taken(format!("key `{}`", key.id)));
+        }
+        self.keys.push(key.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Repository for MemoryRepository {
+    async fn bootstrap(&self, account: &Account, keys: &[Key], link: &Link) -> Result<(), RepositoryError> {
+        let mut tables = self.0.lock();
+        if !tables.accounts.is_empty() {
+            return Err(taken("an account".to_owned()));
+        }
+        tables.add_account(account, link)?;
+        keys.iter().try_for_each(|key| tables.add_key(key))
+    }
+
+    async fn insert_account(&self, account: &Account, link: &Link) -> Result<(), RepositoryError> {
+        self.0.lock().add_account(account, link)
+    }
+
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>, RepositoryError> {
+        Ok(self.0.lock().accounts.iter().find(|account| account.id == *id).cloned())
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, RepositoryError> {
+        let mut accounts = self.0.lock().accounts.clone();
+        accounts.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(accounts)
+    }
+
+    async fn disable_account(&self, id: &AccountId, at: Timestamp) -> Result<bool, RepositoryError> {
+        let mut tables = self.0.lock();
+        let living =
+            tables.accounts.iter_mut().find(|account| account.id == *id && account.disabled_at.is_none());
+        let Some(account) = living else { return Ok(false) };
+        account.disabled_at = Some(at);
+        tables.sessions.retain(|session| session.account.as_ref() != Some(id));
+        tables.links.retain(|link| link.account != *id);
+        Ok(true)
+    }
+
+    async fn replace_link(&self, link: &Link) -> Result<(), RepositoryError> {
+        let mut tables = self.0.lock();
+        tables.links.retain(|old| old.account != link.account);
+        tables.links.push(link.clone());
+        Ok(())
+    }
+
+    async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, RepositoryError> {
+        let mut tables = self.0.lock();
+        let Some(index) = tables.links.iter().position(|link| link.digest == *digest) else {
+            return Ok(None);
+        };
+        let link = tables.links.remove(index);
+        Ok((now < link.expires_at).then_some(link))
+    }
+
+    async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError> {
+        self.0.lock().add_key(key)
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<Key>, RepositoryError> {
+        Ok(self.0.lock().keys.iter().find(|key| key.id == *id).cloned())
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>, RepositoryError> {
+        let mut keys = self.0.lock().keys.clone();
+        keys.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+        Ok(keys)
+    }
+
+    async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool, RepositoryError> {
+        let mut tables = self.0.lock();
+        let living = tables.keys.iter_mut().find(|key| key.id == *id && key.revoked_at.is_none());
+        let Some(key) = living else { return Ok(false) };
+        key.revoked_at = Some(at);
+        tables.sessions.retain(|session| session.key.as_ref() != Some(id));
+        Ok(true)
+    }
+
+    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), RepositoryError> {
+        let mut tables = self.0.lock();
+        for (id, at) in used {
+            if let Some(key) = tables.keys.iter_mut().find(|key| key.id == *id) {
+                key.last_used_at = key.last_used_at.max(Some(*at));
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert_session(&self, session: &Session) -> Result<(), RepositoryError> {
+        let mut tables = self.0.lock();
+        tables.sessions.push(session.clone());
+        let is_theirs = |other: &Session| other.account == session.account && other.key == session.key;
+        let mut theirs: Vec<_> = tables.sessions.iter().filter(|other| is_theirs(other)).cloned().collect();
+        theirs.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+        for old in theirs.iter().skip(SESSIONS_PER_HOLDER_MAX) {
+            tables.sessions.retain(|session| session.id != old.id);
+        }
+        Ok(())
+    }
+
+    async fn session(&self, digest: &Digest) -> Result<Option<Session>, RepositoryError> {
+        Ok(self.0.lock().sessions.iter().find(|session| session.digest == *digest).cloned())
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<bool, RepositoryError> {
+        let mut tables = self.0.lock();
+        let before = tables.sessions.len();
+        tables.sessions.retain(|session| session.id != *id);
+        Ok(tables.sessions.len() < before)
+    }
+
+    async fn delete_expired(&self, now: Timestamp) -> Result<u64, RepositoryError> {
+        let mut tables = self.0.lock();
+        let before = tables.sessions.len() + tables.links.len();
+        tables.sessions.retain(|session| now < session.expires_at);
+        tables.links.retain(|link| now < link.expires_at);
+        Ok((before - tables.sessions.len() - tables.links.len()) as u64)
+    }
+}
+
+#[async_trait]
+impl AuditLog for MemoryRepository {
+    async fn append(&self, entry: &AuditEntry) -> Result<AuditRecord, AuditError> {
+        let mut tables = self.0.lock();
+        let previous = tables.audit.last().map_or(GENESIS, |record| record.hash);
+        let record = entry.chained(tables.audit.len() as u64 + 1, previous);
+        tables.audit.push(record.clone());
+        Ok(record)
+    }
+
+    async fn read(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, AuditError> {
+        let tables = self.0.lock();
+        let records = tables.audit.iter().filter(|record| record.sequence > after);
+        Ok(records.take(limit as usize).cloned().collect())
+    }
+}

@@ -1,0 +1,98 @@
+//! What is stored about accounts, keys, sessions and links.
+
+use std::fmt;
+
+use nines_model::Timestamp;
+
+use crate::{Digest, Grant, Role};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// A UUIDv7.
+    AccountId
+);
+id!(
+    /// The middle part of the key's text; public.
+    KeyId
+);
+id!(
+    /// A UUIDv7; not the cookie.
+    SessionId
+);
+
+/// Somebody who can sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    /// Unique, as it appears on timelines and in the audit log.
+    pub name: String,
+    pub role: Role,
+    pub created_at: Timestamp,
+    /// Set once and for ever: sessions and links of the account stop at once.
+    pub disabled_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub id: KeyId,
+    pub name: String,
+    pub grant: Grant,
+    pub digest: Digest,
+    pub created_at: Timestamp,
+    pub created_by: String,
+    pub expires_at: Option<Timestamp>,
+    /// To the minute or so: written now and then, not per request.
+    pub last_used_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    pub name: String,
+    pub grant: Grant,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A browser signed in, by a link (then it has the account's role, as it is now) or by a key (then the key's grant,
+/// for as long as the key lives).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub digest: Digest,
+    pub account: Option<AccountId>,
+    pub key: Option<KeyId>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A one-time token for an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub digest: Digest,
+    pub account: AccountId,
+    pub expires_at: Timestamp,
+}
+
+impl Key {
+    pub fn is_good_at(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+
+    /// Kind and id, to recognise the key by; nothing of the secret.
+    pub fn prefix(&self) -> String {
+        crate::secret::key_prefix(self.grant, &self.id)
+    }
+}

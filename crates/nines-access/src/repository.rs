@@ -1,0 +1,44 @@
+use async_trait::async_trait;
+use nines_model::Timestamp;
+
+use crate::{Account, AccountId, Digest, Key, KeyId, Link, RepositoryError, Session, SessionId};
+
+/// Sessions of one account or key; the oldest ends when one more begins.
+pub const SESSIONS_PER_HOLDER_MAX: usize = 20;
+
+/// Durable storage of accounts, keys, sessions and links. Each method is one transaction. Every implementation passes
+/// `contract::check`.
+#[async_trait]
+pub trait Repository: Send + Sync + 'static {
+    /// Stores the first account with its keys and its link; `Conflict` if there is any account already.
+    async fn bootstrap(&self, account: &Account, keys: &[Key], link: &Link) -> Result<(), RepositoryError>;
+
+    /// `Conflict` if the name is taken, in any case.
+    async fn insert_account(&self, account: &Account, link: &Link) -> Result<(), RepositoryError>;
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>, RepositoryError>;
+    /// By name.
+    async fn accounts(&self) -> Result<Vec<Account>, RepositoryError>;
+    /// Ends its sessions and links with it. False if there is none or it was disabled before.
+    async fn disable_account(&self, id: &AccountId, at: Timestamp) -> Result<bool, RepositoryError>;
+
+    /// Takes the place of the account's links.
+    async fn replace_link(&self, link: &Link) -> Result<(), RepositoryError>;
+    /// Finds and removes the link, so that only one caller ever gets it. An expired one is removed and not given.
+    async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, RepositoryError>;
+
+    async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError>;
+    async fn key(&self, id: &KeyId) -> Result<Option<Key>, RepositoryError>;
+    /// The newest first, revoked ones too.
+    async fn keys(&self) -> Result<Vec<Key>, RepositoryError>;
+    /// Ends the sessions that were opened with it. False if there is none or it was revoked before.
+    async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool, RepositoryError>;
+    /// Never moves a time back.
+    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), RepositoryError>;
+
+    /// Removes the oldest sessions of the same account or key beyond [`SESSIONS_PER_HOLDER_MAX`].
+    async fn insert_session(&self, session: &Session) -> Result<(), RepositoryError>;
+    async fn session(&self, digest: &Digest) -> Result<Option<Session>, RepositoryError>;
+    async fn delete_session(&self, id: &SessionId) -> Result<bool, RepositoryError>;
+    /// Removes sessions and links that expired at or before `now`; gives how many.
+    async fn delete_expired(&self, now: Timestamp) -> Result<u64, RepositoryError>;
+}

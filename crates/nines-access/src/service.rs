@@ -1,0 +1,209 @@
+//! The service that handlers call: who is this, may they, sign in, sign out, make and revoke.
+
+mod first_run;
+mod manage;
+mod sign_in;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nines_base::{Random, SharedClock};
+use nines_model::Timestamp;
+
+use crate::key_cache::KeyCache;
+use crate::secret::key_id;
+use crate::throttle::Throttle;
+use crate::{AccessError, Actor, Digest, Grant, Key, Repository, Secret, Session, Via};
+
+pub use first_run::FirstRun;
+pub use manage::{Invitation, IssuedKey};
+pub use sign_in::{SignedIn, clear_cookie, session_cookie};
+
+/// A working day with its hand-over; then sign in again.
+pub const SESSION_TTL: Duration = Duration::from_secs(12 * 3600);
+/// How long a one-time link waits to be used. The first start's can be made anew at each start.
+pub const LINK_TTL: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Config {
+    /// Callers without credentials may send telemetry. Only ever by explicit configuration.
+    pub anonymous_ingest: bool,
+}
+
+/// Accounts, keys and sessions of this node. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Access {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    repository: Arc<dyn Repository>,
+    clock: SharedClock,
+    random: Random,
+    config: Config,
+    keys: KeyCache,
+    throttle: Throttle,
+}
+
+/// What a request shows of its sender.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The `authorization` header or gRPC metadata: `Bearer nin_…`. Wins over the cookie.
+    pub authorization: Option<&'a str>,
+    /// The `cookie` header, whole.
+    pub cookie: Option<&'a str>,
+    /// The `x-nines-csrf` header.
+    pub csrf: Option<&'a str>,
+    /// Whether the method may change something (all but GET, HEAD and OPTIONS). Such a request by cookie needs the
+    /// csrf token.
+    pub is_unsafe: bool,
+    /// The peer, for the throttle. Not a header that the peer can write.
+    pub address: IpAddr,
+}
+
+/// Who calls, and for a session what its page needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    pub actor: Actor,
+    pub session: Option<SessionInfo>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    pub csrf_token: String,
+    pub expires_at: Timestamp,
+}
+
+impl Access {
+    pub fn new(repository: Arc<dyn Repository>, clock: SharedClock, random: Random, config: Config) -> Self {
+        let inner = Inner {
+            repository,
+            clock,
+            random,
+            config,
+            keys: KeyCache::default(),
+            throttle: Throttle::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who is calling. No credentials make an anonymous actor; wrong ones are an error even where none are needed,
+    /// so that a typo is not taken for a choice.
+    ///
+    /// Costs a lookup in memory for a key used in the last seconds, else a read of the store.
+    pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Authenticated, AccessError> {
+        if let Some(header) = credentials.authorization {
+            let text = bearer(header).ok_or(AccessError::BadCredentials { what: "authorization header" })?;
+            let key = self.verify_key(text, credentials.address).await?;
+            let actor = Actor { name: key.name.clone(), grant: key.grant, via: Via::Key(key.id.clone()) };
+            return Ok(Authenticated { actor, session: None });
+        }
+        match credentials.cookie.and_then(sign_in::cookie_value) {
+            Some(token) => self.authenticate_session(token, credentials).await,
+            None => {
+                let actor = Actor::anonymous(self.inner.config.anonymous_ingest);
+                Ok(Authenticated { actor, session: None })
+            }
+        }
+    }
+
+    async fn authenticate_session(
+        &self,
+        token: &str,
+        credentials: &Credentials<'_>,
+    ) -> Result<Authenticated, AccessError> {
+        let now = self.inner.clock.now();
+        self.check_throttle(credentials.address, now)?;
+        let token = Secret::from_text(token);
+        let session = self.inner.repository.session(&token.digest()).await?;
+        let holder = match session {
+            Some(session) if now < session.expires_at => {
+                self.holder(&session, now).await?.map(|it| (session, it))
+            }
+            _ => None,
+        };
+        let Some((session, (name, grant))) = holder else {
+            self.inner.throttle.record_failure(credentials.address, now);
+            return Err(AccessError::BadCredentials { what: "session" });
+        };
+        let csrf_token = sign_in::csrf_token(&token);
+        if credentials.is_unsafe {
+            let sent = credentials.csrf.map(Digest::of);
+            if sent != Some(Digest::of(&csrf_token)) {
+                return Err(AccessError::Csrf);
+            }
+        }
+        let actor = Actor { name, grant, via: Via::Session(session.id) };
+        Ok(Authenticated { actor, session: Some(SessionInfo { csrf_token, expires_at: session.expires_at }) })
+    }
+
+    /// Name and grant behind a session, as they are now; `None` if account or key are gone.
+    async fn holder(
+        &self,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Option<(String, Grant)>, AccessError> {
+        if let Some(id) = &session.account {
+            let account = self.inner.repository.account(id).await?;
+            let account = account.filter(|account| account.disabled_at.is_none());
+            return Ok(account.map(|account| (account.name, Grant::Role(account.role))));
+        }
+        let Some(id) = &session.key else { return Ok(None) };
+        let key = self.inner.repository.key(id).await?.filter(|key| key.is_good_at(now));
+        Ok(key.map(|key| (key.name, key.grant)))
+    }
+
+    /// The key that this text is, if it is a good one. A throttled address is only answered from memory: an agent
+    /// with a good key keeps working beside a broken one, and guessing costs us no reads.
+    async fn verify_key(&self, text: &str, address: IpAddr) -> Result<Arc<Key>, AccessError> {
+        let now = self.inner.clock.now();
+        let digest = Digest::of(text);
+        let is_it = |key: &Key| key.digest == digest && key.is_good_at(now);
+        let id = key_id(text);
+        if let Some(id) = &id
+            && let Some(key) = self.inner.keys.get(id, now).filter(|key| is_it(key))
+        {
+            self.inner.keys.mark_used(id, now);
+            return Ok(key);
+        }
+        self.check_throttle(address, now)?;
+        let key = match &id {
+            Some(id) => self.inner.repository.key(id).await?.filter(is_it),
+            None => None,
+        };
+        let Some(key) = key.map(Arc::new) else {
+            self.inner.throttle.record_failure(address, now);
+            return Err(AccessError::BadCredentials { what: "key" });
+        };
+        self.inner.keys.insert(Arc::clone(&key), now);
+        self.inner.keys.mark_used(&key.id, now);
+        Ok(key)
+    }
+
+    fn check_throttle(&self, address: IpAddr, now: Timestamp) -> Result<(), AccessError> {
+        match self.inner.throttle.wait(address, now) {
+            Some(wait) => Err(AccessError::Throttled { wait }),
+            None => Ok(()),
+        }
+    }
+
+    /// One round of housekeeping: writes down when keys were last used and removes what expired. Idempotent; run it
+    /// once a minute and when stopping.
+    pub async fn tick(&self) -> Result<(), AccessError> {
+        let used = self.inner.keys.take_used();
+        if !used.is_empty() {
+            self.inner.repository.touch_keys(&used).await?;
+        }
+        let removed = self.inner.repository.delete_expired(self.inner.clock.now()).await?;
+        if removed > 0 {
+            tracing::debug!(removed, "removed expired sessions and links");
+        }
+        Ok(())
+    }
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

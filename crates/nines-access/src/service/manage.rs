@@ -1,0 +1,130 @@
+//! Making and taking away keys and accounts. Each call decides by [`authorize`] itself: no route can forget to.
+
+use super::{Access, LINK_TTL};
+use crate::{
+    AccessError, Account, AccountId, Action, Actor, Grant, Key, KeyId, Link, NewKey, RepositoryError,
+    Resource, Role, Secret, authorize,
+};
+
+/// Keys that are neither revoked nor expired. One per service of a large company; more is a script gone wrong.
+pub const KEYS_MAX: usize = 2000;
+pub const ACCOUNTS_MAX: usize = 2000;
+/// Characters of a name: it has to fit a line of the timeline.
+pub const NAME_CHARS_MAX: usize = 100;
+
+/// A key just made; the secret is shown this once.
+#[derive(Debug)]
+pub struct IssuedKey {
+    pub key: Key,
+    pub secret: Secret,
+}
+
+/// An account just made, and the token of the link that opens it.
+#[derive(Debug)]
+pub struct Invitation {
+    pub account: Account,
+    pub token: Secret,
+}
+
+impl Access {
+    pub async fn create_key(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
+        authorize(actor, Action::CreateKey, &Resource::Holder { grant: new.grant }).into_result()?;
+        let now = self.inner.clock.now();
+        let name = checked_name(&new.name)?;
+        if new.expires_at.is_some_and(|expiry| expiry <= now) {
+            return Err(AccessError::ExpiryPast);
+        }
+        let living = self.inner.repository.keys().await?.iter().filter(|key| key.is_good_at(now)).count();
+        if living >= KEYS_MAX {
+            return Err(AccessError::TooMany { what: "keys", limit: KEYS_MAX });
+        }
+        let (id, secret) = Secret::random_key(&self.inner.random, new.grant);
+        let key = Key {
+            id,
+            name,
+            grant: new.grant,
+            digest: secret.digest(),
+            created_at: now,
+            created_by: actor.name.clone(),
+            expires_at: new.expires_at,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        self.inner.repository.insert_key(&key).await?;
+        Ok(IssuedKey { key, secret })
+    }
+
+    /// All keys, the newest first, revoked ones too.
+    pub async fn keys(&self, actor: &Actor) -> Result<Vec<Key>, AccessError> {
+        authorize(actor, Action::ReadKeys, &Resource::Node).into_result()?;
+        Ok(self.inner.repository.keys().await?)
+    }
+
+    /// Revokes a key, and ends the sessions opened with it, at once. Revoking twice is fine.
+    pub async fn revoke_key(&self, actor: &Actor, id: &KeyId) -> Result<(), AccessError> {
+        let key = self.inner.repository.key(id).await?;
+        // Decided before existence is told, so that only those who may revoke learn which keys exist.
+        let grant = key.as_ref().map_or(Grant::Nothing, |key| key.grant);
+        authorize(actor, Action::RevokeKey, &Resource::Key { id: id.clone(), grant }).into_result()?;
+        if key.is_none() {
+            return Err(AccessError::NotFound { what: "key", id: id.to_string() });
+        }
+        self.inner.repository.revoke_key(id, self.inner.clock.now()).await?;
+        self.inner.keys.forget(id);
+        Ok(())
+    }
+
+    /// Makes an account; whoever opens its link first is it.
+    pub async fn invite(&self, actor: &Actor, name: &str, role: Role) -> Result<Invitation, AccessError> {
+        authorize(actor, Action::InviteAccount, &Resource::Holder { grant: Grant::Role(role) })
+            .into_result()?;
+        let now = self.inner.clock.now();
+        let name = checked_name(name)?;
+        if self.inner.repository.accounts().await?.len() >= ACCOUNTS_MAX {
+            return Err(AccessError::TooMany { what: "accounts", limit: ACCOUNTS_MAX });
+        }
+        let id = AccountId(self.inner.random.uuid(now).to_string());
+        let account = Account { id, name, role, created_at: now, disabled_at: None };
+        let token = Secret::random(&self.inner.random);
+        let link = Link { digest: token.digest(), account: account.id.clone(), expires_at: now + LINK_TTL };
+        match self.inner.repository.insert_account(&account, &link).await {
+            Err(RepositoryError::Conflict { .. }) => Err(AccessError::NameTaken { name: account.name }),
+            other => {
+                other?;
+                Ok(Invitation { account, token })
+            }
+        }
+    }
+
+    pub async fn accounts(&self, actor: &Actor) -> Result<Vec<Account>, AccessError> {
+        authorize(actor, Action::ReadAccounts, &Resource::Node).into_result()?;
+        Ok(self.inner.repository.accounts().await?)
+    }
+
+    /// Takes everything away from an account, at once and for ever. The last owner stays.
+    pub async fn disable_account(&self, actor: &Actor, id: &AccountId) -> Result<(), AccessError> {
+        let accounts = self.inner.repository.accounts().await?;
+        let account = accounts.iter().find(|account| account.id == *id);
+        let grant = account.map_or(Grant::Nothing, |account| Grant::Role(account.role));
+        authorize(actor, Action::DisableAccount, &Resource::Holder { grant }).into_result()?;
+        let Some(account) = account else {
+            return Err(AccessError::NotFound { what: "account", id: id.to_string() });
+        };
+        let owners = accounts
+            .iter()
+            .filter(|account| account.role == Role::Owner && account.disabled_at.is_none())
+            .count();
+        if account.role == Role::Owner && account.disabled_at.is_none() && owners == 1 {
+            return Err(AccessError::LastOwner { name: account.name.clone() });
+        }
+        self.inner.repository.disable_account(id, self.inner.clock.now()).await?;
+        Ok(())
+    }
+}
+
+fn checked_name(name: &str) -> Result<String, AccessError> {
+    let name = name.trim();
+    let is_good =
+        !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control);
+    if is_good { Ok(name.to_owned()) } else { Err(AccessError::BadName { limit: NAME_CHARS_MAX }) }
+}

@@ -1,0 +1,119 @@
+//! Sessions and their cookie.
+
+use std::net::IpAddr;
+
+use nines_model::Timestamp;
+
+use super::{Access, SESSION_TTL};
+use crate::{
+    AccessError, AccountId, Action, Actor, Digest, Grant, KeyId, Resource, Secret, Session, SessionId, Via,
+    authorize,
+};
+
+const COOKIE: &str = "nines_session";
+
+/// A session just opened.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub actor: Actor,
+    /// Goes into the cookie: see [`session_cookie`].
+    pub token: Secret,
+    pub csrf_token: String,
+    pub expires_at: Timestamp,
+}
+
+impl Access {
+    /// Exchanges a key for a session. The session ends with the key, or after [`SESSION_TTL`].
+    pub async fn sign_in_with_key(&self, key: &str, address: IpAddr) -> Result<SignedIn, AccessError> {
+        let key = self.verify_key(key.trim(), address).await?;
+        if !matches!(key.grant, Grant::Role(_)) {
+            return Err(AccessError::NoSession);
+        }
+        let now = self.inner.clock.now();
+        let expires_at = key.expires_at.map_or(now + SESSION_TTL, |expiry| expiry.min(now + SESSION_TTL));
+        self.open_session(&key.name, key.grant, None, Some(key.id.clone()), expires_at).await
+    }
+
+    /// Exchanges a one-time token for a session. The token is spent, whatever happens afterwards.
+    pub async fn sign_in_with_link(&self, token: &str, address: IpAddr) -> Result<SignedIn, AccessError> {
+        let now = self.inner.clock.now();
+        self.check_throttle(address, now)?;
+        let link = self.inner.repository.take_link(&Digest::of(token.trim()), now).await?;
+        let account = match &link {
+            Some(link) => self.inner.repository.account(&link.account).await?,
+            None => None,
+        };
+        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
+            self.inner.throttle.record_failure(address, now);
+            return Err(AccessError::BadCredentials { what: "one-time link" });
+        };
+        let grant = Grant::Role(account.role);
+        self.open_session(&account.name, grant, Some(account.id), None, now + SESSION_TTL).await
+    }
+
+    /// Ends the session that the actor is in; for an actor without one there is nothing to do.
+    pub async fn sign_out(&self, actor: &Actor) -> Result<(), AccessError> {
+        if let Via::Session(id) = &actor.via {
+            self.end_session(actor, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a session at once: one's own, or as an administrator somebody else's.
+    pub async fn end_session(&self, actor: &Actor, id: &SessionId) -> Result<(), AccessError> {
+        authorize(actor, Action::EndSession, &Resource::Session { id: id.clone() }).into_result()?;
+        self.inner.repository.delete_session(id).await?;
+        Ok(())
+    }
+
+    async fn open_session(
+        &self,
+        name: &str,
+        grant: Grant,
+        account: Option<AccountId>,
+        key: Option<KeyId>,
+        expires_at: Timestamp,
+    ) -> Result<SignedIn, AccessError> {
+        let now = self.inner.clock.now();
+        let token = Secret::random(&self.inner.random);
+        let id = SessionId(self.inner.random.uuid(now).to_string());
+        let session =
+            Session { id: id.clone(), digest: token.digest(), account, key, created_at: now, expires_at };
+        self.inner.repository.insert_session(&session).await?;
+        let csrf_token = csrf_token(&token);
+        let actor = Actor { name: name.to_owned(), grant, via: Via::Session(id) };
+        Ok(SignedIn { actor, token, csrf_token, expires_at })
+    }
+}
+
+/// The `set-cookie` value for a session. `is_secure` for a node reached by TLS.
+pub fn session_cookie(signed_in: &SignedIn, now: Timestamp, is_secure: bool) -> String {
+    let max_age = signed_in.expires_at.since(now).as_secs();
+    cookie(signed_in.token.expose(), max_age, is_secure)
+}
+
+/// The `set-cookie` value that removes it.
+pub fn clear_cookie(is_secure: bool) -> String {
+    cookie("", 0, is_secure)
+}
+
+fn cookie(value: &str, max_age_secs: u64, is_secure: bool) -> String {
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_secs}{secure}")
+}
+
+/// The session's token in a `cookie` header. Two of them are none: somebody planted one.
+pub(super) fn cookie_value(header: &str) -> Option<&str> {
+    let mut values = header
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value);
+    let value = values.next().filter(|value| !value.is_empty())?;
+    values.next().is_none().then_some(value)
+}
+
+/// Follows from the session's token, so it needs no place in the store; the token cannot be computed from it.
+pub(super) fn csrf_token(token: &Secret) -> String {
+    Digest::of(&format!("csrf:{}", token.expose())).to_hex()
+}

@@ -1,0 +1,9 @@
+use std::sync::Arc;
+
+use nines_access::{MemoryRepository, Repository, contract};
+
+#[tokio::test]
+async fn the_store_in_memory_keeps_the_contract() {
+    contract::check(|| async { Arc::new(MemoryRepository::default()) as Arc<dyn Repository> }).await;
+    contract::check_audit(Arc::new(MemoryRepository::default())).await;
+}

@@ -1,0 +1,302 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nines_access::{
+    Access, AccessError, Actor, Config, Credentials, Grant, Key, MemoryRepository, NewKey, Repository, Role,
+    SESSION_TTL, Secret, SignedIn, Via, clear_cookie, session_cookie,
+};
+use nines_base::{Clock, ErrorKind, ManualClock, Random};
+use nines_model::Timestamp;
+
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct World {
+    clock: Arc<ManualClock>,
+    repository: Arc<dyn Repository>,
+    access: Access,
+    owner_key: Secret,
+    ingest_key: Secret,
+    link: Secret,
+}
+
+async fn world() -> World {
+    world_with(Config::default()).await
+}
+
+async fn world_with(config: Config) -> World {
+    let clock = ManualClock::at(Timestamp::from_secs(1_795_000_000));
+    let repository: Arc<dyn Repository> = Arc::new(MemoryRepository::default());
+    let access = Access::new(Arc::clone(&repository), clock.clone(), Random::from_seed(7), config);
+    assert!(access.is_first_run().await.unwrap());
+    let first = access.prepare_first_run();
+    assert!(access.is_first_run().await.unwrap(), "preparing stores nothing");
+    access.complete_first_run(&first).await.unwrap();
+    World {
+        clock,
+        repository,
+        access,
+        owner_key: first.owner_key,
+        ingest_key: first.ingest_key,
+        link: first.link_token,
+    }
+}
+
+impl World {
+    async fn by_key_from(&self, key: &str, address: IpAddr) -> Result<Actor, AccessError> {
+        let header = format!("Bearer {key}");
+        let credentials =
+            Credentials { authorization: Some(&header), cookie: None, csrf: None, is_unsafe: true, address };
+        Ok(self.access.authenticate(&credentials).await?.actor)
+    }
+
+    async fn by_key(&self, key: &str) -> Result<Actor, AccessError> {
+        self.by_key_from(key, HOME).await
+    }
+
+    async fn by_cookie(
+        &self,
+        token: &Secret,
+        csrf: Option<&str>,
+        is_unsafe: bool,
+    ) -> Result<Actor, AccessError> {
+        let cookie = format!("theme=dark; nines_session={}", token.expose());
+        let credentials =
+            Credentials { authorization: None, cookie: Some(&cookie), csrf, is_unsafe, address: HOME };
+        Ok(self.access.authenticate(&credentials).await?.actor)
+    }
+
+    async fn owner(&self) -> Actor {
+        self.by_key(self.owner_key.expose()).await.unwrap()
+    }
+
+    async fn signed_in(&self) -> SignedIn {
+        self.access.sign_in_with_key(self.owner_key.expose(), HOME).await.unwrap()
+    }
+
+    async fn new_key(&self, grant: Grant, expires_in: Option<Duration>) -> (Key, Secret) {
+        let expires_at = expires_in.map(|time| self.clock.now() + time);
+        let new = NewKey { name: "ci".to_owned(), grant, expires_at };
+        let issued = self.access.create_key(&self.owner().await, &new).await.unwrap();
+        (issued.key, issued.secret)
+    }
+}
+
+#[track_caller]
+fn assert_kind<T: std::fmt::Debug>(result: Result<T, AccessError>, kind: ErrorKind) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+}
+
+#[tokio::test]
+async fn the_first_start_happens_once_and_its_keys_work() {
+    let world = world().await;
+    assert!(!world.access.is_first_run().await.unwrap());
+    let late = world.access.prepare_first_run();
+    assert_kind(world.access.complete_first_run(&late).await, ErrorKind::Conflict);
+    assert_kind(world.by_key(late.owner_key.expose()).await, ErrorKind::Unauthenticated);
+    assert_eq!(world.owner().await.role(), Some(Role::Owner));
+    let ingest = world.by_key(world.ingest_key.expose()).await.unwrap();
+    assert_eq!((ingest.grant, ingest.name.as_str()), (Grant::Ingest, "ingest"));
+}
+
+#[tokio::test]
+async fn a_link_opens_one_session_and_no_second() {
+    let world = world().await;
+    let signed_in = world.access.sign_in_with_link(world.link.expose(), HOME).await.unwrap();
+    assert_eq!((signed_in.actor.name.as_str(), signed_in.actor.role()), ("owner", Some(Role::Owner)));
+    world.by_cookie(&signed_in.token, None, false).await.unwrap();
+    assert_kind(world.access.sign_in_with_link(world.link.expose(), HOME).await, ErrorKind::Unauthenticated);
+
+    let old = world.access.owner_link().await.unwrap().unwrap();
+    let new = world.access.owner_link().await.unwrap().unwrap();
+    assert_kind(world.access.sign_in_with_link(old.expose(), HOME).await, ErrorKind::Unauthenticated);
+    world.clock.advance(25 * 60 * MINUTE);
+    assert_kind(world.access.sign_in_with_link(new.expose(), HOME).await, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_refused_and_none_are_anonymous() {
+    let world = world().await;
+    let (_, stranger) = Secret::random_key(&Random::from_seed(99), Grant::Role(Role::Owner));
+    let good = world.owner_key.expose();
+    let flipped = format!("{}{}", &good[..good.len() - 1], if good.ends_with('0') { '1' } else { '0' });
+    for wrong in ["", "nin_", stranger.expose(), &flipped, &good.replace("owner", "admin")] {
+        assert_kind(world.by_key(wrong).await, ErrorKind::Unauthenticated);
+    }
+    let nothing = Credentials {
+        authorization: None,
+        cookie: Some("theme=dark"),
+        csrf: None,
+        is_unsafe: true,
+        address: HOME,
+    };
+    let anonymous = world.access.authenticate(&nothing).await.unwrap().actor;
+    assert_eq!((anonymous.grant, anonymous.via), (Grant::Nothing, Via::Anonymous));
+    let basic = Credentials { authorization: Some("Basic b3duZXI6"), ..nothing };
+    assert_kind(world.access.authenticate(&basic).await, ErrorKind::Unauthenticated);
+
+    let open = world_with(Config { anonymous_ingest: true }).await;
+    assert_eq!(open.access.authenticate(&nothing).await.unwrap().actor.grant, Grant::Ingest);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_at_once_with_its_sessions() {
+    let world = world().await;
+    let (key, secret) = world.new_key(Grant::Role(Role::Responder), None).await;
+    assert_eq!(key.prefix(), format!("nin_responder_{}", key.id));
+    let actor = world.by_key(secret.expose()).await.unwrap();
+    let session = world.access.sign_in_with_key(secret.expose(), HOME).await.unwrap();
+    world.by_cookie(&session.token, None, false).await.unwrap();
+    world.access.revoke_key(&world.owner().await, &key.id).await.unwrap();
+    assert_kind(world.by_key(secret.expose()).await, ErrorKind::Unauthenticated);
+    assert_kind(world.by_cookie(&session.token, None, false).await, ErrorKind::Unauthenticated);
+    assert_kind(
+        world
+            .access
+            .create_key(&actor, &NewKey { name: "x".to_owned(), grant: Grant::Ingest, expires_at: None })
+            .await,
+        ErrorKind::Forbidden,
+    );
+}
+
+#[tokio::test]
+async fn a_key_revoked_by_another_process_is_refused_within_five_seconds() {
+    let world = world().await;
+    let (key, secret) = world.new_key(Grant::Ingest, None).await;
+    world.by_key(secret.expose()).await.unwrap();
+    world.repository.revoke_key(&key.id, world.clock.now()).await.unwrap();
+    world.clock.advance(Duration::from_secs(5));
+    assert_kind(world.by_key(secret.expose()).await, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn keys_and_sessions_expire() {
+    let world = world().await;
+    let (_, secret) = world.new_key(Grant::Role(Role::Viewer), Some(10 * MINUTE)).await;
+    let short = world.access.sign_in_with_key(secret.expose(), HOME).await.unwrap();
+    let long = world.signed_in().await;
+    world.clock.advance(10 * MINUTE);
+    assert_kind(world.by_key(secret.expose()).await, ErrorKind::Unauthenticated);
+    assert_kind(world.by_cookie(&short.token, None, false).await, ErrorKind::Unauthenticated);
+    world.by_cookie(&long.token, None, false).await.unwrap();
+    world.clock.advance(SESSION_TTL);
+    assert_kind(world.by_cookie(&long.token, None, false).await, ErrorKind::Unauthenticated);
+    world.access.tick().await.unwrap();
+    let past = NewKey { name: "x".to_owned(), grant: Grant::Ingest, expires_at: Some(world.clock.now()) };
+    assert_kind(world.access.create_key(&world.owner().await, &past).await, ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_cookie_needs_the_csrf_token_to_change_anything() {
+    let world = world().await;
+    let one = world.signed_in().await;
+    let other = world.signed_in().await;
+    world.by_cookie(&one.token, None, false).await.unwrap();
+    for wrong in [None, Some(""), Some("x"), Some(other.csrf_token.as_str())] {
+        assert_kind(world.by_cookie(&one.token, wrong, true).await, ErrorKind::Forbidden);
+    }
+    world.by_cookie(&one.token, Some(&one.csrf_token), true).await.unwrap();
+
+    let cookie = session_cookie(&one, world.clock.now(), true);
+    let expected = format!(
+        "nines_session={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure",
+        one.token.expose()
+    );
+    assert_eq!(cookie, expected);
+    assert_eq!(clear_cookie(false), "nines_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_and_only_that_one() {
+    let world = world().await;
+    let (one, other) = (world.signed_in().await, world.signed_in().await);
+    world.access.sign_out(&one.actor).await.unwrap();
+    assert_kind(world.by_cookie(&one.token, None, false).await, ErrorKind::Unauthenticated);
+    world.by_cookie(&other.token, None, false).await.unwrap();
+    world.access.sign_out(&world.owner().await).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_session_cookies_are_none() {
+    let world = world().await;
+    let session = world.signed_in().await;
+    let cookie = format!("nines_session={}; nines_session=planted", session.token.expose());
+    let credentials = Credentials {
+        authorization: None,
+        cookie: Some(&cookie),
+        csrf: None,
+        is_unsafe: false,
+        address: HOME,
+    };
+    assert!(world.access.authenticate(&credentials).await.unwrap().actor.is_anonymous());
+}
+
+#[tokio::test]
+async fn an_ingest_key_opens_no_session() {
+    let world = world().await;
+    assert_kind(world.access.sign_in_with_key(world.ingest_key.expose(), HOME).await, ErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn guessing_is_throttled_but_a_key_in_use_keeps_working() {
+    let world = world().await;
+    let (_, secret) = world.new_key(Grant::Ingest, None).await;
+    let attacker: IpAddr = "203.0.113.9".parse().unwrap();
+    world.by_key_from(secret.expose(), attacker).await.unwrap();
+    for _ in 0..10 {
+        assert_kind(world.by_key_from("nin_guess", attacker).await, ErrorKind::Unauthenticated);
+    }
+    let error = world.by_key_from("nin_guess", attacker).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Exhausted, Some(MINUTE)));
+    world.by_key_from(secret.expose(), attacker).await.unwrap();
+    world.by_key("nin_guess").await.unwrap_err();
+    world.owner().await;
+    assert_kind(world.access.sign_in_with_link(world.link.expose(), attacker).await, ErrorKind::Exhausted);
+    world.clock.advance(MINUTE);
+    world.access.sign_in_with_link(world.link.expose(), attacker).await.unwrap();
+}
+
+#[tokio::test]
+async fn last_use_is_written_down_by_the_control_loop() {
+    let world = world().await;
+    let (key, secret) = world.new_key(Grant::Ingest, None).await;
+    world.by_key(secret.expose()).await.unwrap();
+    let last_used = async || world.repository.key(&key.id).await.unwrap().unwrap().last_used_at;
+    assert_eq!(last_used().await, None);
+    world.access.tick().await.unwrap();
+    assert_eq!(last_used().await, Some(world.clock.now()));
+}
+
+#[tokio::test]
+async fn administrators_invite_but_do_not_make_owners_and_the_last_owner_stays() {
+    let world = world().await;
+    let owner = world.owner().await;
+    let invitation = world.access.invite(&owner, " Lin ", Role::Admin).await.unwrap();
+    assert_eq!(invitation.account.name, "Lin");
+    assert_kind(world.access.invite(&owner, "lin", Role::Viewer).await, ErrorKind::Conflict);
+    assert_kind(world.access.invite(&owner, "a\nb", Role::Viewer).await, ErrorKind::InvalidInput);
+    let lin = world.access.sign_in_with_link(invitation.token.expose(), HOME).await.unwrap();
+    assert_kind(world.access.invite(&lin.actor, "mei", Role::Owner).await, ErrorKind::Forbidden);
+    let own_key = NewKey { name: "k".to_owned(), grant: Grant::Role(Role::Owner), expires_at: None };
+    assert_kind(world.access.create_key(&lin.actor, &own_key).await, ErrorKind::Forbidden);
+
+    let accounts = world.access.accounts(&owner).await.unwrap();
+    let boss = accounts.iter().find(|account| account.role == Role::Owner).unwrap();
+    assert_kind(world.access.disable_account(&lin.actor, &boss.id).await, ErrorKind::Forbidden);
+    assert_kind(world.access.disable_account(&owner, &boss.id).await, ErrorKind::Conflict);
+    world.access.disable_account(&owner, &invitation.account.id).await.unwrap();
+    assert_kind(world.by_cookie(&lin.token, None, false).await, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn nothing_secret_is_printed() {
+    let world = world().await;
+    let signed_in = world.signed_in().await;
+    let (key, secret) = world.new_key(Grant::Ingest, None).await;
+    let printed = format!("{signed_in:?} {key:?} {secret:?}");
+    for hidden in [signed_in.token.expose(), secret.expose(), &secret.digest().to_hex()] {
+        assert!(!printed.contains(hidden));
+    }
+}
