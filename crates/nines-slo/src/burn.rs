@@ -101,7 +101,7 @@ pub fn default_tiers(target: Ratio, window: Duration) -> Vec<Tier> {
     tiers
 }
 
-fn seconds_tier(allowed: f64) -> Tier {
+pub(crate) fn seconds_tier(allowed: f64) -> Tier {
     let short = (SECONDS_BURN * allowed).clamp(SECONDS_BAD_SHARE_MIN, SECONDS_BAD_SHARE_MAX.max(allowed));
     let long = (SECONDS_BURN * allowed).min(SECONDS_LONG_SHARE_MAX.max(2.0 * allowed)).min(1.0);
     Tier {

@@ -1,13 +1,62 @@
 //! Promises: indicators, objectives, error budgets and burn rates, live and from history.
+//!
+//! # The way of a promise
+//! 1. [`parse`] reads OpenSLO documents and a few kinds of our own; [`Registry::apply`] takes them all or none.
+//! 2. [`Registry::promises`] resolves every objective into a [`Promise`], whose [`Indicator`] judges single events.
+//! 3. [`LiveSlis`] counts while events arrive, in [`Rings`] of seconds, minutes and quarters of an hour, and keeps
+//!    [`Evidence`] of what bad events have in common. History is merged in, and every event counts once.
+//! 4. [`evaluate`] reads the counters at an instant: budget, burn rate, alert tiers, honest state. [`budget_sentence`] says
+//!    it in words.
+//!
+//! # Words introduced here
+//! - **Promise**: one objective of one SLO, the unit that is measured and shown.
+//! - **Tier**: an alert condition on a long and a short window. The fastest one looks at seconds.
+//! - **Coverage**: the share of a window that has been measured. A window below nine tenths is *young*.
+//! - **State** says whether numbers can be believed (measured, too few, stale, invalid, paused), **status** what they say
+//!   about the budget (healthy, at risk, exhausted).
+//!
+//! # Promises
+//! - Live counts equal counts from history: both put an event into the bucket of `floor(timestamp)`.
+//! - Evaluation takes no lock that ingest holds.
+//! - No traffic is never 100 %, and what is not measured is never healthy.
+//!
+//! Does no IO, reads no clock, knows nothing of Arrow, SQL or HTTP.
 
 mod budget;
 mod burn;
+mod changes;
 mod document;
+mod evidence;
+mod indicator;
+mod live;
+mod promise;
+mod reading;
 mod registry;
+mod rings;
+mod sentence;
 mod window;
 
 pub use budget::*;
-pub use burn::*;
-pub use document::*;
-pub use registry::*;
+pub use burn::{
+    MIN_EVENTS, SECONDS_LONG, SECONDS_SHORT, SECONDS_TIER, SHORT_WINDOW_DIVISOR, Severity, Tier, TierReading, Verdict,
+    burn_rate, default_tiers, read_tier, wilson_bounds,
+};
+pub use changes::{CHANGES_MAX, Change, RecentChanges};
+pub use document::{
+    AlertCondition, AlertNotificationTarget, AlertPolicy, Budgeting, Channel, ChannelTarget, DOCUMENT_BYTES_MAX,
+    DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, DataSource, Document, DocumentError, DocumentKey,
+    DocumentKind, DocumentWarning, Mark, Marks, Meta, Metric, NINES_V1, NinesSource, OPENSLO_V1, OPENSLO_V1ALPHA,
+    Objective, Op, Parsed, ParsedFile, Period, PeriodUnit, Ratio, RatioParts, Ref, Secret, Service, Settings, Sli, Slo,
+    Source, Team, Threshold, Window, Yaml, parse,
+};
+pub use evidence::{EVIDENCE_FIELDS_MAX, EVIDENCE_MINUTES, EVIDENCE_VALUES_MAX, Evidence, SUSPECTS_MAX, Suspect, UsersHit};
+pub use indicator::{Indicator, NotMeasured, Outcome};
+pub use live::{LIVE_MAX, LiveError, LiveSli, LiveSlis};
+pub use promise::Promise;
+pub use reading::*;
+pub use registry::{Applied, OBJECTS_MAX, Registry, RemoveError, ResolvedPolicy};
+pub use rings::{
+    BackfillPart, Bucket, FUTURE_MAX, MINUTES_REACH, QUARTERS_REACH, Rings, SECONDS_REACH, Slices,
+};
+pub use sentence::{Audience, Locale, budget_sentence, duration_in_words, state_sentence};
 pub use window::{CALENDAR_MAX, ROLLING_MAX};

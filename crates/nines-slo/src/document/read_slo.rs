@@ -320,8 +320,12 @@ fn objective(reader: &mut Reader<'_>, node: &Node, path: &str, budgeting: Option
         Some(Budgeting::RatioTimeslices) => need(reader, &fields, "timeSliceWindow", "RatioTimeslices"),
         _ => {}
     }
+    let wrong_value = value.is_none() && fields.has("value");
     fields.finish(reader);
     let target = target?;
+    if wrong_value {
+        return None;
+    }
     Some(Objective {
         display_name,
         target,
@@ -359,7 +363,7 @@ pub(super) fn target(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option
     };
     if !(0.0..limit).contains(&given) {
         let hint = match key {
-            "target" if (1.0..100.0).contains(&given) && given > 1.0 => format!("write `targetPercent: {given}`"),
+            "target" if (10.0..100.0).contains(&given) => format!("write `targetPercent: {given}`"),
             "target" => "write a share from 0 up to, but not, 1, such as 0.999".to_owned(),
             _ => "write a percentage from 0 up to, but not, 100, such as 99.9".to_owned(),
         };

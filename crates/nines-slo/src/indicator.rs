@@ -1,0 +1,118 @@
+//! An indicator made ready to judge events: two filters over one dataset.
+
+use nines_filter::{Expr, Filter, FilterError};
+use nines_model::{Dataset, Event, field};
+
+use crate::document::{Metric, NinesSource, Objective, Op, RatioParts, Source, Threshold, duration_unit};
+
+/// What an event says about a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Good,
+    Bad,
+}
+
+/// Judges events of one dataset. Those that `total` selects count; of these, those that `good` selects are good.
+///
+/// The same two filters, lowered to a query, count history: every form of indicator becomes this one. An indicator
+/// written with `bad` has `good = not (bad)`; a threshold has `total = filter and field:*` and `good = field op value`,
+/// so an event without the field is not judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Indicator {
+    pub dataset: Dataset,
+    pub total: Filter,
+    pub good: Filter,
+}
+
+/// Why there is nothing to measure.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NotMeasured {
+    #[error("source type {0} is not measured yet")]
+    ForeignSource(String),
+    #[error("a ratio that was computed elsewhere (`raw`) is not measured yet")]
+    Raw,
+    #[error("the objective has no indicator")]
+    NoIndicator,
+    #[error("the threshold is missing")]
+    NoThreshold,
+    #[error("good and total read different datasets")]
+    Datasets,
+    #[error("filter: {0}")]
+    Filter(#[from] FilterError),
+}
+
+impl Indicator {
+    /// # Errors
+    /// [`NotMeasured`]: the promise is shown as invalid with this reason.
+    pub fn compile(metric: &Metric, objective: &Objective) -> Result<Self, NotMeasured> {
+        match metric {
+            Metric::Ratio { parts: RatioParts::Good { good, total }, .. } => {
+                let (good, total) = same_dataset(ours(good)?, ours(total)?)?;
+                Ok(Self { dataset: total.dataset, total: Filter::parse(&total.filter)?, good: Filter::parse(&good.filter)? })
+            }
+            Metric::Ratio { parts: RatioParts::Bad { bad, total }, .. } => {
+                let (bad, total) = same_dataset(ours(bad)?, ours(total)?)?;
+                let good = Filter::from_ast(Expr::not(Filter::parse(&bad.filter)?.ast().clone()));
+                Ok(Self { dataset: total.dataset, total: Filter::parse(&total.filter)?, good })
+            }
+            Metric::Ratio { parts: RatioParts::Raw { .. }, .. } => Err(NotMeasured::Raw),
+            Metric::Threshold(source) => threshold(ours(source)?, objective),
+        }
+    }
+
+    /// `None` if the event does not count. The caller has checked the dataset.
+    pub fn classify(&self, event: &Event) -> Option<Outcome> {
+        if !self.total.matches(event) {
+            return None;
+        }
+        Some(if self.good.matches(event) { Outcome::Good } else { Outcome::Bad })
+    }
+
+    /// Fields that define this indicator: they cannot explain its badness.
+    pub(crate) fn own_fields(&self) -> Vec<&str> {
+        let mut fields = self.total.fields();
+        fields.extend(self.good.fields());
+        fields
+    }
+}
+
+fn ours(source: &Source) -> Result<&NinesSource, NotMeasured> {
+    match source {
+        Source::Nines(source) => Ok(source),
+        Source::Foreign { source_type, data_source, .. } => {
+            let name = source_type.as_deref().or(data_source.as_deref()).unwrap_or("unknown");
+            Err(NotMeasured::ForeignSource(name.to_owned()))
+        }
+    }
+}
+
+fn same_dataset<'a>(
+    part: &'a NinesSource,
+    total: &'a NinesSource,
+) -> Result<(&'a NinesSource, &'a NinesSource), NotMeasured> {
+    if part.dataset == total.dataset { Ok((part, total)) } else { Err(NotMeasured::Datasets) }
+}
+
+fn threshold(source: &NinesSource, objective: &Objective) -> Result<Indicator, NotMeasured> {
+    let name = source.field.as_deref().ok_or(NotMeasured::NoThreshold)?;
+    let op = objective.op.unwrap_or(Op::Lte).symbol();
+    let unit = source.unit.as_deref();
+    // Numbers in a unit become the field's own unit: nanoseconds for durations, else the filter language's reading of
+    // a time literal (`response_time_ms < 300ms` compares 300).
+    let number = |value: f64| match (name == field::DURATION_NS, unit) {
+        (true, _) => format!("{}", (value * duration_unit(unit)).round()),
+        (false, Some(unit)) => format!("{value}{unit}"),
+        (false, None) => format!("{value}"),
+    };
+    let value = match (&source.threshold, objective.value) {
+        (Some(Threshold::Latency { nanos, .. }), _) if name == field::DURATION_NS => format!("{}", nanos.round()),
+        (Some(Threshold::Latency { text, .. }), _) => text.clone(),
+        (Some(Threshold::Number(value)), _) => number(*value),
+        (None, Some(value)) => number(value),
+        (None, None) => return Err(NotMeasured::NoThreshold),
+    };
+    let quoted = format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+    let exists = Filter::parse(&format!("{quoted}: *"))?;
+    let good = Filter::parse(&format!("{quoted} {op} {value}"))?;
+    Ok(Indicator { dataset: source.dataset, total: Filter::parse(&source.filter)?.and(exists), good })
+}

@@ -1,0 +1,306 @@
+//! All indicators that are measured while data flows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use nines_base::ErrorKind;
+use nines_model::{Batch, Dataset, Timestamp};
+use parking_lot::Mutex;
+
+use crate::budget::Counts;
+use crate::document::{Budgeting, Window};
+use crate::evidence::{Collector, Evidence};
+use crate::indicator::{Indicator, Outcome};
+use crate::rings::{BackfillPart, Bucket, Rings};
+
+/// Indicators measured at once. Each costs half a megabyte and some hundred nanoseconds per event of its dataset.
+pub const LIVE_MAX: usize = 1_000;
+/// Seconds-of-a-batch remembered while an indicator waits for its history: 24 bytes each. At ten batches a second with
+/// events of three seconds each, four hours.
+const OVERLAP_MAX: usize = 500_000;
+/// How stale published evidence may be while ingest is busy.
+const EVIDENCE_PUBLISH_EVERY: Duration = Duration::from_millis(250);
+
+/// The indicators that are measured live, and their counters.
+///
+/// `observe` is called by the one publisher of ingest, in sequence order. Readers ([`LiveSlis::get`], then
+/// [`LiveSli::rings`] and [`LiveSli::evidence`]) never wait for it: evaluation shares no lock with ingest.
+///
+/// # A new indicator
+/// 1. [`LiveSlis::add`]: it counts every batch observed from now on.
+/// 2. Take a snapshot of the store, count [`LiveSli::backfill_plan`] in it.
+/// 3. [`LiveSlis::finish`] with the snapshot's `last_sequence`: batches that were counted both ways are taken out again,
+///    so every event counts once. A restart is the same with an empty step 1.
+#[derive(Debug)]
+pub struct LiveSlis {
+    current: ArcSwap<Set>,
+    /// Held by whoever changes counters or the set, so that a batch is seen by all of a set or by none.
+    turn: Mutex<Turn>,
+}
+
+#[derive(Debug, Default)]
+struct Set {
+    by_id: BTreeMap<String, Arc<LiveSli>>,
+    by_dataset: BTreeMap<Dataset, Vec<Arc<LiveSli>>>,
+}
+
+#[derive(Debug, Default)]
+struct Turn {
+    last_sequence: u64,
+}
+
+/// One indicator's live state.
+#[derive(Debug)]
+pub struct LiveSli {
+    pub id: String,
+    pub indicator: Indicator,
+    rings: Rings,
+    /// The last batch that was observed before this began to count.
+    began_after: u64,
+    writer: Mutex<Writer>,
+    published: ArcSwap<Evidence>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    collector: Collector,
+    published_at: Timestamp,
+    history: History,
+}
+
+#[derive(Debug)]
+enum History {
+    /// What has been counted since the beginning, in order of sequence.
+    Awaited(Vec<Overlap>),
+    /// Too much was counted meanwhile to remember.
+    Overflown,
+    Merged,
+}
+
+#[derive(Debug)]
+struct Overlap {
+    sequence: u64,
+    secs: i64,
+    counts: Counts,
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LiveError {
+    #[error("more than {LIVE_MAX} indicators are measured; remove some first")]
+    TooMany,
+    #[error("indicator {0} is not measured")]
+    NotFound(String),
+    #[error("indicator {0} has its history already")]
+    Merged(String),
+    /// The snapshot was older than the indicator. Take a new one.
+    #[error("history up to batch {have} is older than indicator {id}, which began after batch {need}")]
+    Behind { id: String, have: u64, need: u64 },
+    /// Counting history took too long. Add the indicator again.
+    #[error("history of indicator {0} took too long; begin again")]
+    Overflown(String),
+}
+
+impl LiveError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooMany => ErrorKind::Exhausted,
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::Merged(_) => ErrorKind::Conflict,
+            Self::Behind { .. } | Self::Overflown(_) => ErrorKind::Unavailable,
+        }
+    }
+}
+
+impl Default for LiveSlis {
+    fn default() -> Self {
+        Self { current: ArcSwap::from_pointee(Set::default()), turn: Mutex::default() }
+    }
+}
+
+impl LiveSlis {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a batch. Called in order of `sequence`; does not block on anything but a change of the set.
+    pub fn observe(&self, sequence: u64, batch: &Batch) {
+        let mut turn = self.turn.lock();
+        turn.last_sequence = turn.last_sequence.max(sequence);
+        let set = self.current.load();
+        for sli in set.by_dataset.get(&batch.dataset).into_iter().flatten() {
+            sli.observe(sequence, batch);
+        }
+    }
+
+    /// Starts to measure an indicator, replacing one of the same id.
+    ///
+    /// # Errors
+    /// [`LiveError::TooMany`].
+    pub fn add(
+        &self,
+        id: &str,
+        indicator: Indicator,
+        window: &Window,
+        budgeting: Budgeting,
+    ) -> Result<Arc<LiveSli>, LiveError> {
+        let rings = Rings::sized_for(window, budgeting);
+        let turn = self.turn.lock();
+        let mut by_id = self.current.load().by_id.clone();
+        if by_id.len() >= LIVE_MAX && !by_id.contains_key(id) {
+            return Err(LiveError::TooMany);
+        }
+        let writer = Writer {
+            collector: Collector::new(&indicator),
+            published_at: Timestamp::MIN,
+            history: History::Awaited(Vec::new()),
+        };
+        let sli = Arc::new(LiveSli {
+            id: id.to_owned(),
+            indicator,
+            rings,
+            began_after: turn.last_sequence,
+            writer: Mutex::new(writer),
+            published: ArcSwap::from_pointee(Evidence::default()),
+        });
+        by_id.insert(id.to_owned(), Arc::clone(&sli));
+        self.current.store(Arc::new(Set::new(by_id)));
+        Ok(sli)
+    }
+
+    /// Adds history, counted by the plan of the same `now` in a snapshot that held all batches up to `last_sequence`
+    /// and no later one. `since` is the start of what the store still knows.
+    ///
+    /// # Errors
+    /// [`LiveError`]; the indicator goes on counting what is live.
+    pub fn finish(
+        &self,
+        sli: &LiveSli,
+        last_sequence: u64,
+        now: Timestamp,
+        since: Timestamp,
+        parts: &[(Duration, Vec<Bucket>)],
+    ) -> Result<(), LiveError> {
+        let _turn = self.turn.lock();
+        if last_sequence < sli.began_after {
+            return Err(LiveError::Behind { id: sli.id.clone(), have: last_sequence, need: sli.began_after });
+        }
+        let mut writer = sli.writer.lock();
+        match std::mem::replace(&mut writer.history, History::Merged) {
+            History::Merged => Err(LiveError::Merged(sli.id.clone())),
+            History::Overflown => {
+                writer.history = History::Overflown;
+                Err(LiveError::Overflown(sli.id.clone()))
+            }
+            History::Awaited(overlap) => {
+                let both = overlap.iter().filter(|it| it.sequence <= last_sequence).map(|it| (it.secs, it.counts));
+                sli.rings.merge(now, since, parts, both);
+                Ok(())
+            }
+        }
+    }
+
+    /// Measures without history, from `since` on: for a first start with an empty store.
+    ///
+    /// # Errors
+    /// [`LiveError::Merged`].
+    pub fn start_empty(&self, sli: &LiveSli, since: Timestamp) -> Result<(), LiveError> {
+        let _turn = self.turn.lock();
+        let mut writer = sli.writer.lock();
+        if matches!(writer.history, History::Merged) {
+            return Err(LiveError::Merged(sli.id.clone()));
+        }
+        writer.history = History::Merged;
+        sli.rings.set_known_since(since);
+        Ok(())
+    }
+
+    /// Stops measuring. Answers whether it was measured.
+    pub fn remove(&self, id: &str) -> bool {
+        let _turn = self.turn.lock();
+        let mut by_id = self.current.load().by_id.clone();
+        let removed = by_id.remove(id).is_some();
+        self.current.store(Arc::new(Set::new(by_id)));
+        removed
+    }
+
+    pub fn get(&self, id: &str) -> Option<Arc<LiveSli>> {
+        self.current.load().by_id.get(id).cloned()
+    }
+
+    pub fn ids(&self) -> Vec<String> {
+        self.current.load().by_id.keys().cloned().collect()
+    }
+}
+
+impl Set {
+    fn new(by_id: BTreeMap<String, Arc<LiveSli>>) -> Self {
+        let mut by_dataset: BTreeMap<Dataset, Vec<Arc<LiveSli>>> = BTreeMap::new();
+        for sli in by_id.values() {
+            by_dataset.entry(sli.indicator.dataset).or_default().push(Arc::clone(sli));
+        }
+        Self { by_id, by_dataset }
+    }
+}
+
+impl LiveSli {
+    fn observe(&self, sequence: u64, batch: &Batch) {
+        let mut writer = self.writer.lock();
+        for event in &batch.events {
+            let Some(outcome) = self.indicator.classify(event) else { continue };
+            if !self.rings.record(event.timestamp, outcome, batch.received_at) {
+                continue;
+            }
+            writer.history.remember(sequence, event.timestamp, outcome);
+            writer.collector.observe(event, outcome, batch.received_at);
+        }
+        if batch.received_at.since(writer.published_at) >= EVIDENCE_PUBLISH_EVERY {
+            writer.published_at = batch.received_at;
+            self.published.store(Arc::new(writer.collector.snapshot()));
+        }
+    }
+
+    /// The counters. Reading them takes no lock.
+    pub fn rings(&self) -> &Rings {
+        &self.rings
+    }
+
+    /// What history has to be counted before [`LiveSlis::finish`] with the same `now`.
+    pub fn backfill_plan(&self, now: Timestamp) -> Vec<BackfillPart> {
+        self.rings.backfill_plan(now)
+    }
+
+    /// Whether history is in, so that windows are whole.
+    pub fn has_history(&self) -> bool {
+        self.rings.known_since().is_some()
+    }
+
+    /// The evidence so far. Never waits: while a batch is being counted it is up to a quarter of a second old.
+    pub fn evidence(&self) -> Arc<Evidence> {
+        match self.writer.try_lock() {
+            Some(writer) => Arc::new(writer.collector.snapshot()),
+            None => self.published.load_full(),
+        }
+    }
+}
+
+impl History {
+    fn remember(&mut self, sequence: u64, at: Timestamp, outcome: Outcome) {
+        let Self::Awaited(overlap) = self else { return };
+        let secs = at.as_secs();
+        let same = overlap.last().is_some_and(|last| last.sequence == sequence && last.secs == secs);
+        if !same {
+            if overlap.len() == OVERLAP_MAX {
+                *self = Self::Overflown;
+                return;
+            }
+            overlap.push(Overlap { sequence, secs, counts: Counts::default() });
+        }
+        let Some(last) = overlap.last_mut() else { return };
+        match outcome {
+            Outcome::Good => last.counts.good += 1,
+            Outcome::Bad => last.counts.bad += 1,
+        }
+    }
+}
