@@ -1,0 +1,53 @@
+// Pictures of every page, to be looked at by people: `npm run shots [name…]` writes test-results/shots/*.png.
+import { mkdirSync } from "node:fs";
+import { stage } from "./stage.mjs";
+
+const out = new URL("../test-results/shots/", import.meta.url).pathname;
+mkdirSync(out, { recursive: true });
+const wanted = process.argv.slice(2);
+const s = await stage();
+const get = async (path) => (await (await fetch(`${s.base}/api/v1${path}`, { headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {} })).json());
+const slo = (await get("/slos")).slos[0];
+const incident = (await get("/incidents")).incidents[0];
+const trace = slo && (await get(`/slos/${slo.name}/suspects`)).sample_trace_ids[0];
+
+const PAGES = {
+  board: "/",
+  wall: "/?wall=1",
+  search: "/search",
+  spans: `/search?dataset=spans&q=${encodeURIComponent("status_code: error")}`,
+  fault: `/search?q=${encodeURIComponent("servce.name: checkout")}`,
+  ...(trace ? { trace: `/trace/${trace}` } : {}),
+  ...(s.mocked ? { bigtrace: `/trace/${"f".repeat(32)}` } : {}),
+  ...(slo ? { slo: `/slo/${slo.name}` } : {}),
+  incidents: "/incidents?show=all",
+  ...(incident ? { incident: `/incident/${incident.id}` } : {}),
+  report: "/incidents/new",
+  alerts: "/alerts",
+  services: "/services",
+  changes: "/changes",
+  status: "/status",
+  keys: "/keys",
+};
+const VARIANTS = [
+  ["light", { theme: "light" }],
+  ["dark", { theme: "dark" }],
+  ["zh-TW", { theme: "light", language: "zh-TW" }],
+  ["phone", { theme: "light", width: 390, height: 844 }],
+];
+for (const [variant, options] of VARIANTS) {
+  if (process.env.VARIANT && !process.env.VARIANT.split(",").includes(variant)) continue;
+  const page = await s.open(options);
+  for (const [name, path] of Object.entries(PAGES)) {
+    if (wanted.length && !wanted.includes(name)) continue;
+    await page.goto(s.base + path);
+    await page.waitForLoadState("load");
+    await page.waitForFunction(() => !document.querySelector("[role=status][aria-label=Loading]") && document.querySelector("main"));
+    await page.waitForTimeout(700);
+    await page.screenshot({ path: `${out}${name}-${variant}.png`, fullPage: variant === "phone" && !name.includes("trace") });
+  }
+  if (page.complaints.length) console.log(variant, [...new Set(page.complaints)]);
+  await page.context().close();
+}
+await s.close();
+console.log(out);

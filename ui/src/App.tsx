@@ -1,0 +1,81 @@
+// Which page a path shows. Each page is a chunk of its own, so that the board does not wait for the editor of the search.
+import { type ComponentType, lazy, Suspense } from "react";
+import { Redirect, Route, Switch } from "wouter";
+import { ApiError } from "./api/client";
+import { useSession } from "./api/hooks";
+import { Empty, Failure, Loading } from "./components/states";
+import { type Language, t } from "./lib/i18n";
+import { BoardPage } from "./pages/board/BoardPage";
+import { Shell } from "./shell/Shell";
+
+const IncidentPage = lazy(() => import("./pages/incident/IncidentPage"));
+const IncidentsPage = lazy(() => import("./pages/incidents/IncidentsPage"));
+const ReportPage = lazy(() => import("./pages/report/ReportPage"));
+const SearchPage = lazy(() => import("./pages/search/SearchPage"));
+const TracePage = lazy(() => import("./pages/trace/TracePage"));
+const SloPage = lazy(() => import("./pages/slo/SloPage"));
+const AlertsPage = lazy(() => import("./pages/alerts/AlertsPage"));
+const ServicesPage = lazy(() => import("./pages/services/ServicesPage"));
+const ChangesPage = lazy(() => import("./pages/changes/ChangesPage"));
+const StatusPage = lazy(() => import("./pages/status/StatusPage"));
+const KeysPage = lazy(() => import("./pages/keys/KeysPage"));
+const SignInPage = lazy(() => import("./pages/signin/SignInPage"));
+
+const ROUTES: [string, ComponentType][] = [
+  ["/", BoardPage],
+  ["/search", SearchPage],
+  ["/trace/:id", TracePage],
+  ["/slo/:name", SloPage],
+  ["/incidents", IncidentsPage],
+  ["/incidents/new", ReportPage],
+  ["/incident/:id", IncidentPage],
+  ["/alerts", AlertsPage],
+  ["/services", ServicesPage],
+  ["/changes", ChangesPage],
+  ["/status", StatusPage],
+  ["/keys", KeysPage],
+];
+
+type Props = { language: Language; setLanguage: (language: Language) => void };
+
+export function App(props: Props) {
+  const session = useSession();
+  const fallback = (
+    <div className="page">
+      <Loading />
+    </div>
+  );
+  if (session.isPending) return fallback;
+  const signedOut = session.error instanceof ApiError && session.error.problem.status === 401;
+  if (signedOut || location.pathname === "/sign-in") {
+    return (
+      <Suspense fallback={fallback}>
+        <SignInPage />
+      </Suspense>
+    );
+  }
+  if (session.error && !session.data) {
+    return (
+      <div className="page">
+        <Failure error={session.error} retry={() => session.refetch()} />
+      </div>
+    );
+  }
+  return (
+    <Shell {...props} session={session.data}>
+      <Suspense fallback={fallback}>
+        <Switch>
+          {ROUTES.map(([path, Page]) => (
+            <Route key={path} path={path} component={Page} />
+          ))}
+          <Route path="/slos">
+            <Redirect to="/" />
+          </Route>
+          <Route>
+            <Empty title={t("There is no such page")}>{location.pathname}</Empty>
+          </Route>
+        </Switch>
+      </Suspense>
+    </Shell>
+  );
+}

@@ -1,0 +1,76 @@
+// The one fetch function. Every answer that is not a success becomes an `ApiError` that holds the problem document.
+import type { Problem } from "./types";
+
+export class ApiError extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.detail || problem.title);
+    this.name = "ApiError";
+    this.problem = problem;
+  }
+}
+
+/** Sent with every unsafe call that the session cookie authenticates. */
+let csrfToken: string | undefined;
+export function setCsrfToken(token: string | null | undefined) {
+  csrfToken = token ?? undefined;
+}
+
+export type Ask = {
+  method?: "GET" | "POST" | "DELETE";
+  query?: Record<string, string | number | null | undefined>;
+  body?: unknown;
+  signal?: AbortSignal;
+};
+
+export async function api<T>(path: string, { method = "GET", query, body, signal }: Ask = {}): Promise<T> {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query ?? {})) if (value != null && value !== "") params.set(key, String(value));
+  const text = params.toString();
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (method !== "GET" && csrfToken) headers["x-nines-csrf"] = csrfToken;
+
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}${text ? `?${text}` : ""}`, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      credentials: "same-origin",
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(unreachable());
+  }
+  if (!response.ok) throw new ApiError(await problemOf(response));
+  if (response.status === 204 || response.headers.get("content-length") === "0") return undefined as T;
+  return (await response.json()) as T;
+}
+
+const unreachable = (): Problem => ({
+  type: "about:blank",
+  code: "unreachable",
+  status: 0,
+  title: "unreachable",
+  detail: "the server does not answer",
+  request_id: "",
+});
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    const problem = (await response.json()) as Partial<Problem>;
+    if (problem.code) return problem as Problem;
+  } catch {
+    // Not a problem document: a proxy in between answered.
+  }
+  return {
+    type: "about:blank",
+    code: response.status === 401 ? "unauthenticated" : "http",
+    status: response.status,
+    title: response.statusText,
+    detail: `${response.status} ${response.statusText}`,
+    request_id: response.headers.get("x-request-id") ?? "",
+  };
+}

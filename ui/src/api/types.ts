@@ -1,0 +1,50 @@
+// Short names for the generated types.
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+export type Alert = Schemas["Alert"];
+export type AlertMessage = Schemas["AlertMessage"];
+export type AlertsResponse = Schemas["AlertsResponse"];
+export type Budget = Schemas["Budget"];
+export type Burn = Schemas["Burn"];
+export type Change = Schemas["Change"];
+export type ChangesResponse = Schemas["ChangesResponse"];
+export type FacetsResponse = Schemas["FacetsResponse"];
+export type FieldsResponse = Schemas["FieldsResponse"];
+export type HistogramResponse = Schemas["HistogramResponse"];
+export type Incident = Schemas["Incident"];
+export type IncidentDetail = Schemas["IncidentDetail"];
+export type IncidentsResponse = Schemas["IncidentsResponse"];
+export type Key = Schemas["Key"];
+export type KeyCreated = Schemas["KeyCreated"];
+export type KeyRequest = Schemas["KeyRequest"];
+export type KeysResponse = Schemas["KeysResponse"];
+export type Page = Schemas["Page"];
+export type PagesResponse = Schemas["PagesResponse"];
+export type Problem = Schemas["Problem"];
+export type PromiseClock = Schemas["PromiseClock"];
+export type QueryStats = Schemas["QueryStats"];
+export type ReportRequest = Schemas["ReportRequest"];
+export type ReportResponse = Schemas["ReportResponse"];
+export type SearchResponse = Omit<Schemas["SearchResponse"], "rows"> & { rows: EventRow[] };
+export type ServicesResponse = Schemas["ServicesResponse"];
+export type Session = Schemas["Session"];
+export type Slo = Schemas["Slo"];
+export type SloSeriesResponse = Schemas["SloSeriesResponse"];
+export type SlosResponse = Schemas["SlosResponse"];
+export type Status = Schemas["Status"];
+export type StepRequest = Schemas["StepRequest"];
+export type StreamEvent = Schemas["StreamEvent"];
+export type SuggestResponse = Schemas["SuggestResponse"];
+export type Suspect = Schemas["Suspect"];
+export type SuspectsResponse = Schemas["SuspectsResponse"];
+export type TimelineEntry = Schemas["TimelineEntry"];
+export type TraceResponse = Omit<Schemas["TraceResponse"], "spans" | "logs"> & { spans: TraceSpan[]; logs: EventRow[] };
+export type TraceSpan = Omit<Schemas["TraceSpan"], "attributes" | "events"> & {
+  attributes: Record<string, unknown>;
+  events: SpanEvent[];
+};
+
+/** A row of search: the fields that the record has. */
+export type EventRow = Record<string, unknown> & { timestamp: string };
+export type SpanEvent = { name?: string; time?: string; attributes?: Record<string, unknown> };

@@ -1,0 +1,157 @@
+// The filter line: CodeMirror with suggestions from the server's real fields and values. A fault that the server names
+// by its offset is underlined, and its "did you mean" is one click.
+import { acceptCompletion, autocompletion, type CompletionContext, type CompletionResult, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { setDiagnostics } from "@codemirror/lint";
+import { EditorState, Prec } from "@codemirror/state";
+import { EditorView, keymap, placeholder } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { useEffect, useRef } from "react";
+import { type Query, suggest } from "../../api/hooks";
+import type { Problem } from "../../api/types";
+import { Glyph } from "../../components/Mark";
+import { byteToUnit, unitToByte } from "../../lib/filter";
+import { count } from "../../lib/format";
+import { t } from "../../lib/i18n";
+import styles from "./Search.module.css";
+
+type Props = { text: string; onText: (text: string) => void; onRun: (text: string) => void; query: Query; fault?: Problem };
+
+/** Enough to colour a filter; the server is the one that parses it. */
+const language = StreamLanguage.define<unknown>({
+  token(stream) {
+    if (stream.eatSpace()) return null;
+    if (stream.match(/^"(?:\\.|[^"\\])*"?/)) return "string";
+    if (stream.match(/^(?:and|or|not)\b/i)) return "keyword";
+    if (stream.match(/^[\w.@-]+(?=\s*(?::|=|!=|>=|<=|>|<))/)) return "propertyName";
+    if (stream.match(/^(?:>=|<=|!=|[:=<>()])/)) return "operator";
+    if (stream.match(/^\d[\w.]*/)) return "number";
+    stream.match(/^[^\s()":=<>!]+/) || stream.next();
+    return null;
+  },
+});
+
+const colours = HighlightStyle.define([
+  { tag: tags.propertyName, color: "var(--accent)" },
+  { tag: tags.keyword, color: "var(--ink-3)", fontWeight: "600" },
+  { tag: tags.string, color: "var(--info)" },
+  { tag: tags.number, color: "var(--info)" },
+  { tag: tags.operator, color: "var(--ink-3)" },
+]);
+
+/** Keystrokes within this time are one question. */
+const PAUSE_MS = 120;
+
+export function FilterLine({ text, onText, onRun, query, fault }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const latest = useRef({ onText, onRun, query });
+  latest.current = { onText, onRun, query };
+
+  useEffect(() => {
+    if (!box.current) return;
+    const complete = async (context: CompletionContext): Promise<CompletionResult | null> => {
+      const all = context.state.doc.toString();
+      const abort = new AbortController();
+      context.addEventListener("abort", () => abort.abort(), { onDocChange: true });
+      if (!context.explicit) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      if (context.aborted) return null;
+      try {
+        const answer = await suggest(latest.current.query, all, unitToByte(all, context.pos), abort.signal);
+        return {
+          from: byteToUnit(all, answer.replace_start),
+          to: byteToUnit(all, answer.replace_end),
+          filter: false,
+          options: answer.suggestions.map((suggestion) => ({
+            label: suggestion.text.trim() || suggestion.text,
+            apply: suggestion.text,
+            detail: suggestion.count != null ? count(suggestion.count) : (suggestion.detail ?? undefined),
+            type: suggestion.kind,
+          })),
+        };
+      } catch {
+        return null;
+      }
+    };
+    const run = (target: EditorView) => {
+      latest.current.onRun(target.state.doc.toString().trim());
+      return true;
+    };
+    const made = new EditorView({
+      parent: box.current,
+      state: EditorState.create({
+        doc: text,
+        extensions: [
+          // One line: pasted line breaks become spaces.
+          EditorState.transactionFilter.of((tr) => (tr.docChanged && tr.newDoc.lines > 1 ? [tr, { changes: { from: 0, to: tr.newDoc.length, insert: tr.newDoc.toString().replace(/\s*\n\s*/g, " ") }, sequential: true }] : tr)),
+          Prec.highest(keymap.of([{ key: "Mod-Enter", run }, { key: "Tab", run: acceptCompletion }])),
+          autocompletion({ override: [complete], activateOnTyping: true, icons: false, selectOnOpen: false, defaultKeymap: true }),
+          keymap.of([...completionKeymap, { key: "Enter", run }, ...historyKeymap, ...defaultKeymap]),
+          history(),
+          closeBrackets(),
+          language,
+          syntaxHighlighting(colours),
+          placeholder('service.name: checkout and http.response.status_code >= 500'),
+          EditorView.contentAttributes.of({ "aria-label": t("Filter") }),
+          EditorView.updateListener.of((update) => {
+            if (update.docChanged) latest.current.onText(update.state.doc.toString());
+          }),
+        ],
+      }),
+    });
+    view.current = made;
+    return () => made.destroy();
+    // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once, `text` flows in below
+  }, []);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (editor && editor.state.doc.toString() !== text) {
+      editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text }, selection: { anchor: text.length } });
+    }
+  }, [text]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor) return;
+    const doc = editor.state.doc.toString();
+    if (fault?.offset == null) {
+      editor.dispatch(setDiagnostics(editor.state, []));
+      return;
+    }
+    const from = Math.min(byteToUnit(doc, fault.offset), doc.length);
+    const word = /^[^\s()":=<>!]+/.exec(doc.slice(from))?.[0].length ?? 1;
+    const to = Math.min(doc.length, from + word);
+    editor.dispatch(setDiagnostics(editor.state, [{ from: to > from ? from : Math.max(0, from - 1), to, severity: "error", message: fault.detail }]));
+  }, [fault]);
+
+  const better = fault ? replacement(text, fault) : undefined;
+  return (
+    <div className="grow">
+      <div ref={box} className={styles.editor} data-fault={fault ? true : undefined} />
+      {fault && (
+        <div className={styles.fault} role="alert" data-tone="bad">
+          <Glyph shape="octagon" size={13} />
+          <span>{fault.detail}</span>
+          {better ? (
+            <button type="button" className="plain" onClick={() => onRun(better)}>
+              {fault.hint}
+            </button>
+          ) : (
+            <span className="dim">{fault.hint}</span>
+          )}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** "did you mean X?" applied at the offset. */
+export function replacement(text: string, fault: Pick<Problem, "hint" | "offset">): string | undefined {
+  const meant = /did you mean [`"'“]?([\w.@/-]+?)[`"'”]?\s*\??$/i.exec(fault.hint ?? "")?.[1];
+  if (!meant || fault.offset == null) return undefined;
+  const at = byteToUnit(text, fault.offset);
+  const wrong = /^[\w.@/-]+/.exec(text.slice(at))?.[0];
+  return wrong ? text.slice(0, at) + meant + text.slice(at + wrong.length) : undefined;
+}

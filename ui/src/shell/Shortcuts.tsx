@@ -1,0 +1,75 @@
+// `?` shows what the keyboard can do; `g` and a letter go to a page.
+import { ActionIcon, Kbd, Modal } from "@mantine/core";
+import { IconKeyboard } from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import { t } from "../lib/i18n";
+import { useUrl } from "../state/url";
+import styles from "./Shortcuts.module.css";
+
+const PLACES: Record<string, string> = { p: "/", s: "/search", i: "/incidents", a: "/alerts", v: "/services", c: "/changes", n: "/status" };
+/** The second key of a pair must follow within this time. */
+const PAIR_MS = 900;
+
+/** Keys typed into a field belong to the field. */
+export function typing(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement | null;
+  return Boolean(target?.closest("input, textarea, select, [contenteditable=true], [role=dialog]"));
+}
+
+export function Shortcuts() {
+  const [open, setOpen] = useState(false);
+  const { navigate, href } = useUrl();
+  const firstKey = useRef(0);
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      if (event.metaKey || event.ctrlKey || event.altKey || typing(event)) return;
+      if (event.key === "?") setOpen(true);
+      else if (event.key === "g") firstKey.current = Date.now();
+      else if (Date.now() - firstKey.current < PAIR_MS && PLACES[event.key]) {
+        firstKey.current = 0;
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        navigate(href(PLACES[event.key] ?? "/"));
+      }
+    };
+    addEventListener("keydown", listen, true);
+    return () => removeEventListener("keydown", listen, true);
+  }, [navigate, href]);
+
+  const groups: [string, [string, string][]][] = [
+    [t("Everywhere"), [["Ctrl K", t("Jump to…")], ["?", t("This help")], ["g p", t("Promises")], ["g s", t("Search")], ["g i", t("Incidents")], ["g a", t("Alerts")], ["g v", t("Services")], ["g c", t("Changes")], ["g n", t("Node")]]],
+    [t("Incident room"), [["a", t("Acknowledge")], ["c", t("Confirm level")], ["u", t("Post an update")], ["n", t("Add a note")], ["m", t("Mitigate")], ["r", t("Resolve")]]],
+    [t("Search"), [["Ctrl Enter", t("Run")], ["← →", t("Move the time window (histogram focused)")], ["↑ ↓", t("Zoom in and out (histogram focused)")], ["Esc", t("Cancel the running query")]]],
+    [t("Trace"), [["j k", t("Next and previous span")], ["← →", t("Collapse and expand")], ["e", t("Next error")]]],
+  ];
+  return (
+    <>
+      <ActionIcon variant="transparent" c="inherit" aria-label={t("Keyboard shortcuts")} onClick={() => setOpen(true)}>
+        <IconKeyboard size={17} stroke={1.7} />
+      </ActionIcon>
+      <Modal opened={open} onClose={() => setOpen(false)} title={t("Keyboard shortcuts")} size="lg" centered closeButtonProps={{ "aria-label": t("Close") }}>
+        <div className={styles.groups}>
+          {groups.map(([title, keys]) => (
+            <section key={title}>
+              <h2>{title}</h2>
+              <dl>
+                {keys.map(([key, words]) => (
+                  <div key={key}>
+                    <dt>
+                      {key.split(" ").map((part) => (
+                        <Kbd key={part} size="xs">
+                          {part}
+                        </Kbd>
+                      ))}
+                    </dt>
+                    <dd>{words}</dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+        </div>
+      </Modal>
+    </>
+  );
+}
