@@ -40,7 +40,7 @@ pub use error::{AccessError, RepositoryError};
 #[cfg(feature = "testing")]
 pub use memory::MemoryRepository;
 pub use records::{Account, AccountId, Key, KeyId, Link, NewKey, Session, SessionId};
-pub use repository::Repository;
+pub use repository::{Repository, SESSIONS_PER_HOLDER_MAX};
 pub use role::{Exposure, Grant, Role, RouteAccess, UnknownRole};
 pub use secret::{Digest, Secret};
 pub use service::{

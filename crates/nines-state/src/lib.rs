@@ -13,9 +13,13 @@
 //! - A migration is applied whole or not at all, once, in order; a file that was written by a newer version is refused,
 //!   and so is one whose applied migrations are not those that this binary knows.
 
+pub mod access;
+pub mod audit;
 mod database;
 mod error;
+pub mod incidents;
 mod migration;
+pub mod objects;
 
 pub use database::{Database, Settings};
 pub use error::StateError;

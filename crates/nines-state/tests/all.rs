@@ -2,3 +2,10 @@
 
 #[path = "all/database.rs"]
 mod database;
+
+#[path = "all/access.rs"]
+mod access;
+#[path = "all/incidents.rs"]
+mod incidents;
+#[path = "all/objects.rs"]
+mod objects;

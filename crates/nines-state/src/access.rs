@@ -1,0 +1,373 @@
+//! Accounts, keys, sessions and links in `control.db`.
+
+use async_trait::async_trait;
+use nines_access::{
+    Account, AccountId, Digest, Grant, Key, KeyId, Link, Repository, RepositoryError, Role,
+    SESSIONS_PER_HOLDER_MAX, Session, SessionId,
+};
+use nines_model::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+
+use crate::{Database, Domain, Migration, StateError};
+
+pub const DOMAIN: Domain = Domain {
+    name: "access",
+    migrations: &[Migration { version: 1, sql: include_str!("../migrations/access/0001_access.sql") }],
+};
+
+/// Keeps accounts, keys, sessions and links in a database that was opened with [`DOMAIN`].
+#[derive(Debug, Clone)]
+pub struct SqliteAccess {
+    database: Database,
+}
+
+type Result<T, E = RepositoryError> = std::result::Result<T, E>;
+
+impl SqliteAccess {
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>> {
+        self.database
+            .write()
+            .await
+            .map_err(|source| RepositoryError::Unavailable { operation, source: Box::new(source) })
+    }
+}
+
+#[async_trait]
+impl Repository for SqliteAccess {
+    async fn bootstrap(&self, account: &Account, keys: &[Key], link: &Link) -> Result<()> {
+        const OPERATION: &str = "store the first account";
+        let mut write = self.begin(OPERATION).await?;
+        let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM accounts")
+            .fetch_one(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        if accounts > 0 {
+            return Err(RepositoryError::Conflict { what: "an account".to_owned() });
+        }
+        insert_account(&mut write, account, link).await?;
+        for key in keys {
+            insert_key(&mut write, key).await?;
+        }
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn insert_account(&self, account: &Account, link: &Link) -> Result<()> {
+        const OPERATION: &str = "store an account";
+        let mut write = self.begin(OPERATION).await?;
+        insert_account(&mut write, account, link).await?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>> {
+        let row = sqlx::query("SELECT id, name, role, created_at, disabled_at FROM accounts WHERE id = ?")
+            .bind(&id.0)
+            .fetch_optional(self.database.readers())
+            .await
+            .map_err(failed("read an account"))?;
+        row.as_ref().map(account).transpose()
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>> {
+        let rows = sqlx::query("SELECT id, name, role, created_at, disabled_at FROM accounts ORDER BY name")
+            .fetch_all(self.database.readers())
+            .await
+            .map_err(failed("list accounts"))?;
+        rows.iter().map(account).collect()
+    }
+
+    async fn disable_account(&self, id: &AccountId, at: Timestamp) -> Result<bool> {
+        const OPERATION: &str = "disable an account";
+        let mut write = self.begin(OPERATION).await?;
+        let changed = sqlx::query("UPDATE accounts SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL")
+            .bind(at.as_nanos())
+            .bind(&id.0)
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?
+            .rows_affected();
+        if changed == 1 {
+            for statement in
+                ["DELETE FROM sessions WHERE account_id = ?", "DELETE FROM links WHERE account_id = ?"]
+            {
+                sqlx::query(statement).bind(&id.0).execute(&mut *write).await.map_err(failed(OPERATION))?;
+            }
+        }
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(changed == 1)
+    }
+
+    async fn replace_link(&self, link: &Link) -> Result<()> {
+        const OPERATION: &str = "replace a one-time link";
+        let mut write = self.begin(OPERATION).await?;
+        sqlx::query("DELETE FROM links WHERE account_id = ?")
+            .bind(&link.account.0)
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        insert_link(&mut write, link).await?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>> {
+        const OPERATION: &str = "use a one-time link";
+        let mut write = self.begin(OPERATION).await?;
+        let row = sqlx::query("DELETE FROM links WHERE digest = ? RETURNING digest, account_id, expires_at")
+            .bind(digest.to_hex())
+            .fetch_optional(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        write.commit().await.map_err(failed(OPERATION))?;
+        let Some(row) = row else { return Ok(None) };
+        let link = Link {
+            digest: stored_digest(&row)?,
+            account: AccountId(row.get("account_id")),
+            expires_at: Timestamp::from_nanos(row.get("expires_at")),
+        };
+        Ok((now < link.expires_at).then_some(link))
+    }
+
+    async fn insert_key(&self, key: &Key) -> Result<()> {
+        const OPERATION: &str = "store a key";
+        let mut write = self.begin(OPERATION).await?;
+        insert_key(&mut write, key).await?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<Key>> {
+        let row = sqlx::query(
+            "SELECT id, name, access_grant, digest, created_at, created_by, expires_at, last_used_at, revoked_at
+             FROM keys WHERE id = ?",
+        )
+        .bind(&id.0)
+        .fetch_optional(self.database.readers())
+        .await
+        .map_err(failed("read a key"))?;
+        row.as_ref().map(key).transpose()
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>> {
+        let rows = sqlx::query(
+            "SELECT id, name, access_grant, digest, created_at, created_by, expires_at, last_used_at, revoked_at
+             FROM keys ORDER BY created_at DESC, id DESC",
+        )
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("list keys"))?;
+        rows.iter().map(key).collect()
+    }
+
+    async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool> {
+        const OPERATION: &str = "revoke a key";
+        let mut write = self.begin(OPERATION).await?;
+        let changed = sqlx::query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+            .bind(at.as_nanos())
+            .bind(&id.0)
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?
+            .rows_affected();
+        if changed == 1 {
+            sqlx::query("DELETE FROM sessions WHERE key_id = ?")
+                .bind(&id.0)
+                .execute(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+        }
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(changed == 1)
+    }
+
+    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<()> {
+        const OPERATION: &str = "write down when keys were used";
+        let mut write = self.begin(OPERATION).await?;
+        for (id, at) in used {
+            sqlx::query("UPDATE keys SET last_used_at = max(coalesce(last_used_at, ?1), ?1) WHERE id = ?2")
+                .bind(at.as_nanos())
+                .bind(&id.0)
+                .execute(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+        }
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn insert_session(&self, session: &Session) -> Result<()> {
+        const OPERATION: &str = "open a session";
+        let mut write = self.begin(OPERATION).await?;
+        sqlx::query(
+            "INSERT INTO sessions (id, digest, account_id, key_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&session.id.0)
+        .bind(session.digest.to_hex())
+        .bind(session.account.as_ref().map(|id| id.0.as_str()))
+        .bind(session.key.as_ref().map(|id| id.0.as_str()))
+        .bind(session.created_at.as_nanos())
+        .bind(session.expires_at.as_nanos())
+        .execute(&mut *write)
+        .await
+        .map_err(failed(OPERATION))?;
+        sqlx::query(
+            "DELETE FROM sessions WHERE id IN (
+                SELECT id FROM sessions WHERE account_id IS ?1 AND key_id IS ?2
+                ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?3)",
+        )
+        .bind(session.account.as_ref().map(|id| id.0.as_str()))
+        .bind(session.key.as_ref().map(|id| id.0.as_str()))
+        .bind(SESSIONS_PER_HOLDER_MAX as i64)
+        .execute(&mut *write)
+        .await
+        .map_err(failed(OPERATION))?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn session(&self, digest: &Digest) -> Result<Option<Session>> {
+        let row = sqlx::query(
+            "SELECT id, digest, account_id, key_id, created_at, expires_at FROM sessions WHERE digest = ?",
+        )
+        .bind(digest.to_hex())
+        .fetch_optional(self.database.readers())
+        .await
+        .map_err(failed("read a session"))?;
+        row.as_ref().map(session).transpose()
+    }
+
+    async fn delete_session(&self, id: &SessionId) -> Result<bool> {
+        const OPERATION: &str = "end a session";
+        let mut write = self.begin(OPERATION).await?;
+        let deleted = sqlx::query("DELETE FROM sessions WHERE id = ?")
+            .bind(&id.0)
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?
+            .rows_affected();
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(deleted == 1)
+    }
+
+    async fn delete_expired(&self, now: Timestamp) -> Result<u64> {
+        const OPERATION: &str = "remove expired sessions and links";
+        let mut write = self.begin(OPERATION).await?;
+        let mut deleted = 0;
+        for statement in
+            ["DELETE FROM sessions WHERE expires_at <= ?", "DELETE FROM links WHERE expires_at <= ?"]
+        {
+            let result = sqlx::query(statement).bind(now.as_nanos()).execute(&mut *write).await;
+            deleted += result.map_err(failed(OPERATION))?.rows_affected();
+        }
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(deleted)
+    }
+}
+
+async fn insert_account(write: &mut SqliteConnection, account: &Account, link: &Link) -> Result<()> {
+    let inserted = sqlx::query(
+        "INSERT INTO accounts (id, name, name_key, role, created_at, disabled_at) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&account.id.0)
+    .bind(&account.name)
+    .bind(account.name.to_lowercase())
+    .bind(account.role.as_str())
+    .bind(account.created_at.as_nanos())
+    .bind(account.disabled_at.map(Timestamp::as_nanos))
+    .execute(&mut *write)
+    .await
+    .map_err(failed("store an account"))?;
+    if inserted.rows_affected() != 1 {
+        return Err(RepositoryError::Conflict { what: format!("account `{}`", account.name) });
+    }
+    insert_link(write, link).await
+}
+
+async fn insert_link(write: &mut SqliteConnection, link: &Link) -> Result<()> {
+    sqlx::query("INSERT INTO links (digest, account_id, expires_at) VALUES (?, ?, ?)")
+        .bind(link.digest.to_hex())
+        .bind(&link.account.0)
+        .bind(link.expires_at.as_nanos())
+        .execute(write)
+        .await
+        .map_err(failed("store a one-time link"))?;
+    Ok(())
+}
+
+async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
+    let inserted = sqlx::query(
+        "INSERT INTO keys
+            (id, name, access_grant, digest, created_at, created_by, expires_at, last_used_at, revoked_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(&key.id.0)
+    .bind(&key.name)
+    .bind(key.grant.as_str())
+    .bind(key.digest.to_hex())
+    .bind(key.created_at.as_nanos())
+    .bind(&key.created_by)
+    .bind(key.expires_at.map(Timestamp::as_nanos))
+    .bind(key.last_used_at.map(Timestamp::as_nanos))
+    .bind(key.revoked_at.map(Timestamp::as_nanos))
+    .execute(write)
+    .await
+    .map_err(failed("store a key"))?;
+    if inserted.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(RepositoryError::Conflict { what: format!("key `{}`", key.id) })
+    }
+}
+
+fn account(row: &SqliteRow) -> Result<Account> {
+    Ok(Account {
+        id: AccountId(row.get("id")),
+        name: row.get("name"),
+        role: Role::parse(row.get("role")).map_err(|error| corrupt("an account's role", error))?,
+        created_at: Timestamp::from_nanos(row.get("created_at")),
+        disabled_at: row.get::<Option<i64>, _>("disabled_at").map(Timestamp::from_nanos),
+    })
+}
+
+fn key(row: &SqliteRow) -> Result<Key> {
+    let instant = |column: &str| row.get::<Option<i64>, _>(column).map(Timestamp::from_nanos);
+    Ok(Key {
+        id: KeyId(row.get("id")),
+        name: row.get("name"),
+        grant: Grant::parse(row.get("access_grant")).map_err(|error| corrupt("a key's grant", error))?,
+        digest: stored_digest(row)?,
+        created_at: Timestamp::from_nanos(row.get("created_at")),
+        created_by: row.get("created_by"),
+        expires_at: instant("expires_at"),
+        last_used_at: instant("last_used_at"),
+        revoked_at: instant("revoked_at"),
+    })
+}
+
+fn session(row: &SqliteRow) -> Result<Session> {
+    Ok(Session {
+        id: SessionId(row.get("id")),
+        digest: stored_digest(row)?,
+        account: row.get::<Option<String>, _>("account_id").map(AccountId),
+        key: row.get::<Option<String>, _>("key_id").map(KeyId),
+        created_at: Timestamp::from_nanos(row.get("created_at")),
+        expires_at: Timestamp::from_nanos(row.get("expires_at")),
+    })
+}
+
+fn stored_digest(row: &SqliteRow) -> Result<Digest> {
+    Digest::from_hex(row.get("digest")).ok_or_else(|| corrupt("a digest", "not 64 hex digits"))
+}
+
+fn corrupt(what: &'static str, reason: impl ToString) -> RepositoryError {
+    RepositoryError::Corrupt { what, reason: reason.to_string() }
+}
+
+/// Names the operation that a statement served.
+fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> RepositoryError {
+    move |source| {
+        let source = Box::new(StateError::Query { operation, source });
+        RepositoryError::Unavailable { operation, source }
+    }
+}
