@@ -14,10 +14,10 @@ use nines_storage::Store;
 use nines_storage::format::{FormatError, decode_batch, encode_batch};
 use nines_wal::{Journal, JournalConfig, JournalRecovery, Ticket};
 
+use crate::IngestError;
 use crate::error::RETRY_AFTER;
 use crate::publisher::{Message, Observer, Publisher, Request};
 use crate::stats::IngestStats;
-use crate::IngestError;
 
 /// Requests that wait for their acknowledgement. The bytes are bounded apart; this bounds what each one costs besides
 /// (tickets, channels), and is far above the number of connections that a node serves.
@@ -47,7 +47,12 @@ impl IngestConfig {
     /// 64 MiB per request is above every protocol's own limit (OTLP 20 MiB); 128 MiB in flight are some seconds of a busy
     /// node; 256 MiB of free space hold one seal of every dataset and the control databases.
     pub fn new(journal: JournalConfig) -> Self {
-        Self { journal, request_bytes_max: 64 * MIB, inflight_bytes_max: 128 * MIB, free_bytes_min: 256 * MIB }
+        Self {
+            journal,
+            request_bytes_max: 64 * MIB,
+            inflight_bytes_max: 128 * MIB,
+            free_bytes_min: 256 * MIB,
+        }
     }
 }
 
@@ -359,8 +364,13 @@ fn open_journal(
     let sequence_min = publisher.store.last_sequence() + 1;
     let mut recovery = IngestRecovery::default();
     let mut newer_format = None;
-    let (journal, found) =
-        Journal::open(config, disk, clock, random, sequence_min, &mut |sequence, payload| match decode_batch(payload) {
+    let (journal, found) = Journal::open(
+        config,
+        disk,
+        clock,
+        random,
+        sequence_min,
+        &mut |sequence, payload| match decode_batch(payload) {
             Ok(batch) => {
                 if publisher.replay(sequence, &batch) {
                     recovery.replayed_batches += 1;
@@ -374,7 +384,8 @@ fn open_journal(
                 tracing::error!(sequence, %error, "journal record is not a batch");
                 recovery.unreadable_records += 1;
             }
-        })?;
+        },
+    )?;
     recovery.journal = found;
     // Going on would truncate what a newer build can read.
     newer_format.map_or(Ok((journal, publisher, recovery)), Err)

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{Row, Sqlite, Transaction};
 
 use nines_model::{Dataset, Timestamp, ValueType};
@@ -62,7 +64,8 @@ impl Catalog {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         let failed = StoreError::catalog("migrate");
-        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.pool).await.map_err(&failed)?;
+        let found: i64 =
+            sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.pool).await.map_err(&failed)?;
         let known = MIGRATIONS.len() as i64;
         if found > known {
             return Err(StoreError::CatalogVersion { found, known });
@@ -120,6 +123,16 @@ impl Catalog {
             max_sequence: number("max_sequence"),
             newest_received_at: time("newest_received_ns"),
         }
+    }
+
+    /// Files of segments that are out of the catalog for good and may be deleted.
+    pub async fn removed_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let paths: Vec<String> =
+            sqlx::query_scalar("SELECT file_path FROM segments WHERE removed_ns IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(StoreError::catalog("list removed segments"))?;
+        Ok(paths.into_iter().map(|path| self.root.join(path)).collect())
     }
 
     /// The id after the largest that was ever given.
@@ -182,7 +195,11 @@ impl Catalog {
         transaction.commit().await.map_err(&failed)
     }
 
-    pub async fn commit_removal(&self, removed: &[Arc<SegmentFile>], at: Timestamp) -> Result<(), StoreError> {
+    pub async fn commit_removal(
+        &self,
+        removed: &[Arc<SegmentFile>],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let failed = StoreError::catalog("commit a removal");
         let mut transaction = self.pool.begin().await.map_err(&failed)?;
         mark_removed(&mut transaction, removed, at).await.map_err(&failed)?;
@@ -286,7 +303,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalog = Catalog::open(folder.path()).await.unwrap();
         let pragma = async |text: &'static str| -> String {
-            sqlx::query(text).fetch_one(catalog.pool()).await.unwrap().try_get_unchecked::<String, _>(0).unwrap()
+            sqlx::query(text)
+                .fetch_one(catalog.pool())
+                .await
+                .unwrap()
+                .try_get_unchecked::<String, _>(0)
+                .unwrap()
         };
         assert_eq!(pragma("PRAGMA journal_mode").await, "wal");
         assert_eq!(pragma("PRAGMA synchronous").await, "2", "2 is FULL");

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BinaryViewBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringViewBuilder,
-    TimestampNanosecondBuilder,
+    ArrayBuilder, ArrayRef, BinaryViewBuilder, BooleanBuilder, Float64Builder, Int64Builder,
+    StringViewBuilder, TimestampNanosecondBuilder,
 };
 
 use nines_model::{Value, ValueType, field};
@@ -73,7 +73,8 @@ impl ColumnBuilder {
         }
         self.pad(row);
         match (&mut self.values, value) {
-            (Values::Str(values), Value::Str(text) | Value::Json(text)) | (Values::Json(values), Value::Json(text)) => {
+            (Values::Str(values), Value::Str(text) | Value::Json(text))
+            | (Values::Json(values), Value::Json(text)) => {
                 values.append_value(text.as_str());
             }
             (Values::Int(values), Value::Int(number)) => values.append_value(*number),

@@ -37,7 +37,9 @@ impl StoreError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ErrorKind::Exhausted,
             Self::Io { .. } | Self::Catalog { .. } | Self::Write { .. } => ErrorKind::Unavailable,
             Self::CatalogVersion { .. } => ErrorKind::InvalidInput,
-            Self::CatalogDamaged { .. } | Self::Read { .. } | Self::Arrow(_) | Self::Worker(_) => ErrorKind::Internal,
+            Self::CatalogDamaged { .. } | Self::Read { .. } | Self::Arrow(_) | Self::Worker(_) => {
+                ErrorKind::Internal
+            }
         }
     }
 }

@@ -251,7 +251,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A count and that many items. Every item takes at least a byte, so the count is bounded by what is left.
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, FormatError>) -> Result<Vec<T>, FormatError> {
+    fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T, FormatError>,
+    ) -> Result<Vec<T>, FormatError> {
         let count = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
         if count > self.bytes.len() - self.at {
             return Err(self.malformed("count is larger than the rest"));
@@ -265,7 +268,9 @@ impl<'a> Reader<'a> {
 
     fn index<T: Clone>(&mut self, table: &[T]) -> Result<T, FormatError> {
         let index = usize::try_from(self.varint()?).ok();
-        index.and_then(|index| table.get(index).cloned()).ok_or_else(|| self.malformed("index is out of range"))
+        index
+            .and_then(|index| table.get(index).cloned())
+            .ok_or_else(|| self.malformed("index is out of range"))
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], FormatError> {

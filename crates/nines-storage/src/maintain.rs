@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use nines_base::{MIB, Shutdown};
 use nines_model::{Dataset, Timestamp};
 
-use crate::segment::{Written, read_segment, write_segment};
+use crate::segment::{Written, decode_segment, write_segment};
 use crate::snapshot::SegmentFile;
 use crate::store::{Sealing, Store};
 use crate::{Column, StoreError};
@@ -147,7 +147,8 @@ impl Store {
         let written = {
             let (disk, sealing, path) = (Arc::clone(&self.0.disk), Arc::clone(&sealing), path.clone());
             tokio::task::spawn_blocking(move || {
-                let batches: Vec<RecordBatch> = sealing.chunks.iter().map(|chunk| chunk.batch.clone()).collect();
+                let batches: Vec<RecordBatch> =
+                    sealing.chunks.iter().map(|chunk| chunk.batch.clone()).collect();
                 write_segment(disk.as_ref(), &path, dataset, &sealing.columns, &batches)
             })
             .await??
@@ -229,13 +230,18 @@ impl Store {
         let path = self.segment_path(dataset, id);
         let merged = {
             let (disk, inputs, path) = (Arc::clone(&self.0.disk), inputs.clone(), path.clone());
-            tokio::task::spawn_blocking(move || merge(disk.as_ref(), &path, dataset, &columns, &inputs)).await?
+            tokio::task::spawn_blocking(move || merge(disk.as_ref(), &path, dataset, &columns, &inputs))
+                .await?
         };
         let written = match merged {
             Ok(written) => written,
-            Err(MergeError::Input(segment, reason)) => {
+            Err(MergeError::Damaged(segment, reason)) => {
                 report.damaged_segments += 1;
                 return self.report_damage(&segment, &reason).await;
+            }
+            Err(MergeError::Unreadable(segment, error)) => {
+                self.report_unreadable(&segment, &error);
+                return Ok(());
             }
             Err(MergeError::Store(error)) => return Err(error),
         };
@@ -274,7 +280,8 @@ impl Store {
             return Ok(());
         }
         let now = self.0.clock.now();
-        let advance = elapsed.map_or(RETENTION_ADVANCE_AT_START_MAX, |elapsed| elapsed + RETENTION_ADVANCE_MAX);
+        let advance =
+            elapsed.map_or(RETENTION_ADVANCE_AT_START_MAX, |elapsed| elapsed + RETENTION_ADVANCE_MAX);
         let trusted = match self.0.catalog.retention_time().await? {
             Some(before) if now > before + advance => {
                 tracing::warn!(clock = %now, trusted = %(before + advance), "retention does not trust the clock yet");
@@ -318,8 +325,8 @@ impl Store {
         maintenance.removed.extend(segments.into_iter().map(|segment| (segment, now)));
     }
 
-    /// Deletes the files of removed segments that nobody can be reading. A crash before that leaves orphans, which the
-    /// next start removes.
+    /// Deletes the files of removed segments that nobody can be reading. A crash before that leaves them for
+    /// the next start.
     async fn delete_removed(&self, maintenance: &mut Maintenance) -> Result<(), StoreError> {
         let now = self.0.clock.monotonic();
         let is_free = |(segment, at): &mut (Arc<SegmentFile>, Duration)| {
@@ -342,7 +349,11 @@ impl Store {
     }
 
     /// Reads the next segments by id and compares their checksums; starts over after the last.
-    async fn scrub(&self, maintenance: &mut Maintenance, report: &mut MaintenanceReport) -> Result<(), StoreError> {
+    async fn scrub(
+        &self,
+        maintenance: &mut Maintenance,
+        report: &mut MaintenanceReport,
+    ) -> Result<(), StoreError> {
         let segments = self.0.tables.values().flat_map(|table| table.state.lock().segments.clone());
         let mut segments: Vec<_> = segments.collect();
         segments.sort_unstable_by_key(|segment| segment.id);
@@ -351,14 +362,14 @@ impl Store {
         for segment in &segments[next..] {
             let (disk, path) = (Arc::clone(&self.0.disk), segment.path.clone());
             let read = tokio::task::spawn_blocking(move || disk.read(&path)).await?;
-            let reason = match read {
-                Ok(bytes) if crc32c::crc32c(&bytes) == segment.checksum => None,
-                Ok(_) => Some("checksum does not fit".to_owned()),
-                Err(error) => Some(format!("file cannot be read: {error}")),
-            };
-            if let Some(reason) = reason {
-                report.damaged_segments += 1;
-                self.report_damage(segment, &reason).await?;
+            match read {
+                Ok(bytes) if crc32c::crc32c(&bytes) == segment.checksum => {}
+                Ok(_) => {
+                    report.damaged_segments += 1;
+                    self.report_damage(segment, "checksum does not fit").await?;
+                }
+                // Compaction or retention may have taken it out meanwhile; then this does nothing.
+                Err(error) => self.report_unreadable(segment, &error),
             }
             report.scrubbed_bytes += segment.bytes;
             maintenance.scrubbed_id = segment.id;
@@ -373,7 +384,8 @@ impl Store {
 }
 
 enum MergeError {
-    Input(Arc<SegmentFile>, String),
+    Damaged(Arc<SegmentFile>, String),
+    Unreadable(Arc<SegmentFile>, std::io::Error),
     Store(StoreError),
 }
 
@@ -386,14 +398,17 @@ fn merge(
 ) -> Result<Written, MergeError> {
     let mut batches = Vec::new();
     for input in inputs {
-        let unreadable = |reason: String| MergeError::Input(Arc::clone(input), reason);
-        let read = read_segment(disk, &input.path).map_err(|error| match std::error::Error::source(&error) {
-            Some(source) => unreadable(source.to_string()),
-            None => unreadable(error.to_string()),
-        })?;
+        let damaged = |reason: String| MergeError::Damaged(Arc::clone(input), reason);
+        let bytes =
+            disk.read(&input.path).map_err(|error| MergeError::Unreadable(Arc::clone(input), error))?;
+        // Never merge what the scrub has not caught yet: afterwards nobody could tell.
+        if crc32c::crc32c(&bytes) != input.checksum {
+            return Err(damaged("checksum does not fit".to_owned()));
+        }
+        let read = decode_segment(&input.path, bytes).map_err(|error| damaged(error.to_string()))?;
         let rows: usize = read.iter().map(RecordBatch::num_rows).sum();
         if rows as u64 != input.rows {
-            return Err(unreadable(format!("file has {rows} rows, {} were written", input.rows)));
+            return Err(damaged(format!("file has {rows} rows, {} were written", input.rows)));
         }
         batches.extend(read);
     }
@@ -408,7 +423,8 @@ fn merge(
 
 /// Small segments of one day that are worth merging, oldest first; empty if there are none.
 fn compaction_inputs(segments: &[Arc<SegmentFile>], now: Timestamp) -> Vec<Arc<SegmentFile>> {
-    let mut small: Vec<_> = segments.iter().filter(|segment| segment.bytes < COMPACT_BYTES_SMALL).cloned().collect();
+    let mut small: Vec<_> =
+        segments.iter().filter(|segment| segment.bytes < COMPACT_BYTES_SMALL).cloned().collect();
     small.sort_by_key(|segment| (segment.min_time.floor_to(DAY), segment.id));
     for day in small.chunk_by(|a, b| a.min_time.floor_to(DAY) == b.min_time.floor_to(DAY)) {
         let (mut bytes, mut rows) = (0, 0);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use nines_model::{Batch, Event, Name, Resource, TimeRange, Timestamp, Value};
@@ -117,7 +117,13 @@ struct ResourceLayout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    fn slot(&mut self, registry: &mut Registry, position: usize, name: &'a Name, value: &Value) -> Option<usize> {
+    fn slot(
+        &mut self,
+        registry: &mut Registry,
+        position: usize,
+        name: &'a Name,
+        value: &Value,
+    ) -> Option<usize> {
         if let Some((known, slot)) = self.fields.get(position)
             && *known == name
         {
@@ -156,7 +162,8 @@ impl Growing {
         let mut renamed = Vec::new();
         let resource = layout.resource(registry, &event.resource);
         for ((name, value), slot) in event.resource.attributes.iter().zip(&resource.slots) {
-            let taken = slot.is_some_and(|slot| self.is_set(slot)) || overflow.iter().any(|(own, _)| *own == name);
+            let taken =
+                slot.is_some_and(|slot| self.is_set(slot)) || overflow.iter().any(|(own, _)| *own == name);
             if taken {
                 // The event's own field wins; what the resource says differently is kept beside it.
                 if event.get(name) != Some(value) {
@@ -211,19 +218,19 @@ impl Growing {
 
     fn finish(mut self, registry: &Registry) -> Chunk {
         let rows = self.rows;
-        let columns = std::mem::take(&mut self.columns).into_iter().enumerate().filter_map(|(slot, column)| {
-            let mut column = column?;
-            column.pad(rows);
-            Some((slot, column.finish()))
-        });
+        let columns =
+            std::mem::take(&mut self.columns).into_iter().enumerate().filter_map(|(slot, column)| {
+                let mut column = column?;
+                column.pad(rows);
+                Some((slot, column.finish()))
+            });
         let columns = columns.collect();
         self.chunk(registry, columns)
     }
 
     fn chunk(&self, registry: &Registry, columns: Vec<(usize, ArrayRef)>) -> Chunk {
         let (slots, columns): (Vec<usize>, Vec<ArrayRef>) = columns.into_iter().unzip();
-        let schema = registry.schema();
-        let fields: Vec<Arc<Field>> = slots.iter().map(|&slot| Arc::clone(&schema.fields()[slot])).collect();
+        let fields: Vec<FieldRef> = slots.iter().map(|&slot| Arc::clone(registry.field(slot))).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .expect("builders are made from the schema and padded to the same length");
         Chunk { batch, min_time: self.min_time, max_time: self.max_time, bytes: self.bytes }

@@ -61,6 +61,9 @@ mod tests {
         let parsed: Json = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["a\"b"], "line\n");
         assert_eq!(parsed["good"][1], 2);
-        assert_eq!((&parsed["nan"], &parsed["bytes"], &parsed["bad"]), (&"NaN".into(), &"AQID".into(), &"[1,".into()));
+        assert_eq!(
+            (&parsed["nan"], &parsed["bytes"], &parsed["bad"]),
+            (&"NaN".into(), &"AQID".into(), &"[1,".into())
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! The columns of a dataset: which exist, of which type, and what they are in Arrow.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 use nines_model::{Dataset, Name, ValueType, field};
 
@@ -21,11 +21,13 @@ pub struct Column {
 }
 
 /// The columns of one dataset in the order in which they were first seen. They only ever grow.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Registry {
     columns: Vec<Column>,
+    fields: Vec<FieldRef>,
     slots: HashMap<Name, usize>,
-    schema: SchemaRef,
+    /// Made of `fields` when it is asked for after a change.
+    schema: OnceLock<SchemaRef>,
     overflow: usize,
 }
 
@@ -34,8 +36,13 @@ impl Registry {
 
     /// The columns that Nines itself knows for the dataset, then the learned ones.
     pub fn new(dataset: Dataset, learned: impl IntoIterator<Item = Column>) -> Self {
-        let mut registry =
-            Self { columns: Vec::new(), slots: HashMap::new(), schema: Arc::new(Schema::empty()), overflow: 0 };
+        let mut registry = Self {
+            columns: Vec::new(),
+            fields: Vec::new(),
+            slots: HashMap::new(),
+            schema: OnceLock::new(),
+            overflow: 0,
+        };
         registry.insert(Column { name: field::TIMESTAMP.into(), kind: ValueType::Time });
         for &name in core_fields(dataset) {
             registry.insert(Column { name: name.into(), kind: fixed_kind(name).unwrap_or(ValueType::Str) });
@@ -47,7 +54,6 @@ impl Registry {
                 registry.insert(column);
             }
         }
-        registry.rebuild_schema();
         registry
     }
 
@@ -60,21 +66,16 @@ impl Registry {
         if self.columns.len() >= COLUMNS_MAX || name.is_empty() || name.len() > NAME_BYTES_MAX {
             return None;
         }
-        let slot = self.insert(Column { name: name.clone(), kind: fixed_kind(name).unwrap_or(kind) });
-        self.rebuild_schema();
-        Some(slot)
+        Some(self.insert(Column { name: name.clone(), kind: fixed_kind(name).unwrap_or(kind) }))
     }
 
     fn insert(&mut self, column: Column) -> usize {
         let slot = self.columns.len();
         self.slots.insert(column.name.clone(), slot);
+        self.fields.push(Arc::new(arrow_field(&column)));
         self.columns.push(column);
+        self.schema = OnceLock::new();
         slot
-    }
-
-    fn rebuild_schema(&mut self) {
-        let fields: Vec<Field> = self.columns.iter().map(arrow_field).collect();
-        self.schema = Arc::new(Schema::new(fields));
     }
 
     pub fn columns(&self) -> &[Column] {
@@ -85,8 +86,12 @@ impl Registry {
         &self.columns[slot]
     }
 
+    pub fn field(&self, slot: usize) -> &FieldRef {
+        &self.fields[slot]
+    }
+
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(self.schema.get_or_init(|| Arc::new(Schema::new(self.fields.clone()))))
     }
 
     pub fn overflow_slot(&self) -> usize {
@@ -94,7 +99,7 @@ impl Registry {
     }
 }
 
-fn arrow_field(column: &Column) -> Field {
+pub fn arrow_field(column: &Column) -> Field {
     Field::new(column.name.as_str(), arrow_type(column.kind), column.name != field::TIMESTAMP)
 }
 
@@ -119,9 +124,30 @@ fn fixed_kind(name: &str) -> Option<ValueType> {
         VALUE | SUM | MIN | MAX => ValueType::Float,
         IS_MONOTONIC => ValueType::Bool,
         SPAN_EVENTS | SPAN_LINKS | BUCKETS | EXEMPLARS | OVERFLOW => ValueType::Json,
-        TRACE_ID | SPAN_ID | PARENT_SPAN_ID | NAME | KIND | STATUS_CODE | STATUS_MESSAGE | TRACE_STATE | BODY
-        | SEVERITY_TEXT | EVENT_NAME | METRIC_TYPE | UNIT | DESCRIPTION | TEMPORALITY | SCOPE_NAME | SCOPE_VERSION
-        | SERVICE_NAME | SERVICE_VERSION | DEPLOYMENT_ENVIRONMENT | CHANGE_KIND | CHANGE_ID | CHANGE_BY | CHANGE_UNDO
+        TRACE_ID
+        | SPAN_ID
+        | PARENT_SPAN_ID
+        | NAME
+        | KIND
+        | STATUS_CODE
+        | STATUS_MESSAGE
+        | TRACE_STATE
+        | BODY
+        | SEVERITY_TEXT
+        | EVENT_NAME
+        | METRIC_TYPE
+        | UNIT
+        | DESCRIPTION
+        | TEMPORALITY
+        | SCOPE_NAME
+        | SCOPE_VERSION
+        | SERVICE_NAME
+        | SERVICE_VERSION
+        | DEPLOYMENT_ENVIRONMENT
+        | CHANGE_KIND
+        | CHANGE_ID
+        | CHANGE_BY
+        | CHANGE_UNDO
         | USER_ID => ValueType::Str,
         _ => return None,
     };
@@ -133,21 +159,58 @@ fn core_fields(dataset: Dataset) -> &'static [&'static str] {
     use field::*;
     match dataset {
         Dataset::Logs => &[
-            SERVICE_NAME, SEVERITY_NUMBER, SEVERITY_TEXT, BODY, TRACE_ID, SPAN_ID, OBSERVED_TIMESTAMP, EVENT_NAME,
-            SERVICE_VERSION, DEPLOYMENT_ENVIRONMENT,
+            SERVICE_NAME,
+            SEVERITY_NUMBER,
+            SEVERITY_TEXT,
+            BODY,
+            TRACE_ID,
+            SPAN_ID,
+            OBSERVED_TIMESTAMP,
+            EVENT_NAME,
+            SERVICE_VERSION,
+            DEPLOYMENT_ENVIRONMENT,
         ],
         Dataset::Spans => &[
-            SERVICE_NAME, NAME, KIND, DURATION_NS, STATUS_CODE, STATUS_MESSAGE, TRACE_ID, SPAN_ID, PARENT_SPAN_ID,
-            SPAN_EVENTS, SPAN_LINKS, SERVICE_VERSION, DEPLOYMENT_ENVIRONMENT,
+            SERVICE_NAME,
+            NAME,
+            KIND,
+            DURATION_NS,
+            STATUS_CODE,
+            STATUS_MESSAGE,
+            TRACE_ID,
+            SPAN_ID,
+            PARENT_SPAN_ID,
+            SPAN_EVENTS,
+            SPAN_LINKS,
+            SERVICE_VERSION,
+            DEPLOYMENT_ENVIRONMENT,
         ],
         Dataset::Metrics => &[
-            NAME, VALUE, METRIC_TYPE, UNIT, TEMPORALITY, IS_MONOTONIC, START_TIMESTAMP, COUNT, SUM, MIN, MAX, BUCKETS,
+            NAME,
+            VALUE,
+            METRIC_TYPE,
+            UNIT,
+            TEMPORALITY,
+            IS_MONOTONIC,
+            START_TIMESTAMP,
+            COUNT,
+            SUM,
+            MIN,
+            MAX,
+            BUCKETS,
             SERVICE_NAME,
         ],
         Dataset::Probes => &[SERVICE_NAME, NAME, STATUS_CODE, STATUS_MESSAGE, DURATION_NS],
         Dataset::Beacons => &[SERVICE_NAME, NAME, USER_ID, DURATION_NS],
         Dataset::Changes => &[
-            SERVICE_NAME, NAME, CHANGE_KIND, CHANGE_ID, CHANGE_BY, CHANGE_UNDO, SERVICE_VERSION, DEPLOYMENT_ENVIRONMENT,
+            SERVICE_NAME,
+            NAME,
+            CHANGE_KIND,
+            CHANGE_ID,
+            CHANGE_BY,
+            CHANGE_UNDO,
+            SERVICE_VERSION,
+            DEPLOYMENT_ENVIRONMENT,
         ],
     }
 }

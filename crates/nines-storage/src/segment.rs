@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampNanosecondType};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -24,7 +24,7 @@ use nines_model::{Dataset, Timestamp, field};
 use crate::StoreError;
 use crate::column::is_unique;
 use crate::memtable::Widener;
-use crate::schema::{Column, arrow_type};
+use crate::schema::{Column, arrow_field};
 
 /// Rows per row group: the unit that statistics and bloom filters can skip, and what a reader holds of a column.
 const ROW_GROUP_ROWS: usize = 131_072;
@@ -57,7 +57,8 @@ pub fn write_segment(
     let present = |column: &&Column| batches.iter().any(|batch| batch.column_by_name(&column.name).is_some());
     let columns: Vec<&Column> = columns.iter().filter(present).collect();
     let schema = segment_schema(&columns);
-    let mut widener = Widener::new(Arc::clone(&schema), batches.iter().map(RecordBatch::num_rows).max().unwrap_or(0));
+    let mut widener =
+        Widener::new(Arc::clone(&schema), batches.iter().map(RecordBatch::num_rows).max().unwrap_or(0));
     let batches = batches.iter().map(|batch| widener.widen(batch)).collect::<Result<Vec<_>, _>>()?;
     let order = sorted_order(dataset, &batches);
     let mut tally = Tally::default();
@@ -81,9 +82,13 @@ pub fn write_segment(
     })
 }
 
-/// All rows of a segment, with the columns that the file has.
+/// All rows of a segment, with the columns that the file has. Does not check the file's checksum.
 pub fn read_segment(disk: &dyn Disk, path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
-    let bytes = disk.read(path).map_err(|source| StoreError::io("read", path, source))?;
+    decode_segment(path, disk.read(path).map_err(|source| StoreError::io("read", path, source))?)
+}
+
+/// As [`read_segment`], of a file that was read already; `path` is for the error.
+pub fn decode_segment(path: &Path, bytes: Vec<u8>) -> Result<Vec<RecordBatch>, StoreError> {
     let wrong = |source: ParquetError| StoreError::Read { path: path.to_owned(), source };
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(wrong)?;
     let reader = builder.with_batch_size(GATHER_ROWS).build().map_err(wrong)?;
@@ -91,10 +96,7 @@ pub fn read_segment(disk: &dyn Disk, path: &Path) -> Result<Vec<RecordBatch>, St
 }
 
 fn segment_schema(columns: &[&Column]) -> SchemaRef {
-    let fields = columns.iter().map(|column| {
-        Field::new(column.name.as_str(), arrow_type(column.kind), column.name != field::TIMESTAMP)
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    Arc::new(Schema::new(columns.iter().map(|column| arrow_field(column)).collect::<Vec<_>>()))
 }
 
 /// What rows are sorted by before `timestamp`: what most queries fix, so that their rows lie together, and what
@@ -126,8 +128,10 @@ fn sorted_order(dataset: Dataset, batches: &[RecordBatch]) -> Vec<(usize, usize)
 /// For each batch and row the place of its text among all texts of the column, from 1; null is 0. A batch without the
 /// column has an empty list.
 fn text_ranks(batches: &[RecordBatch], name: &str) -> Vec<Vec<u32>> {
-    let columns: Vec<_> =
-        batches.iter().map(|batch| batch.column_by_name(name).and_then(|column| column.as_string_view_opt())).collect();
+    let columns: Vec<_> = batches
+        .iter()
+        .map(|batch| batch.column_by_name(name).and_then(|column| column.as_string_view_opt()))
+        .collect();
     let mut ranks: BTreeMap<&str, u32> = BTreeMap::new();
     for text in columns.iter().flatten().flat_map(|column| column.iter().flatten()) {
         if !ranks.contains_key(text) {
@@ -138,7 +142,10 @@ fn text_ranks(batches: &[RecordBatch], name: &str) -> Vec<Vec<u32>> {
         *rank = place;
     }
     let of = |text: Option<&str>| text.and_then(|text| ranks.get(text)).copied().unwrap_or(0);
-    columns.iter().map(|column| column.map_or_else(Vec::new, |column| column.iter().map(of).collect())).collect()
+    columns
+        .iter()
+        .map(|column| column.map_or_else(Vec::new, |column| column.iter().map(of).collect()))
+        .collect()
 }
 
 fn timestamps(batch: &RecordBatch) -> &[i64] {

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use nines_base::disk::{Disk, SharedDisk};
+use nines_base::disk::{Disk, SharedDisk, TEMPORARY_EXTENSION};
 use nines_base::{MIB, SharedClock};
 use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_wal::Journal;
@@ -119,8 +119,8 @@ pub(crate) struct Sealing {
 pub struct StoreRecovery {
     pub segments: u64,
     pub rows: u64,
-    /// Files that the catalog does not know: left by a crash between writing and committing, and removed.
-    pub orphans_removed: u64,
+    /// Files that the catalog does not know, moved to `quarantine/`: left by a crash between writing and committing.
+    pub orphans: u64,
     /// All damaged segments, old and newly found.
     pub damaged: Vec<DamagedSegment>,
     /// The highest sequence number that is sealed in any dataset. The journal must number above it.
@@ -152,7 +152,7 @@ pub struct DatasetStats {
 }
 
 impl Store {
-    /// Opens the catalog, removes what a crash left behind, and checks that every segment is there in full size. Hot
+    /// Opens the catalog, clears away what a crash left behind, and checks that every segment is there in full size. Hot
     /// rows are not here yet: replay the journal through [`Store::append`], numbering new records above
     /// [`StoreRecovery::sealed_sequence`], before anything new is appended.
     pub async fn open(
@@ -166,11 +166,12 @@ impl Store {
         let catalog = Catalog::open(&root).await?;
         let mut recovery = StoreRecovery::default();
         let mut tables = BTreeMap::new();
-        let mut known = HashSet::new();
+        let mut owned =
+            Owned { live: HashSet::new(), removed: catalog.removed_files().await?.into_iter().collect() };
         for dataset in Dataset::ALL {
             let record = catalog.load(dataset).await?;
             recovery.sealed_sequence = recovery.sealed_sequence.max(record.sealed_sequence);
-            known.extend(record.segments.iter().map(|segment| segment.path.clone()));
+            owned.live.extend(record.segments.iter().map(|segment| segment.path.clone()));
             let state = TableState {
                 registry: Registry::new(dataset, record.columns),
                 memtable: Memtable::default(),
@@ -183,9 +184,9 @@ impl Store {
             };
             tables.insert(dataset, Table { state: Mutex::new(state), hot_bytes: AtomicU64::new(0) });
         }
-        recovery.orphans_removed = tokio::task::spawn_blocking({
+        recovery.orphans = tokio::task::spawn_blocking({
             let disk = Arc::clone(&disk);
-            move || prepare_folders(disk.as_ref(), &root, &known)
+            move || prepare_folders(disk.as_ref(), &root, &owned)
         })
         .await??;
         let next_segment_id = AtomicI64::new(catalog.next_segment_id().await?);
@@ -216,12 +217,14 @@ impl Store {
         for table in self.0.tables.values() {
             let segments = table.state.lock().segments.clone();
             for segment in segments {
-                let reason = match self.0.disk.size(&segment.path) {
-                    Ok(size) if size == segment.bytes => continue,
-                    Ok(size) => format!("file has {size} bytes, {} were written", segment.bytes),
-                    Err(error) => format!("file cannot be read: {error}"),
-                };
-                self.report_damage(&segment, &reason).await?;
+                match self.0.disk.size(&segment.path) {
+                    Ok(size) if size == segment.bytes => {}
+                    Ok(size) => {
+                        let reason = format!("file has {size} bytes, {} were written", segment.bytes);
+                        self.report_damage(&segment, &reason).await?;
+                    }
+                    Err(error) => self.report_unreadable(&segment, &error),
+                }
             }
         }
         Ok(())
@@ -267,12 +270,18 @@ impl Store {
                 hot: Vec::new(),
                 segments: state.segments.iter().filter(|segment| segment.overlaps(range)).cloned().collect(),
                 last_sequence: state.last_sequence,
-                damaged: state.damaged.iter().filter(|damaged| damaged.file.overlaps(range)).cloned().collect(),
+                damaged: state
+                    .damaged
+                    .iter()
+                    .filter(|damaged| damaged.file.overlaps(range))
+                    .cloned()
+                    .collect(),
             };
             (schema, chunks, snapshot)
         };
         let mut widener = Widener::new(schema, CHUNK_ROWS);
-        let hot = chunks.iter().filter(|chunk| chunk.overlaps(range)).map(|chunk| widener.widen(&chunk.batch));
+        let hot =
+            chunks.iter().filter(|chunk| chunk.overlaps(range)).map(|chunk| widener.widen(&chunk.batch));
         Ok(Snapshot { hot: hot.collect::<Result<_, _>>()?, ..snapshot })
     }
 
@@ -314,7 +323,19 @@ impl Store {
         self.0.tables.values().flat_map(|table| table.state.lock().damaged.clone()).collect()
     }
 
-    /// Takes a segment out of answers because it cannot be read: its file goes to `quarantine/`, and snapshots name it
+    /// Takes a segment out of answers for the life of this process because its file is missing or gives an error.
+    /// Unlike damaged content this may pass (a volume that is not mounted), so nothing is written down.
+    pub(crate) fn report_unreadable(&self, segment: &SegmentFile, error: &std::io::Error) {
+        let mut state = self.table(segment.dataset).state.lock();
+        if let Some(position) = state.segments.iter().position(|known| known.id == segment.id) {
+            let file = state.segments.remove(position);
+            let reason = format!("file cannot be read: {error}");
+            tracing::error!(dataset = %file.dataset, file = %file.path.display(), rows = file.rows, reason, "segment is unreadable");
+            state.damaged.push(DamagedSegment { file, reason });
+        }
+    }
+
+    /// Takes a segment out of answers because its content is wrong: its file goes to `quarantine/`, and snapshots name it
     /// as damaged. For whoever reads segments and fails. Does nothing the second time.
     pub async fn report_damage(&self, segment: &SegmentFile, reason: &str) -> Result<(), StoreError> {
         let quarantine = self.0.config.root.join(QUARANTINE_FOLDER);
@@ -399,20 +420,45 @@ impl TableState {
     }
 }
 
-/// Makes the folders and removes files that no segment owns. Returns how many.
-fn prepare_folders(disk: &dyn Disk, root: &Path, known: &HashSet<PathBuf>) -> Result<u64, StoreError> {
-    let make = |folder: &Path| disk.create_dir(folder).map_err(|source| StoreError::io("make", folder, source));
-    make(&root.join(QUARANTINE_FOLDER))?;
-    let mut removed = 0;
+/// What to do with the files in the segment folders.
+struct Owned {
+    live: HashSet<PathBuf>,
+    removed: HashSet<PathBuf>,
+}
+
+/// Makes the folders, deletes temporary files and those of removed segments, and moves away what the catalog has
+/// never heard of. The latter is nearly always a segment that a crash kept from being committed, whose rows are in the
+/// journal; but it is also all there is if the catalog was lost or restored from a backup, so it is not deleted.
+/// Returns how many files were moved.
+fn prepare_folders(disk: &dyn Disk, root: &Path, owned: &Owned) -> Result<u64, StoreError> {
+    let make =
+        |folder: &Path| disk.create_dir(folder).map_err(|source| StoreError::io("make", folder, source));
+    let quarantine = root.join(QUARANTINE_FOLDER);
+    make(&quarantine)?;
+    let mut moved = 0;
     for dataset in Dataset::ALL {
         let folder = root.join(SEGMENTS_FOLDER).join(dataset.as_str());
         make(&folder)?;
         let names = disk.list(&folder).map_err(|source| StoreError::io("list", &folder, source))?;
-        for path in names.iter().map(|name| folder.join(name)).filter(|path| !known.contains(path)) {
-            tracing::info!(file = %path.display(), "removing a file that the catalog does not know");
-            disk.remove(&path).map_err(|source| StoreError::io("remove", &path, source))?;
-            removed += 1;
+        for name in names {
+            let path = folder.join(&name);
+            if owned.live.contains(&path) {
+                continue;
+            }
+            if owned.removed.contains(&path)
+                || path.extension().is_some_and(|kind| kind == TEMPORARY_EXTENSION)
+            {
+                disk.remove(&path).map_err(|source| StoreError::io("remove", &path, source))?;
+                continue;
+            }
+            let bytes = disk.size(&path).unwrap_or(0);
+            let away = quarantine.join(format!("orphan-{dataset}-{bytes}-{name}"));
+            tracing::warn!(file = %path.display(), to = %away.display(), "the catalog does not know this file");
+            disk.rename(&path, &away).map_err(|source| StoreError::io("quarantine", &path, source))?;
+            moved += 1;
         }
+        disk.sync_dir(&folder).map_err(|source| StoreError::io("sync", &folder, source))?;
     }
-    Ok(removed)
+    disk.sync_dir(&quarantine).map_err(|source| StoreError::io("sync", &quarantine, source))?;
+    Ok(moved)
 }

@@ -115,7 +115,8 @@ impl Journal {
         let shared = Arc::new(Shared { config, disk, clock, random, state, work });
         let writer = Writer::new(Arc::clone(&shared));
         let thread = thread::Builder::new().name("journal".into()).spawn(move || writer.run());
-        let thread = thread.map_err(|error| JournalError::io("start the writer of", &shared.config.folder, error))?;
+        let thread =
+            thread.map_err(|error| JournalError::io("start the writer of", &shared.config.folder, error))?;
         Ok((Self(Arc::new(Handle { shared, writer: Mutex::new(Some(thread)) })), recovery))
     }
 

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 /// Upper bounds of the latency buckets in milliseconds; a last bucket takes the rest. They span a fast NVMe sync
 /// (0.1 ms) to a disk in trouble.
-pub const LATENCY_BOUNDS_MS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 500.0, 2_000.0];
+pub const LATENCY_BOUNDS_MS: [f64; 12] =
+    [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 500.0, 2_000.0];
 
 /// Counts per bucket of [`LATENCY_BOUNDS_MS`], not cumulative, and the sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

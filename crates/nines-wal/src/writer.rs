@@ -74,7 +74,11 @@ impl Writer {
     fn commit(&mut self, group: &[Pending]) -> Result<(), JournalError> {
         let first_sequence = group.first().map_or(0, |pending| pending.sequence);
         let rotate = std::mem::take(&mut self.shared.state.lock().rotate);
-        if self.segment.as_ref().is_some_and(|segment| rotate || segment.bytes >= self.shared.config.segment_bytes_max) {
+        if self
+            .segment
+            .as_ref()
+            .is_some_and(|segment| rotate || segment.bytes >= self.shared.config.segment_bytes_max)
+        {
             self.retire_segment();
         }
         if self.segment.is_none() {
@@ -86,7 +90,8 @@ impl Writer {
             encode_record(&mut self.buffer, segment.marker, *sequence, payload, *payload_checksum);
         }
         let path = &segment.path;
-        let written = segment.file.write_all(&self.buffer).map_err(|error| JournalError::io("write", path, error));
+        let written =
+            segment.file.write_all(&self.buffer).map_err(|error| JournalError::io("write", path, error));
         let outcome = written
             .and_then(|()| segment.file.sync_data().map_err(|error| JournalError::io("sync", path, error)));
         segment.bytes += self.buffer.len() as u64;
@@ -150,7 +155,8 @@ impl Writer {
                 stats.commits += 1;
                 stats.failed_commits_in_a_row = 0;
                 stats.commit_latency.record(latency);
-                stats.durable_sequence = group.last().map_or(stats.durable_sequence, |pending| pending.sequence);
+                stats.durable_sequence =
+                    group.last().map_or(stats.durable_sequence, |pending| pending.sequence);
             }
             Err(error) => {
                 stats.failed_commits += 1;
@@ -159,7 +165,8 @@ impl Writer {
                 // Loud, but at powers of two: a full disk fails every commit until there is space.
                 if stats.failed_commits_in_a_row.is_power_of_two() {
                     tracing::error!(
-                        error = describe(error), records = group.len(),
+                        error = describe(error),
+                        records = group.len(),
                         failed_commits_in_a_row = stats.failed_commits_in_a_row,
                         "journal commit failed: nothing in it was acknowledged, the file is abandoned"
                     );

@@ -89,7 +89,8 @@ fn records_come_back_in_order_over_many_segments_and_restarts() {
 fn truncation_deletes_only_segments_that_are_wholly_below() {
     let disk = SimDisk::new(6);
     let (journal, _, _) = open(&disk, config(KIB));
-    let sequences: Vec<u64> = (0..30).map(|_| journal.append(vec![7; 300]).unwrap().wait().unwrap()).collect();
+    let sequences: Vec<u64> =
+        (0..30).map(|_| journal.append(vec![7; 300]).unwrap().wait().unwrap()).collect();
     let keep_from = sequences[17];
     assert!(journal.truncate_before(keep_from).unwrap() > 0);
     journal.close();
@@ -222,7 +223,11 @@ fn what_was_acknowledged_survives_a_crash_at_every_operation() {
             crashes += 1;
             let (journal, _, found) = open(&disk, config(KIB));
             for (sequence, payload) in &acknowledged {
-                assert_eq!(found.get(sequence), Some(payload), "seed {seed}, operation {at}, record {sequence}");
+                assert_eq!(
+                    found.get(sequence),
+                    Some(payload),
+                    "seed {seed}, operation {at}, record {sequence}"
+                );
             }
             assert!(found.iter().all(|(sequence, payload)| tried.get(sequence) == Some(payload)));
             let next = journal.append(Vec::new()).unwrap().wait().unwrap();

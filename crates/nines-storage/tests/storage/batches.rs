@@ -65,7 +65,9 @@ pub fn rows(batches: &[RecordBatch]) -> Vec<Row> {
             .collect();
         rows.extend((0..batch.num_rows()).map(|row| {
             let present = columns.iter().filter(|(_, column, _)| column.is_valid(row));
-            present.map(|(name, _, formatter)| (name.clone(), formatter.value(row).to_string())).collect::<Row>()
+            present
+                .map(|(name, _, formatter)| (name.clone(), formatter.value(row).to_string()))
+                .collect::<Row>()
         }));
     }
     rows
@@ -84,7 +86,11 @@ pub fn snapshot_rows(snapshot: &Snapshot, disk: &dyn Disk) -> Vec<Row> {
         assert_eq!(read.iter().map(RecordBatch::num_rows).sum::<usize>() as u64, segment.rows);
         for field in read[0].schema().fields() {
             let known = snapshot.schema.field_with_name(field.name()).unwrap();
-            assert_eq!(known.as_ref() as &arrow::datatypes::Field, field.as_ref(), "types are the same hot and cold");
+            assert_eq!(
+                known.as_ref() as &arrow::datatypes::Field,
+                field.as_ref(),
+                "types are the same hot and cold"
+            );
         }
         batches.extend(read);
     }
@@ -104,14 +110,20 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn any_fields(names: &'static str, count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(String, Value)>> {
+fn any_fields(
+    names: &'static str,
+    count: std::ops::Range<usize>,
+) -> impl Strategy<Value = Vec<(String, Value)>> {
     proptest::collection::btree_map(names, any_value(), count).prop_map(|fields| fields.into_iter().collect())
 }
 
 /// Batches of one dataset whose names collide often: between events and with resources, in type and in name.
 pub fn any_batch(dataset: Dataset) -> impl Strategy<Value = Batch> {
     let resources = proptest::collection::vec(any_fields("[a-d]|service\\.name", 0..4), 1..3);
-    let events = proptest::collection::vec((any::<prop::sample::Index>(), 0_i64..1_000, any_fields("[a-f]", 0..5)), 1..12);
+    let events = proptest::collection::vec(
+        (any::<prop::sample::Index>(), 0_i64..1_000, any_fields("[a-f]", 0..5)),
+        1..12,
+    );
     (resources, events).prop_map(move |(resources, events)| {
         let named = |fields: Vec<(String, Value)>| {
             fields.into_iter().map(|(name, value)| (name.into(), value)).collect::<Vec<_>>()

@@ -49,7 +49,10 @@ async fn a_column_keeps_its_first_type_and_other_values_go_to_overflow() {
     assert_eq!(overflow(second)["y"], "seven");
     let third = rows.iter().find(|row| !row.contains_key("x")).expect("an inexact integer does not");
     assert_eq!((&overflow(third)["x"], &overflow(third)["y"]), (&i64::MAX.into(), &true.into()));
-    assert_eq!(third["resource.y"], "3", "the resource does not slip into a column that the event overflowed");
+    assert_eq!(
+        third["resource.y"], "3",
+        "the resource does not slip into a column that the event overflowed"
+    );
 }
 
 #[tokio::test]
@@ -97,6 +100,9 @@ async fn an_empty_dataset_has_its_core_columns_and_types_survive_a_restart() {
     store.close().await.unwrap();
     let (store, recovery) = open(folder.path(), &clock).await;
     assert_eq!((recovery.segments, recovery.rows, recovery.sealed_sequence), (1, 1, 1));
-    let kinds: Vec<_> = store.columns(Dataset::Spans).into_iter().map(|column| (column.name, column.kind)).collect();
-    assert!(kinds.contains(&("shape".into(), ValueType::Json)) && kinds.contains(&("n".into(), ValueType::Int)));
+    let kinds: Vec<_> =
+        store.columns(Dataset::Spans).into_iter().map(|column| (column.name, column.kind)).collect();
+    assert!(
+        kinds.contains(&("shape".into(), ValueType::Json)) && kinds.contains(&("n".into(), ValueType::Int))
+    );
 }

@@ -54,7 +54,9 @@ async fn a_cut_or_missing_file_is_found_at_the_start_and_stays_named() {
     disk.remove(&segments[1].path).unwrap();
     for _ in 0..2 {
         let (store, recovery) =
-            Store::open(StoreConfig::new(folder.path()), disk.shared(), ManualClock::at(START)).await.unwrap();
+            Store::open(StoreConfig::new(folder.path()), disk.shared(), ManualClock::at(START))
+                .await
+                .unwrap();
         assert_eq!((recovery.segments, recovery.damaged.len()), (0, 2));
         assert_eq!(store.damaged().len(), 2);
         store.close().await.unwrap();

@@ -50,7 +50,8 @@ fn version_1_is_still_read() {
         ("raw", Value::Bytes(vec![0, 255].into())),
         ("tags", Value::Json("[\"a\"]".into())),
     ];
-    let expected = batch(Dataset::Logs, START, vec![event(START, &resource, &fields), event(START, &resource, &[])]);
+    let expected =
+        batch(Dataset::Logs, START, vec![event(START, &resource, &fields), event(START, &resource, &[])]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/batch-v1.bin");
     let sample = std::fs::read(&path).unwrap();
     assert_eq!(decode_batch(&sample).unwrap(), expected);

@@ -125,7 +125,7 @@ async fn a_held_snapshot_keeps_its_files_until_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn replay_skips_what_is_sealed_and_files_without_a_catalog_entry_are_removed() {
+async fn replay_skips_what_is_sealed_and_files_that_the_catalog_does_not_know_are_moved_away() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(START);
     let (store, _) = open(folder.path(), &clock).await;
@@ -135,12 +135,17 @@ async fn replay_skips_what_is_sealed_and_files_without_a_catalog_entry_are_remov
     store.append(3, &logs(START, "api", 20, 10));
     assert_eq!(store.journal_needed_from(), 3);
     drop(store);
+    let unfinished = folder.path().join("segments/logs/000000000098.tmp");
+    RealDisk.create(&unfinished).unwrap();
     let orphan = folder.path().join("segments/logs/000000000099.parquet");
     nines_base::disk::publish(&RealDisk, &orphan, |file| file.write_all(b"left behind")).unwrap();
     let (store, recovery) = open(folder.path(), &clock).await;
-    assert_eq!((recovery.orphans_removed, recovery.sealed_sequence), (1, 2));
-    let replayed: Vec<bool> =
-        (1..=3).map(|sequence| store.append(sequence, &logs(START, "api", (sequence as i64 - 1) * 10, 10))).collect();
+    assert_eq!((recovery.orphans, recovery.sealed_sequence), (1, 2));
+    assert!(RealDisk.size(&unfinished).is_err());
+    assert!(RealDisk.list(&folder.path().join("quarantine")).unwrap()[0].starts_with("orphan-logs-"));
+    let replayed: Vec<bool> = (1..=3)
+        .map(|sequence| store.append(sequence, &logs(START, "api", (sequence as i64 - 1) * 10, 10)))
+        .collect();
     assert_eq!(replayed, [false, false, true]);
     assert_eq!(numbers(&store.snapshot(Dataset::Logs, TimeRange::ALL).unwrap()), (0..30).collect::<Vec<_>>());
 }

@@ -1,0 +1,10 @@
+//! The promises of ingest. The disk is simulated; the catalog is SQLite in a real folder.
+
+#[path = "ingest/crashes.rs"]
+mod crashes;
+#[path = "ingest/cuts.rs"]
+mod cuts;
+#[path = "ingest/limits.rs"]
+mod limits;
+#[path = "ingest/node.rs"]
+mod node;
