@@ -24,6 +24,7 @@ from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import Counter, MeterProvider
+from opentelemetry.sdk.metrics import _Gauge as Gauge
 from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -137,7 +138,11 @@ def send_logs(resource, exporter, count, base):
 def send_points(resource, exporter, count):
     """Half of the points are of an integer counter, the rest of a float gauge; one point for each attribute set."""
     reader = PeriodicExportingMetricReader(
-        Checked(exporter), export_interval_millis=float("inf"), export_timeout_millis=FLUSH_TIMEOUT_MS
+        Checked(exporter),
+        export_interval_millis=float("inf"),
+        export_timeout_millis=FLUSH_TIMEOUT_MS,
+        # Beyond its limit (2000 by default) the SDK would merge points.
+        cardinality_limits={Counter: count + 1, Gauge: count + 1},
     )
     provider = MeterProvider(resource=resource, metric_readers=[reader])
     meter = provider.get_meter("nines.send", "1.0.0")
