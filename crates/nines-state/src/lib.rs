@@ -14,12 +14,15 @@
 //!   and so is one whose applied migrations are not those that this binary knows.
 
 pub mod access;
+pub mod alerts;
 pub mod audit;
 mod database;
 mod error;
 pub mod incidents;
 mod migration;
 pub mod objects;
+pub mod outbox;
+pub mod response;
 
 pub use database::{Database, Settings};
 pub use error::StateError;
