@@ -7,6 +7,8 @@
     reason = "a test suite, kept in the library so that every implementation can run it"
 )]
 
+mod crash;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::{
     AttemptOutcome, ChannelKind, Draft, Event, Finish, NewPage, OutboxStore, PAUSE_MAX, PageFilter, PageId,
     PageState, Priority, Subject, TargetId,
 };
+
+pub use crash::crash_everywhere;
 
 type Store = Arc<dyn OutboxStore>;
 

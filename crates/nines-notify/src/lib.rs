@@ -31,8 +31,10 @@ mod alert_pages;
 mod backoff;
 mod channel;
 mod content;
+#[cfg(feature = "testing")]
 pub mod contract;
 mod deliverer;
+#[cfg(feature = "testing")]
 mod memory;
 mod page;
 mod secret;
@@ -47,11 +49,12 @@ pub use channel::webhook::{Webhook, WebhookConfig, signature};
 pub use channel::{Channel, ChannelKind, Delivery, Limits, Outcome};
 pub use content::{Content, Draft};
 pub use deliverer::{Deliverer, DelivererConfig, LaneStatus};
+#[cfg(feature = "testing")]
 pub use memory::MemoryOutbox;
 pub use page::{
     Attempt, AttemptOutcome, Event, NewPage, Page, PageId, PageState, Priority, Subject, SubjectKind,
     TargetId,
 };
 pub use secret::Secret;
-pub use store::{Claimed, Finish, OutboxStore, PageFilter, StoreError};
+pub use store::{Claimed, Finish, INTERRUPTED, OutboxStore, PageFilter, StoreError};
 pub use targets::{Route, Target, Targets, plan_draft};

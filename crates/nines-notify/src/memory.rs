@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use nines_base::ErrorKind;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
 
 use crate::{
-    Attempt, AttemptOutcome, Claimed, Content, Event, Finish, NewPage, OutboxStore, PAUSE_MAX, Page,
-    PageFilter, PageId, PageState, Priority, StoreError, Subject, SubjectKind, TargetId,
+    Attempt, AttemptOutcome, Claimed, Event, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page,
+    PageFilter, PageId, PageState, Priority, StoreError, Subject, TargetId,
 };
 
 #[derive(Debug, Default)]
@@ -250,7 +249,7 @@ impl State {
             Some(page) => page.new.id.clone(),
             None => {
                 self.digests += 1;
-                let new = digest_page(target, self.digests, now);
+                let new = NewPage::digest(target, self.digests, now);
                 self.add(&new);
                 new.id
             }
@@ -259,30 +258,6 @@ impl State {
             self.set(&id, now, |page| page.merged_into = Some(digest.clone()));
         }
         Some(digest)
-    }
-}
-
-/// `number` tells the digests of all targets apart, for ever.
-pub(crate) fn digest_page(target: &TargetId, number: u64, now: Timestamp) -> NewPage {
-    let subject = Subject { kind: SubjectKind::Outbox, id: format!("digest-{number}") };
-    NewPage {
-        id: PageId::of(&subject, "digest", target),
-        subject,
-        event: Event::Digest,
-        target: target.clone(),
-        priority: Priority::DIGEST,
-        title: "what happened and ended while this target could not be reached".to_owned(),
-        content: Content::Digest,
-        created_at: now,
-        due_at: now,
-        fallback_of: None,
-    }
-}
-
-impl NewPage {
-    /// The digest that a store makes in [`OutboxStore::fold`]. `number` tells digests apart, for ever.
-    pub fn digest(target: &TargetId, number: u64, now: Timestamp) -> Self {
-        digest_page(target, number, now)
     }
 }
 
@@ -407,14 +382,5 @@ impl OutboxStore for MemoryOutbox {
         let count =
             |wanted: PageState| state.pages.values().filter(|page| page.state == wanted).count() as u64;
         Ok(PageState::ALL.iter().map(|state| (*state, count(*state))).collect())
-    }
-}
-
-/// Said of an attempt whose process died.
-pub const INTERRUPTED: &str = "the process stopped during the attempt";
-
-impl StoreError {
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
     }
 }

@@ -144,6 +144,25 @@ pub struct NewPage {
     pub fallback_of: Option<PageId>,
 }
 
+impl NewPage {
+    /// The digest that a store makes in [`crate::OutboxStore::fold`]. `number` tells digests apart, for ever.
+    pub fn digest(target: &TargetId, number: u64, now: Timestamp) -> Self {
+        let subject = Subject { kind: SubjectKind::Outbox, id: format!("digest-{number}") };
+        Self {
+            id: PageId::of(&subject, "digest", target),
+            subject,
+            event: Event::Digest,
+            target: target.clone(),
+            priority: Priority::DIGEST,
+            title: "what happened and ended while this target could not be reached".to_owned(),
+            content: Content::Digest,
+            created_at: now,
+            due_at: now,
+            fallback_of: None,
+        }
+    }
+}
+
 /// A page as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {

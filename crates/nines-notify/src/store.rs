@@ -14,10 +14,17 @@ pub struct StoreError {
 }
 
 impl StoreError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 }
+
+/// Said of an attempt whose process died.
+pub const INTERRUPTED: &str = "the process stopped during the attempt";
 
 /// A page that is now `sending`, and what its channel needs to know.
 #[derive(Debug, Clone, PartialEq)]

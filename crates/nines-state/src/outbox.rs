@@ -6,16 +6,13 @@ mod settle;
 
 use nines_model::Timestamp;
 use nines_notify::{
-    Attempt, Claimed, Finish, NewPage, OutboxStore, PAUSE_MAX, Page, PageFilter, PageId, PageState,
+    Attempt, Claimed, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page, PageFilter, PageId, PageState,
     StoreError, TargetId,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::{Database, StateError};
 use row::{attempt_of, page_of};
-
-/// Said of an attempt whose process died.
-const INTERRUPTED: &str = "the process stopped during the attempt";
 
 #[derive(Clone, Debug)]
 pub struct Outbox {

@@ -9,3 +9,5 @@ mod access;
 mod incidents;
 #[path = "all/objects.rs"]
 mod objects;
+#[path = "all/response.rs"]
+mod response;
