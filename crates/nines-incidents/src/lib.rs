@@ -34,6 +34,7 @@ mod incident;
 mod language;
 mod level;
 pub mod machine;
+mod notice;
 mod phrases;
 mod promise;
 mod query;
@@ -60,6 +61,7 @@ pub use language::Language;
 pub use level::{Channel, Class, Level, UnknownWord};
 #[cfg(feature = "testing")]
 pub use memory::MemoryRepository;
+pub use notice::{Notice, notice};
 pub use phrases::{PHRASES, Phrase, Text};
 pub use promise::{Cadence, Promise, PromiseRecord};
 pub use query::Query;

@@ -85,6 +85,20 @@ phrases! {
     "close.impact": "From {from_at} to {to_at} ({lasted_secs}). Scope: {scope}", "{from_at} 至 {to_at}（{lasted_secs}）。影響範圍：{scope}", "{from_at} 至 {to_at}（{lasted_secs}）。影响范围：{scope}";
     "close.detected": "Noticed after {detect_secs}.", "發生 {detect_secs} 後察覺。", "发生 {detect_secs} 后察觉。";
     "close.handling": "What happened and what was done:", "經過與處理：", "经过与处理：";
+    "notice.title": "{incident} · {level} · {service}: {about}", "{incident} · {level} · {service}：{about}", "{incident} · {level} · {service}：{about}";
+    "notice.opened": "new incident", "新事件", "新事件";
+    "notice.level": "level is now {level}", "等級改為 {level}", "等级改为 {level}";
+    "notice.state.confirmed": "confirmed", "已確認", "已确认";
+    "notice.state.responding": "being handled", "處理中", "处理中";
+    "notice.state.mitigated": "mitigated", "已緩解", "已缓解";
+    "notice.state.resolved": "resolved", "已解決", "已解决";
+    "notice.state.reviewed": "reviewed", "已檢討", "已复盘";
+    "notice.state.cancelled": "cancelled", "已取消", "已取消";
+    "notice.state.merged": "merged into another incident", "已併入其他事件", "已并入其他事件";
+    "notice.update": "update {number}", "第 {number} 次回報", "第 {number} 次回报";
+    "notice.nudge": "update due at {due_at}", "{due_at} 前應回報", "{due_at} 前应回报";
+    "notice.overdue": "update promised for {due_at} is missing", "承諾 {due_at} 的回報未送出", "承诺 {due_at} 的回报未发出";
+    "notice.escalation": "{streak} promised updates in a row were missed", "連續 {streak} 次未按時回報", "连续 {streak} 次未按时回报";
     "close.state": "State now: {value}", "目前狀態：{value}", "目前状态：{value}";
 }
 

@@ -136,3 +136,19 @@ async fn waking_when_told_is_enough() {
         assert_eq!(world.tick().await, [id], "at {wake}");
     }
 }
+
+#[tokio::test]
+async fn a_nudge_says_in_words_what_is_due_and_names_who_should_act() {
+    let world = World::new();
+    let id = world.reported("checkout", Level::P0).await;
+    world.act(id, Command::Acknowledge).await.unwrap();
+    world.pass(8);
+    world.tick().await;
+    let effect = world.incidents.pending_effects(10).await.unwrap().pop().unwrap().effect;
+    let incident = world.incidents.get(id).await.unwrap();
+    let notice = nines_incidents::notice(&incident, &effect.kind, None, Language::En);
+    assert_eq!(notice.title, "INC-2026-0001 · P0 · checkout: update due at 2026-11-18 11:16 UTC");
+    assert_eq!((notice.people, notice.channel.as_str()), (vec!["lin".to_owned()], "emergency"));
+    let notice = nines_incidents::notice(&incident, &effect.kind, None, Language::ZhTw);
+    assert_eq!(notice.title, "INC-2026-0001 · P0 · checkout：2026-11-18 11:16 UTC 前應回報");
+}

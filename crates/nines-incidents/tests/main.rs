@@ -1,5 +1,7 @@
 //! Tests of the incident service as the rest of the system sees it, on the store in memory.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests do")]
+
 mod alerts;
 mod clock;
 mod contract;
