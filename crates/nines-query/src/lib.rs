@@ -17,6 +17,7 @@
 
 mod engine;
 mod error;
+mod facets;
 mod functions;
 mod histogram;
 mod lower;
@@ -24,17 +25,24 @@ mod overflow;
 mod render;
 mod rows;
 mod search;
+mod services;
 pub mod sketch;
 mod sql;
 mod stats;
+mod suggest;
 mod table;
+mod trace;
 
 pub use engine::{Engine, EngineConfig, Limits};
 pub use error::QueryError;
+pub use facets::{Facet, FacetsRequest, FacetsResult};
 pub use histogram::{
     BUCKETS_MAX, CountBucket, HistogramRequest, HistogramResult, SPLIT_VALUES_MAX, Series, SeriesOf,
 };
 pub use search::{Order, PAGE_DEFAULT, PAGE_MAX, SearchRequest, SearchResult};
+pub use services::{OPERATIONS_MAX, OperationSummary, OperationsResult};
 pub use sketch::RELATIVE_ERROR;
 pub use sql::{Column, ROWS_DEFAULT, ROWS_MAX, SQL_BYTES_MAX, SqlRequest, SqlResult};
 pub use stats::QueryStats;
+pub use suggest::{SuggestRequest, Suggestion, SuggestionKind, Suggestions};
+pub use trace::{TRACE_ROWS_MAX, TraceResult};

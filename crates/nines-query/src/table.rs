@@ -8,7 +8,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_nu
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Column, ColumnStatistics, Result, ScalarValue, Statistics};
+use datafusion::common::{Column, ColumnStatistics, DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -148,8 +148,9 @@ fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 
 /// The file with the extremes of its time, by which a "latest first" query leaves out files while it runs.
 fn partitioned_file(segment: &SegmentFile, schema: &Schema) -> Result<PartitionedFile> {
-    let path = object_store::path::Path::from_absolute_path(&segment.path)
-        .map_err(|error| datafusion::common::DataFusionError::External(Box::new(error)))?;
+    let path = std::path::absolute(&segment.path)?;
+    let path = object_store::path::Path::from_absolute_path(path)
+        .map_err(|error| DataFusionError::External(Box::new(error)))?;
     let mut statistics =
         Statistics::new_unknown(schema).with_num_rows(Precision::Exact(segment.rows as usize));
     let index = schema.index_of(field::TIMESTAMP)?;

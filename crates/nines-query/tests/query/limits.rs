@@ -1,0 +1,63 @@
+use std::time::Duration;
+
+use nines_base::{ErrorKind, Shutdown};
+use nines_model::Dataset;
+use nines_query::{EngineConfig, QueryError, SqlRequest};
+
+use super::support::{Fixture, event};
+
+async fn fixture(config: EngineConfig) -> Fixture {
+    let fixture = Fixture::with_config(config).await;
+    fixture.append(Dataset::Logs, (0..10_000).map(|at| event(at, &[("n", at.into())])).collect());
+    fixture
+}
+
+/// 10^8 pairs of rows, each with its own group: neither quick nor small.
+const HEAVY: &str = "select a.n * 10000 + b.n as x, count(*) from logs a cross join logs b group by 1";
+
+#[tokio::test]
+async fn a_query_ends_at_its_time() {
+    let fixture = fixture(EngineConfig { memory_bytes: 16 << 30, ..EngineConfig::default() }).await;
+    let timeout = Some(Duration::from_millis(200));
+    let error = fixture.engine.sql(SqlRequest { query: HEAVY.into(), timeout, ..SqlRequest::default() }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+}
+
+#[tokio::test]
+async fn a_query_ends_when_it_is_cancelled_and_frees_its_place() {
+    let config = EngineConfig { concurrency: 1, memory_bytes: 16 << 30, ..EngineConfig::default() };
+    let fixture = fixture(config).await;
+    let cancel = Shutdown::new();
+    let request = SqlRequest { query: HEAVY.into(), cancel: cancel.clone(), ..SqlRequest::default() };
+    let query = tokio::spawn({
+        let engine = fixture.engine.clone();
+        async move { engine.sql(request).await }
+    });
+    tokio::task::yield_now().await;
+    cancel.begin();
+    assert_eq!(query.await.unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+    // The only place is free again.
+    assert_eq!(fixture.sql("select 1").await.rows.len(), 1);
+
+    let request = SqlRequest { query: HEAVY.into(), ..SqlRequest::default() };
+    let dropped = fixture.engine.sql(request);
+    drop(tokio::time::timeout(Duration::from_millis(50), dropped).await);
+    assert_eq!(fixture.sql("select 1").await.rows.len(), 1);
+}
+
+#[tokio::test]
+async fn a_query_that_needs_too_much_memory_fails_alone() {
+    let fixture = fixture(EngineConfig { memory_bytes: 4 << 20, ..EngineConfig::default() }).await;
+    let error = fixture.engine.sql(SqlRequest { query: HEAVY.into(), ..SqlRequest::default() }).await.unwrap_err();
+    assert!(matches!(error, QueryError::Memory { .. }), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Exhausted);
+    assert_eq!(fixture.sql("select count(*) from logs").await.rows[0][0], 10_000);
+}
+
+#[tokio::test]
+async fn a_query_that_is_too_long_is_refused() {
+    let fixture = Fixture::new().await;
+    let query = format!("select {} 1", "1 + ".repeat(100_000));
+    let error = fixture.engine.sql(SqlRequest { query, ..SqlRequest::default() }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}

@@ -1,0 +1,80 @@
+//! A store in a temporary folder, an engine over it, and events in a few words.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nines_base::SystemClock;
+use nines_base::disk::RealDisk;
+use nines_filter::Filter;
+use nines_model::{Batch, Dataset, Event, Resource, TimeRange, Timestamp, Value};
+use nines_query::{Engine, EngineConfig, SearchRequest, SearchResult, SqlRequest, SqlResult};
+use nines_storage::{Store, StoreConfig};
+use tempfile::TempDir;
+
+pub struct Fixture {
+    pub store: Store,
+    pub engine: Engine,
+    sequence: AtomicU64,
+    pub folder: TempDir,
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        Self::with_config(EngineConfig::default()).await
+    }
+
+    pub async fn with_config(config: EngineConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = SystemClock::shared();
+        let (store, _) =
+            Store::open(StoreConfig::new(folder.path()), Arc::new(RealDisk), Arc::clone(&clock)).await.unwrap();
+        let engine = Engine::new(store.clone(), config, clock).unwrap();
+        Self { store, engine, sequence: AtomicU64::new(1), folder }
+    }
+
+    pub fn append(&self, dataset: Dataset, events: Vec<Event>) {
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let batch = Batch { dataset, received_at: Timestamp::from_secs(1_000), events };
+        assert!(self.store.append(sequence, &batch));
+    }
+
+    /// Makes segments of all hot rows.
+    pub async fn seal(&self) {
+        self.store.seal_all().await.unwrap();
+    }
+
+    pub async fn sql(&self, query: &str) -> SqlResult {
+        let request = SqlRequest { query: query.to_owned(), ..SqlRequest::default() };
+        self.engine.sql(request).await.unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    pub async fn search(&self, dataset: Dataset, filter: &str) -> SearchResult {
+        let filter = Filter::parse(filter).unwrap();
+        let request = SearchRequest { limit: 10_000, ..SearchRequest::new(dataset, filter, TimeRange::ALL) };
+        self.engine.search(request).await.unwrap()
+    }
+}
+
+/// An event at second `at` without resource.
+pub fn event(at: i64, fields: &[(&str, Value)]) -> Event {
+    event_of(Timestamp::from_secs(at), &[], fields)
+}
+
+pub fn event_of(timestamp: Timestamp, resource: &[(&str, Value)], fields: &[(&str, Value)]) -> Event {
+    let named = |fields: &[(&str, Value)]| fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+    Event { timestamp, resource: Arc::new(Resource { attributes: named(resource) }), fields: named(fields) }
+}
+
+pub fn span(at: i64, service: &str, name: &str, millis: i64, status: &str) -> Event {
+    event_of(
+        Timestamp::from_secs(at),
+        &[("service.name", service.into())],
+        &[
+            ("name", name.into()),
+            ("duration_ns", (millis * 1_000_000).into()),
+            ("status_code", status.into()),
+            ("trace_id", format!("{at:032x}").as_str().into()),
+            ("span_id", format!("{at:016x}").as_str().into()),
+        ],
+    )
+}
