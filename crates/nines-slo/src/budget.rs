@@ -173,7 +173,11 @@ impl BudgetStatus {
 /// Rounded to the millisecond, which no promise is finer than; saturates; negative becomes zero.
 pub(crate) fn scale(duration: Duration, factor: f64) -> Duration {
     let millis = duration.as_secs_f64() * 1e3 * factor;
-    if millis.is_nan() || millis <= 0.0 { Duration::ZERO } else { Duration::from_millis(millis.round() as u64) }
+    if millis.is_nan() || millis <= 0.0 {
+        Duration::ZERO
+    } else {
+        Duration::from_millis(millis.round() as u64)
+    }
 }
 
 #[cfg(test)]

@@ -191,7 +191,12 @@ pub struct TierReading {
 ///
 /// **Widening.** A short window with fewer than `min_events` is doubled, at most to the long one, until it holds enough;
 /// if even the long one does not, the tier can only be [`Verdict::TooFew`] or quiet. It is never skipped.
-pub fn read_tier(tier: &Tier, target: Ratio, min_events: u64, mut counts: impl FnMut(Duration) -> Counts) -> TierReading {
+pub fn read_tier(
+    tier: &Tier,
+    target: Ratio,
+    min_events: u64,
+    mut counts: impl FnMut(Duration) -> Counts,
+) -> TierReading {
     let long_counts = counts(tier.long);
     let mut short = tier.short.min(tier.long);
     let mut short_counts = counts(short);
@@ -253,7 +258,10 @@ mod tests {
         for (column, days) in [30, 7, 28, 90].into_iter().enumerate() {
             let tiers = default_tiers(target(), DAY * days);
             for (tier, (name, long, short, rates)) in tiers[1..].iter().zip(&table) {
-                assert_eq!((tier.name.as_str(), tier.long.as_secs(), tier.short.as_secs()), (*name, *long, *short));
+                assert_eq!(
+                    (tier.name.as_str(), tier.long.as_secs(), tier.short.as_secs()),
+                    (*name, *long, *short)
+                );
                 let rate = (tier.burn_threshold(target()) * 100.0).round() / 100.0;
                 assert_eq!(rate, rates[column], "{name} at {days} d");
             }
@@ -279,7 +287,10 @@ mod tests {
             })
             .verdict
         };
-        assert_eq!((verdict(0), verdict(1), verdict(3)), (Verdict::Quiet, Verdict::Quiet, Verdict::Breaching));
+        assert_eq!(
+            (verdict(0), verdict(1), verdict(3)),
+            (Verdict::Quiet, Verdict::Quiet, Verdict::Breaching)
+        );
         // With a target of 99 % and 95 % too, within ten seconds.
         for target in [0.99, 0.95, 0.9] {
             let tier = seconds_tier(1.0 - target);
@@ -291,7 +302,8 @@ mod tests {
     fn few_events_widen_the_window_and_never_page_alone() {
         let tier = seconds_tier(0.01);
         // One event a second, all bad: 5 in 5 s. Widened to 40 s there are 40.
-        let reading = read_tier(&tier, target(), MIN_EVENTS, |window| Counts { good: 0, bad: window.as_secs() });
+        let reading =
+            read_tier(&tier, target(), MIN_EVENTS, |window| Counts { good: 0, bad: window.as_secs() });
         assert_eq!((reading.verdict, reading.short.as_secs()), (Verdict::Breaching, 40));
         // Three bad events in all: over by what was seen, but nobody is woken.
         let reading = read_tier(&tier, target(), MIN_EVENTS, |_| Counts { good: 0, bad: 3 });

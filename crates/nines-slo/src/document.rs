@@ -16,6 +16,7 @@ mod node;
 mod own;
 mod period;
 mod read_alpha;
+mod read_metric;
 mod read_other;
 mod read_slo;
 mod reader;
@@ -29,14 +30,15 @@ use std::sync::Arc;
 
 pub use alert::{AlertCondition, AlertNotificationTarget, AlertPolicy};
 pub(crate) use error::nearest;
-pub(crate) use read_slo::{duration_unit, threshold_mistakes};
 pub use error::{DocumentError, DocumentWarning};
 pub use node::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, Mark};
 pub use own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 pub use period::{Period, PeriodUnit, Ratio};
+pub(crate) use read_metric::{duration_unit, threshold_mistakes};
 pub use reader::Marks;
 pub use slo::{
-    Budgeting, Metric, NinesSource, Objective, Op, RatioParts, Ref, Settings, Sli, Slo, Source, Threshold, Window,
+    Budgeting, Metric, NinesSource, Objective, Op, RatioParts, Ref, Settings, Sli, Slo, Source, Threshold,
+    Window,
 };
 pub use yaml::Yaml;
 
@@ -182,7 +184,9 @@ fn kind_hint(kind: &str, version: &str, kinds: &[(&str, DocumentKind)]) -> Optio
     let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
     let elsewhere = match kind {
         "Channel" | "Team" => Some(NINES_V1),
-        "DataSource" | "SLO" | "SLI" | "AlertPolicy" | "AlertCondition" | "AlertNotificationTarget" => Some(OPENSLO_V1),
+        "DataSource" | "SLO" | "SLI" | "AlertPolicy" | "AlertCondition" | "AlertNotificationTarget" => {
+            Some(OPENSLO_V1)
+        }
         _ => None,
     };
     match elsewhere {
@@ -215,8 +219,10 @@ fn read_kind(
         (DocumentKind::Service, spec) => read_other::service(reader, meta, spec, ours).map(Document::Service),
         (DocumentKind::Slo, Some(spec)) if alpha => read_alpha::slo(reader, meta, spec).map(Document::Slo),
         (DocumentKind::Slo, Some(spec)) => read_slo::slo(reader, meta, spec).map(Document::Slo),
-        (DocumentKind::Sli, Some(spec)) => read_slo::sli(reader, meta, spec).map(Document::Sli),
-        (DocumentKind::DataSource, Some(spec)) => read_other::data_source(reader, meta, spec).map(Document::DataSource),
+        (DocumentKind::Sli, Some(spec)) => read_metric::sli(reader, meta, spec).map(Document::Sli),
+        (DocumentKind::DataSource, Some(spec)) => {
+            read_other::data_source(reader, meta, spec).map(Document::DataSource)
+        }
         (DocumentKind::AlertPolicy, Some(spec)) => {
             read_other::alert_policy(reader, meta, spec).map(Document::AlertPolicy)
         }

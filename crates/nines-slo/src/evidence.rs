@@ -164,7 +164,14 @@ pub(crate) struct Collector {
 impl Collector {
     pub fn new(indicator: &Indicator) -> Self {
         let ignored = IGNORED.into_iter().chain(indicator.own_fields()).map(Name::new).collect();
-        Self { evidence: Evidence::default(), ignored, ids: HashMap::new(), second: i64::MIN, seen: [0; 2], drawn: 0 }
+        Self {
+            evidence: Evidence::default(),
+            ignored,
+            ids: HashMap::new(),
+            second: i64::MIN,
+            seen: [0; 2],
+            drawn: 0,
+        }
     }
 
     pub fn snapshot(&self) -> Evidence {
@@ -200,10 +207,16 @@ impl Collector {
         minute.total.add(outcome, weight);
         let own = event.fields.iter();
         // A field of the event hides the resource's of the same name.
-        let inherited = event.resource.attributes.iter().filter(|(name, _)| event.fields.iter().all(|(own, _)| own != name));
+        let inherited = event
+            .resource
+            .attributes
+            .iter()
+            .filter(|(name, _)| event.fields.iter().all(|(own, _)| own != name));
         for (name, value) in own.chain(inherited) {
             let Some(text) = category(value) else { continue };
-            let Some(id) = id_of(name, &self.ignored, &mut self.ids, &mut self.evidence.fields) else { continue };
+            let Some(id) = id_of(name, &self.ignored, &mut self.ids, &mut self.evidence.fields) else {
+                continue;
+            };
             minute.count(id, text, outcome, weight);
         }
     }
@@ -324,7 +337,10 @@ impl Evidence {
     fn within(&self, end: Timestamp, window: Duration) -> impl Iterator<Item = &Minute> {
         let first = (end - window).as_secs().div_euclid(60);
         let last = end.as_secs().div_euclid(60);
-        self.minutes.iter().map(|minute| &**minute).filter(move |minute| (first..=last).contains(&minute.index))
+        self.minutes
+            .iter()
+            .map(|minute| &**minute)
+            .filter(move |minute| (first..=last).contains(&minute.index))
     }
 
     /// The most over-represented value of each attribute among the bad events of the `window` before `end`, rounded
@@ -346,7 +362,11 @@ impl Evidence {
                 sum.good += tally.good;
                 sum.bad += tally.bad;
             }
-            let over = minute.distinct.iter().enumerate().filter(|(_, count)| usize::from(**count) > EVIDENCE_VALUES_MAX);
+            let over = minute
+                .distinct
+                .iter()
+                .enumerate()
+                .filter(|(_, count)| usize::from(**count) > EVIDENCE_VALUES_MAX);
             too_many.extend(over.map(|(id, _)| id as u16));
         }
         let mut best: BTreeMap<u16, Suspect> = BTreeMap::new();
@@ -391,7 +411,8 @@ impl Evidence {
 
     /// A few traces with bad events, newest first.
     pub fn bad_traces(&self, end: Timestamp, window: Duration) -> Vec<SmolStr> {
-        let mut traces: Vec<SmolStr> = self.within(end, window).flat_map(|minute| &minute.traces).cloned().collect();
+        let mut traces: Vec<SmolStr> =
+            self.within(end, window).flat_map(|minute| &minute.traces).cloned().collect();
         traces.reverse();
         traces.truncate(TRACES_PER_MINUTE);
         traces

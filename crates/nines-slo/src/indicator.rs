@@ -1,5 +1,6 @@
 //! An indicator made ready to judge events: two filters over one dataset.
 
+use nines_base::ErrorKind;
 use nines_filter::{Expr, Filter, FilterError};
 use nines_model::{Dataset, Event, field};
 
@@ -41,6 +42,12 @@ pub enum NotMeasured {
     Filter(#[from] FilterError),
 }
 
+impl NotMeasured {
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
+}
+
 impl Indicator {
     /// # Errors
     /// [`NotMeasured`]: the promise is shown as invalid with this reason.
@@ -48,7 +55,11 @@ impl Indicator {
         match metric {
             Metric::Ratio { parts: RatioParts::Good { good, total }, .. } => {
                 let (good, total) = same_dataset(ours(good)?, ours(total)?)?;
-                Ok(Self { dataset: total.dataset, total: Filter::parse(&total.filter)?, good: Filter::parse(&good.filter)? })
+                Ok(Self {
+                    dataset: total.dataset,
+                    total: Filter::parse(&total.filter)?,
+                    good: Filter::parse(&good.filter)?,
+                })
             }
             Metric::Ratio { parts: RatioParts::Bad { bad, total }, .. } => {
                 let (bad, total) = same_dataset(ours(bad)?, ours(total)?)?;
@@ -105,7 +116,9 @@ fn threshold(source: &NinesSource, objective: &Objective) -> Result<Indicator, N
         (false, None) => format!("{value}"),
     };
     let value = match (&source.threshold, objective.value) {
-        (Some(Threshold::Latency { nanos, .. }), _) if name == field::DURATION_NS => format!("{}", nanos.round()),
+        (Some(Threshold::Latency { nanos, .. }), _) if name == field::DURATION_NS => {
+            format!("{}", nanos.round())
+        }
         (Some(Threshold::Latency { text, .. }), _) => text.clone(),
         (Some(Threshold::Number(value)), _) => number(*value),
         (None, Some(value)) => number(value),

@@ -38,18 +38,20 @@ mod window;
 
 pub use budget::*;
 pub use burn::{
-    MIN_EVENTS, SECONDS_LONG, SECONDS_SHORT, SECONDS_TIER, SHORT_WINDOW_DIVISOR, Severity, Tier, TierReading, Verdict,
-    burn_rate, default_tiers, read_tier, wilson_bounds,
+    MIN_EVENTS, SECONDS_LONG, SECONDS_SHORT, SECONDS_TIER, SHORT_WINDOW_DIVISOR, Severity, Tier, TierReading,
+    Verdict, burn_rate, default_tiers, read_tier, wilson_bounds,
 };
 pub use changes::{CHANGES_MAX, Change, RecentChanges};
 pub use document::{
-    AlertCondition, AlertNotificationTarget, AlertPolicy, Budgeting, Channel, ChannelTarget, DOCUMENT_BYTES_MAX,
-    DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, DataSource, Document, DocumentError, DocumentKey,
-    DocumentKind, DocumentWarning, Mark, Marks, Meta, Metric, NINES_V1, NinesSource, OPENSLO_V1, OPENSLO_V1ALPHA,
-    Objective, Op, Parsed, ParsedFile, Period, PeriodUnit, Ratio, RatioParts, Ref, Secret, Service, Settings, Sli, Slo,
-    Source, Team, Threshold, Window, Yaml, parse,
+    AlertCondition, AlertNotificationTarget, AlertPolicy, Budgeting, Channel, ChannelTarget,
+    DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, DataSource, Document,
+    DocumentError, DocumentKey, DocumentKind, DocumentWarning, Mark, Marks, Meta, Metric, NINES_V1,
+    NinesSource, OPENSLO_V1, OPENSLO_V1ALPHA, Objective, Op, Parsed, ParsedFile, Period, PeriodUnit, Ratio,
+    RatioParts, Ref, Secret, Service, Settings, Sli, Slo, Source, Team, Threshold, Window, Yaml, parse,
 };
-pub use evidence::{EVIDENCE_FIELDS_MAX, EVIDENCE_MINUTES, EVIDENCE_VALUES_MAX, Evidence, SUSPECTS_MAX, Suspect, UsersHit};
+pub use evidence::{
+    EVIDENCE_FIELDS_MAX, EVIDENCE_MINUTES, EVIDENCE_VALUES_MAX, Evidence, SUSPECTS_MAX, Suspect, UsersHit,
+};
 pub use indicator::{Indicator, NotMeasured, Outcome};
 pub use live::{LIVE_MAX, LiveError, LiveSli, LiveSlis};
 pub use promise::Promise;

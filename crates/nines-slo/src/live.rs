@@ -194,7 +194,8 @@ impl LiveSlis {
                 Err(LiveError::Overflown(sli.id.clone()))
             }
             History::Awaited(overlap) => {
-                let both = overlap.iter().filter(|it| it.sequence <= last_sequence).map(|it| (it.secs, it.counts));
+                let both =
+                    overlap.iter().filter(|it| it.sequence <= last_sequence).map(|it| (it.secs, it.counts));
                 sli.rings.merge(now, since, parts, both);
                 Ok(())
             }

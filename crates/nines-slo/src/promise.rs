@@ -79,9 +79,12 @@ impl Promise {
             // Seconds are judged by events: near-total failure is measured against what a slice allows.
             tiers[0] = crate::burn::seconds_tier(slice_target.complement().as_f64());
         }
-        tiers.extend(policies.iter().filter(|policy| policy.policy.when_breaching).map(|policy| {
-            policy_tier(policy, objective.target)
-        }));
+        tiers.extend(
+            policies
+                .iter()
+                .filter(|policy| policy.policy.when_breaching)
+                .map(|policy| policy_tier(policy, objective.target)),
+        );
         Self {
             id: if alone { name.clone() } else { format!("{name}:{}", index + 1) },
             slo: name.clone(),

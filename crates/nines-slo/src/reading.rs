@@ -28,7 +28,10 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 pub enum MeasurementState {
     Measured,
     /// Fewer events in the window than are needed.
-    TooFew { have: u64, need: u64 },
+    TooFew {
+        have: u64,
+        need: u64,
+    },
     Stale(StaleReason),
     /// Nothing can be measured, and why.
     Invalid(String),
@@ -173,9 +176,11 @@ pub fn evaluate(promise: &Promise, rings: Option<&Rings>, now: Timestamp) -> Slo
         reading.tiers = promise.tiers.iter().map(|tier| tier_reading(promise, rings, tier, now)).collect();
     }
     spend(&mut reading, promise, rings);
-    reading.status = reading.budget.as_ref().map(Budget::status).filter(|status| {
-        reading.state == MeasurementState::Measured || *status != BudgetStatus::Healthy
-    });
+    reading.status = reading
+        .budget
+        .as_ref()
+        .map(Budget::status)
+        .filter(|status| reading.state == MeasurementState::Measured || *status != BudgetStatus::Healthy);
     reading
 }
 
@@ -196,12 +201,13 @@ fn measure(reading: &mut SloReading, promise: &Promise, rings: &Rings) {
     reading.coverage = rings.coverage(so_far, now);
     reading.young = reading.coverage < COVERAGE_FLOOR;
     (reading.ignored_late, reading.ignored_future) = rings.ignored();
-    if measured.total <= 0.0 {
+    // While history is still being counted, what is live says nothing about the window.
+    if measured.total <= 0.0 || rings.known_since().is_none() {
         return;
     }
     reading.attained = Some(1.0 - measured.bad / measured.total);
     let whole = rings.coverage(reading.window, now);
-    // Events of a window that is not known to be covered at all still count; they are taken to be all of it.
+    // Late events may lie before everything that is known to be covered; they are taken to be all of it.
     let whole = if whole > 0.0 { whole } else { 1.0 };
     let length = reading.window.duration();
     reading.budget = Some(Budget::new(promise.target, length, measured, whole));
@@ -212,18 +218,31 @@ fn measure(reading: &mut SloReading, promise: &Promise, rings: &Rings) {
     });
 }
 
-fn state(rings: &Rings, volume: &Volume, counts: Counts, min_events: u64, now: Timestamp) -> MeasurementState {
-    let Some(known_since) = rings.known_since() else { return MeasurementState::Stale(StaleReason::Starting) };
+fn state(
+    rings: &Rings,
+    volume: &Volume,
+    counts: Counts,
+    min_events: u64,
+    now: Timestamp,
+) -> MeasurementState {
+    let Some(known_since) = rings.known_since() else {
+        return MeasurementState::Stale(StaleReason::Starting);
+    };
     let Some(newest) = rings.newest() else {
         return MeasurementState::Stale(StaleReason::NeverSeen);
     };
     let silence = now.since(newest.max(known_since.min(now)));
     let expected = volume.expected_per_minute.map(|per_minute| per_minute / 60.0 * silence.as_secs_f64());
-    if let (Some(expected), Some(expected_per_minute), Some(basis)) = (expected, volume.expected_per_minute, volume.basis)
+    if let (Some(expected), Some(expected_per_minute), Some(basis)) =
+        (expected, volume.expected_per_minute, volume.basis)
         && silence >= STOPPED_SILENCE_MIN
         && expected >= STOPPED_EXPECTED_MIN
     {
-        return MeasurementState::Stale(StaleReason::TrafficStopped { since: newest, expected_per_minute, basis });
+        return MeasurementState::Stale(StaleReason::TrafficStopped {
+            since: newest,
+            expected_per_minute,
+            basis,
+        });
     }
     // A sparse service that is usually silent so long is not stale, it has few events.
     if silence >= STALE_AFTER && expected.is_none_or(|expected| expected >= 1.0) {
@@ -237,12 +256,15 @@ fn state(rings: &Rings, volume: &Volume, counts: Counts, min_events: u64, now: T
 
 fn volume(rings: &Rings, now: Timestamp) -> Volume {
     let recent = rings.sum(now, Duration::from_secs(300));
-    let mut volume = Volume { per_minute: recent.total() as f64 / 5.0, expected_per_minute: None, basis: None };
-    let Some(since) = rings.known_since() else { return volume };
+    let mut volume =
+        Volume { per_minute: recent.total() as f64 / 5.0, expected_per_minute: None, basis: None };
+    let (Some(since), Some(oldest)) = (rings.known_since(), rings.oldest()) else { return volume };
     let per_minute = |counts: Counts, over: Duration| counts.total() as f64 / (over.as_secs_f64() / 60.0);
-    let middle = now - WEEK;
-    let last_week = TimeRange::new(middle - HOUR / 2, middle + HOUR / 2);
-    if since <= last_week.start {
+    // Whole quarters, as the rings keep no finer ones so far back.
+    let first = (now - WEEK - HOUR / 2).floor_to(Duration::from_secs(900));
+    let last_week = TimeRange::new(first, first + HOUR);
+    // A service that did not exist a week ago had no usual traffic then; a quarter of the hour may be missing.
+    if since <= last_week.start && oldest <= last_week.start + HOUR / 4 {
         volume.expected_per_minute = Some(per_minute(rings.sum_range(last_week), HOUR));
         volume.basis = Some(VolumeBasis::LastWeek);
     } else if let Some(newest) = rings.newest() {
@@ -278,7 +300,8 @@ fn tier_reading(promise: &Promise, rings: &Rings, tier: &crate::burn::Tier, now:
 /// else of the last hour.
 fn spend(reading: &mut SloReading, promise: &Promise, rings: &Rings) {
     let Some(budget) = &reading.budget else { return };
-    let breaching = reading.tiers.iter().filter(|tier| tier.verdict == Verdict::Breaching).min_by_key(|tier| tier.short);
+    let breaching =
+        reading.tiers.iter().filter(|tier| tier.verdict == Verdict::Breaching).min_by_key(|tier| tier.short);
     let over = breaching.map_or(HOUR, |tier| tier.short);
     let counts = rings.sum(reading.at, over);
     let bad_share = match promise.slice {
@@ -296,7 +319,9 @@ fn spend(reading: &mut SloReading, promise: &Promise, rings: &Rings) {
     reading.exhaustion = Some(match (budget.status(), budget.gone_in(bad_share)) {
         (BudgetStatus::Exhausted, _) => Exhaustion::Exhausted,
         (_, Some(_)) if promise.window.is_rolling() && rate <= 1.0 => Exhaustion::Lasts,
-        (_, Some(gone)) if !promise.window.is_rolling() && reading.at + gone >= reading.window.end => Exhaustion::Lasts,
+        (_, Some(gone)) if !promise.window.is_rolling() && reading.at + gone >= reading.window.end => {
+            Exhaustion::Lasts
+        }
         (_, Some(gone)) => Exhaustion::In(gone),
         (_, None) => Exhaustion::Lasts,
     });
@@ -317,10 +342,18 @@ pub struct SeriesPoint {
 
 /// Events per step, and the budget over time, for charts. At most `points` points (and [`SERIES_POINTS_MAX`]): the step
 /// is doubled until they suffice. Steps are counted from the epoch; the last one may not be over.
-pub fn series(promise: &Promise, rings: &Rings, range: TimeRange, step: Duration, points: usize) -> (Duration, Vec<SeriesPoint>) {
+pub fn series(
+    promise: &Promise,
+    rings: &Rings,
+    range: TimeRange,
+    step: Duration,
+    points: usize,
+) -> (Duration, Vec<SeriesPoint>) {
     let mut step = step.max(Duration::from_secs(1));
     let points = points.clamp(1, SERIES_POINTS_MAX) as u128;
-    while range.duration().as_nanos() / step.as_nanos() + 2 > points && step < Duration::from_secs(86_400 * 366) {
+    while range.duration().as_nanos() / step.as_nanos() + 2 > points
+        && step < Duration::from_secs(86_400 * 366)
+    {
         step *= 2;
     }
     let buckets = rings.series(range, step);

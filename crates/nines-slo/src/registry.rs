@@ -95,9 +95,15 @@ impl Registry {
             candidate.check(parsed, &mut errors, &mut applied.warnings);
         }
         // Objects that stay may refer to an indicator that has changed its form under them.
-        let changed_slis: Vec<&str> =
-            applied.changed.iter().filter(|key| key.kind == DocumentKind::Sli).map(|key| key.name.as_str()).collect();
-        for parsed in documents.iter().filter(|parsed| changed_slis.contains(&parsed.document.meta().name.as_str())) {
+        let changed_slis: Vec<&str> = applied
+            .changed
+            .iter()
+            .filter(|key| key.kind == DocumentKind::Sli)
+            .map(|key| key.name.as_str())
+            .collect();
+        for parsed in
+            documents.iter().filter(|parsed| changed_slis.contains(&parsed.document.meta().name.as_str()))
+        {
             candidate.check_users(parsed, &mut errors);
         }
         if !errors.is_empty() {
@@ -114,9 +120,9 @@ impl Registry {
             return Err(RemoveError::NotFound(key.clone()));
         }
         for (user, document) in &self.objects {
-            let uses = references(document)
-                .into_iter()
-                .any(|reference| !reference.informative && reference.kind == key.kind && reference.name == key.name);
+            let uses = references(document).into_iter().any(|reference| {
+                !reference.informative && reference.kind == key.kind && reference.name == key.name
+            });
             if uses {
                 return Err(RemoveError::InUse { key: key.clone(), user: user.clone() });
             }
@@ -176,18 +182,22 @@ impl Registry {
         for policy in &slo.alert_policies {
             let policy = match policy {
                 Ref::Inline(policy) => Some(&**policy),
-                Ref::Named(name) => match self.get(DocumentKind::AlertPolicy, name).map(|document| &**document) {
-                    Some(Document::AlertPolicy(policy)) => Some(policy),
-                    _ => None,
-                },
+                Ref::Named(name) => {
+                    match self.get(DocumentKind::AlertPolicy, name).map(|document| &**document) {
+                        Some(Document::AlertPolicy(policy)) => Some(policy),
+                        _ => None,
+                    }
+                }
             };
             let Some(policy) = policy else { continue };
             let condition = match &policy.condition {
                 Ref::Inline(condition) => Some(&**condition),
-                Ref::Named(name) => match self.get(DocumentKind::AlertCondition, name).map(|document| &**document) {
-                    Some(Document::AlertCondition(condition)) => Some(condition),
-                    _ => None,
-                },
+                Ref::Named(name) => {
+                    match self.get(DocumentKind::AlertCondition, name).map(|document| &**document) {
+                        Some(Document::AlertCondition(condition)) => Some(condition),
+                        _ => None,
+                    }
+                }
             };
             let targets = policy.targets.iter().filter_map(|target| match target {
                 Ref::Inline(target) => Some(&**target),
@@ -222,7 +232,8 @@ impl Registry {
                 });
                 continue;
             }
-            let names = self.objects.keys().filter(|key| key.kind == reference.kind).map(|key| key.name.as_str());
+            let names =
+                self.objects.keys().filter(|key| key.kind == reference.kind).map(|key| key.name.as_str());
             let hint = match nearest(&reference.name, names) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "apply it first, or in the same call".to_owned(),
@@ -260,7 +271,9 @@ impl Registry {
             let uses = references_of_slo(slo)
                 .iter()
                 .any(|reference| reference.kind == DocumentKind::Sli && reference.name == sli.meta.name);
-            if let Some((_, message, _)) = uses.then(|| self.indicator_mistakes(slo)).unwrap_or_default().first() {
+            if let Some((_, message, _)) =
+                uses.then(|| self.indicator_mistakes(slo)).unwrap_or_default().first()
+            {
                 let message = format!("SLO {} uses this: {message}", slo.meta.name);
                 errors.push(error(parsed, path, message, Some("apply the SLO in the same call".to_owned())));
             }
@@ -295,13 +308,17 @@ fn references(document: &Document) -> Vec<Reference> {
         Document::AlertPolicy(policy) => references_of_policy(policy, "spec"),
         Document::Team(team) => {
             let channels = team.channels.iter().enumerate();
-            channels.map(|(index, name)| strong(format!("spec.channels[{index}]"), DocumentKind::Channel, name)).collect()
+            channels
+                .map(|(index, name)| strong(format!("spec.channels[{index}]"), DocumentKind::Channel, name))
+                .collect()
         }
         Document::Service(service) => {
-            let owner = service.owner.iter().map(|name| weak("spec.owner".to_owned(), DocumentKind::Team, name));
+            let owner =
+                service.owner.iter().map(|name| weak("spec.owner".to_owned(), DocumentKind::Team, name));
             let dependencies = service.dependencies.iter().enumerate();
-            let dependencies = dependencies
-                .map(|(index, name)| weak(format!("spec.dependencies[{index}]"), DocumentKind::Service, name));
+            let dependencies = dependencies.map(|(index, name)| {
+                weak(format!("spec.dependencies[{index}]"), DocumentKind::Service, name)
+            });
             owner.chain(dependencies).collect()
         }
         Document::DataSource(_)
@@ -314,7 +331,9 @@ fn references(document: &Document) -> Vec<Reference> {
 fn references_of_slo(slo: &Slo) -> Vec<Reference> {
     let mut found = Vec::new();
     let mut indicator = |reference: Option<&Ref<Sli>>, holder: &str| match reference {
-        Some(Ref::Named(name)) => found.push(strong(format!("{holder}.indicatorRef"), DocumentKind::Sli, name)),
+        Some(Ref::Named(name)) => {
+            found.push(strong(format!("{holder}.indicatorRef"), DocumentKind::Sli, name))
+        }
         Some(Ref::Inline(sli)) => found.extend(references_of_sli(sli, &format!("{holder}.indicator.spec"))),
         None => {}
     };
@@ -353,7 +372,11 @@ fn references_of_sli(sli: &Sli, holder: &str) -> Vec<Reference> {
 fn references_of_policy(policy: &AlertPolicy, holder: &str) -> Vec<Reference> {
     let mut found = Vec::new();
     if let Ref::Named(name) = &policy.condition {
-        found.push(strong(format!("{holder}.conditions[0].conditionRef"), DocumentKind::AlertCondition, name));
+        found.push(strong(
+            format!("{holder}.conditions[0].conditionRef"),
+            DocumentKind::AlertCondition,
+            name,
+        ));
     }
     for (index, target) in policy.targets.iter().enumerate() {
         if let Ref::Named(name) = target {

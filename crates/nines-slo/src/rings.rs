@@ -4,6 +4,7 @@
 //! `floor(timestamp / step)`, the same definition by which history is counted with a query, so live and replayed
 //! counts are equal. Every event goes into all three tiers as long as they reach back to it; one that is older than
 //! the coarsest tier, or more than [`FUTURE_MAX`] ahead of the receiver's clock, is counted as such and otherwise ignored.
+//! (One difference remains: history counts an event from the far future once its time has come.)
 //!
 //! Reading takes no lock and never waits for a writer. Writers take turns (see `LiveSli`). A reader may see an event in
 //! one tier and not yet in the next; it never sees counts of another bucket.
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use nines_model::{TimeRange, Timestamp};
 
-use crate::budget::{Counts, Measured, BudgetUnit};
+use crate::budget::{BudgetUnit, Counts, Measured};
 use crate::document::{Budgeting, Ratio, Window};
 use crate::indicator::Outcome;
 
@@ -48,6 +49,8 @@ pub struct Rings {
     known_since: AtomicI64,
     /// The newest event, in nanoseconds; `i64::MIN` before the first.
     newest: AtomicI64,
+    /// The oldest event, in nanoseconds; `i64::MAX` before the first.
+    oldest: AtomicI64,
     too_late: AtomicU64,
     too_early: AtomicU64,
 }
@@ -89,7 +92,8 @@ impl Ring {
     fn new(step: i64, reach: Duration) -> Self {
         let secs = i64::try_from(reach.as_secs()).unwrap_or(i64::MAX / 4) + SLACK_SECS;
         let len = usize::try_from(secs / step + 1).unwrap_or(1);
-        let slot = || Slot { bucket: AtomicI64::new(NO_BUCKET), good: AtomicU64::new(0), bad: AtomicU64::new(0) };
+        let slot =
+            || Slot { bucket: AtomicI64::new(NO_BUCKET), good: AtomicU64::new(0), bad: AtomicU64::new(0) };
         Self {
             step,
             slots: (0..len).map(|_| slot()).collect(),
@@ -108,7 +112,8 @@ impl Ring {
     }
 
     fn retains(&self, bucket: i64) -> bool {
-        bucket > self.head.load(Ordering::Acquire) - self.len() && bucket >= self.floor.load(Ordering::Acquire)
+        bucket > self.head.load(Ordering::Acquire) - self.len()
+            && bucket >= self.floor.load(Ordering::Acquire)
     }
 
     /// Adds to a bucket, or says that the ring no longer reaches back to it. One writer at a time.
@@ -138,7 +143,8 @@ impl Ring {
         if slot.bucket.load(Ordering::Acquire) != bucket {
             return Counts::default();
         }
-        let counts = Counts { good: slot.good.load(Ordering::Relaxed), bad: slot.bad.load(Ordering::Relaxed) };
+        let counts =
+            Counts { good: slot.good.load(Ordering::Relaxed), bad: slot.bad.load(Ordering::Relaxed) };
         fence(Ordering::Acquire);
         // Taken over by a newer bucket meanwhile: the old one is gone.
         if slot.bucket.load(Ordering::Relaxed) == bucket { counts } else { Counts::default() }
@@ -151,7 +157,9 @@ impl Rings {
         let longest = match window {
             Window::Rolling(period) => period.nominal(),
             // A month is up to 31 days, a year up to 366, and summer time may add an hour.
-            Window::Calendar { period, .. } => period.nominal() + period.nominal() / 20 + Duration::from_secs(DAY as u64),
+            Window::Calendar { period, .. } => {
+                period.nominal() + period.nominal() / 20 + Duration::from_secs(DAY as u64)
+            }
         };
         let minutes = match budgeting {
             Budgeting::Occurrences => MINUTES_REACH,
@@ -162,9 +170,14 @@ impl Rings {
 
     fn with_reach(minutes: Duration, quarters: Duration) -> Self {
         Self {
-            tiers: [Ring::new(SECOND, SECONDS_REACH), Ring::new(MINUTE, minutes), Ring::new(QUARTER, quarters)],
+            tiers: [
+                Ring::new(SECOND, SECONDS_REACH),
+                Ring::new(MINUTE, minutes),
+                Ring::new(QUARTER, quarters),
+            ],
             known_since: AtomicI64::new(i64::MAX),
             newest: AtomicI64::new(i64::MIN),
+            oldest: AtomicI64::new(i64::MAX),
             too_late: AtomicU64::new(0),
             too_early: AtomicU64::new(0),
         }
@@ -188,6 +201,7 @@ impl Rings {
         minutes.add(at.as_secs(), good, bad);
         seconds.add(at.as_secs(), good, bad);
         self.newest.fetch_max(at.as_nanos(), Ordering::AcqRel);
+        self.oldest.fetch_min(at.as_nanos(), Ordering::AcqRel);
         true
     }
 
@@ -237,6 +251,7 @@ impl Rings {
                 }
                 // The newest event is known to the step only; its bucket's start errs towards stale, never fresh.
                 self.newest.fetch_max(bucket.start.as_nanos(), Ordering::AcqRel);
+                self.oldest.fetch_min(bucket.start.as_nanos(), Ordering::AcqRel);
             }
         }
         for (secs, counts) in overlap {
@@ -395,6 +410,12 @@ impl Rings {
     pub fn newest(&self) -> Option<Timestamp> {
         let nanos = self.newest.load(Ordering::Acquire);
         (nanos != i64::MIN).then(|| Timestamp::from_nanos(nanos))
+    }
+
+    /// The time of the oldest event that counted.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let nanos = self.oldest.load(Ordering::Acquire);
+        (nanos != i64::MAX).then(|| Timestamp::from_nanos(nanos))
     }
 
     /// Events that came too late for the coarsest tier, and events from the future.

@@ -86,11 +86,15 @@ pub fn budget_sentence(reading: &SloReading, locale: Locale, audience: Audience)
     let unmeasured = state_sentence(reading, locale);
     let Some(left) = left(reading, locale, audience) else {
         return unmeasured.unwrap_or_else(|| {
-            locale.pick("nothing has been measured yet", "尚未量測到任何資料", "尚未测量到任何数据").to_owned()
+            locale
+                .pick("nothing has been measured yet", "尚未量測到任何資料", "尚未测量到任何数据")
+                .to_owned()
         });
     };
     match unmeasured {
-        Some(state) => format!("{state}{}{left}", locale.pick("; last known: ", "；最後已知：", "；最后已知：")),
+        Some(state) => {
+            format!("{state}{}{left}", locale.pick("; last known: ", "；最後已知：", "；最后已知："))
+        }
         None => left,
     }
 }
@@ -112,21 +116,30 @@ pub fn state_sentence(reading: &SloReading, locale: Locale) -> Option<String> {
         MeasurementState::Stale(StaleReason::Starting) => {
             locale.pick("history is being counted", "正在計算歷史資料", "正在计算历史数据").to_owned()
         }
-        MeasurementState::Stale(StaleReason::NeverSeen) => {
-            locale.pick("no matching event has been seen", "尚未收到符合的事件", "尚未收到匹配的事件").to_owned()
-        }
+        MeasurementState::Stale(StaleReason::NeverSeen) => locale
+            .pick("no matching event has been seen", "尚未收到符合的事件", "尚未收到匹配的事件")
+            .to_owned(),
         MeasurementState::Stale(StaleReason::Silent { since }) => match locale {
             Locale::En => format!("no events since {}", time(*since)),
             Locale::ZhTw => format!("自 {} 起沒有事件", time(*since)),
             Locale::ZhCn => format!("自 {} 起没有事件", time(*since)),
         },
-        MeasurementState::Stale(StaleReason::TrafficStopped { since, expected_per_minute, .. }) => match locale {
-            Locale::En => {
-                format!("traffic stopped at {}, usually {expected_per_minute:.0} events per minute", time(*since))
+        MeasurementState::Stale(StaleReason::TrafficStopped { since, expected_per_minute, .. }) => {
+            match locale {
+                Locale::En => {
+                    format!(
+                        "traffic stopped at {}, usually {expected_per_minute:.0} events per minute",
+                        time(*since)
+                    )
+                }
+                Locale::ZhTw => {
+                    format!("流量自 {} 中斷，平時每分鐘約 {expected_per_minute:.0} 筆", time(*since))
+                }
+                Locale::ZhCn => {
+                    format!("流量自 {} 中断，平时每分钟约 {expected_per_minute:.0} 条", time(*since))
+                }
             }
-            Locale::ZhTw => format!("流量自 {} 中斷，平時每分鐘約 {expected_per_minute:.0} 筆", time(*since)),
-            Locale::ZhCn => format!("流量自 {} 中断，平时每分钟约 {expected_per_minute:.0} 条", time(*since)),
-        },
+        }
     })
 }
 
@@ -140,9 +153,15 @@ fn left(reading: &SloReading, locale: Locale, audience: Audience) -> Option<Stri
         (Some(Exhaustion::Exhausted), _, Locale::En) => format!("no budget left, exceeded by {over}"),
         (Some(Exhaustion::Exhausted), _, Locale::ZhTw) => format!("額度已用盡，超出 {over}"),
         (Some(Exhaustion::Exhausted), _, Locale::ZhCn) => format!("额度已用尽，超出 {over}"),
-        (_, Audience::Engineer, Locale::En) => format!("{remaining} of budget left ({percent:.0}% of {allowed})"),
-        (_, Audience::Engineer, Locale::ZhTw) => format!("額度剩餘 {remaining}（{allowed} 的 {percent:.0}%）"),
-        (_, Audience::Engineer, Locale::ZhCn) => format!("额度剩余 {remaining}（{allowed} 的 {percent:.0}%）"),
+        (_, Audience::Engineer, Locale::En) => {
+            format!("{remaining} of budget left ({percent:.0}% of {allowed})")
+        }
+        (_, Audience::Engineer, Locale::ZhTw) => {
+            format!("額度剩餘 {remaining}（{allowed} 的 {percent:.0}%）")
+        }
+        (_, Audience::Engineer, Locale::ZhCn) => {
+            format!("额度剩余 {remaining}（{allowed} 的 {percent:.0}%）")
+        }
         (_, Audience::Leader, Locale::En) => format!("{remaining} of budget left"),
         (_, Audience::Leader, Locale::ZhTw) => format!("額度剩餘 {remaining}"),
         (_, Audience::Leader, Locale::ZhCn) => format!("额度剩余 {remaining}"),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::{Span, civil};
 use jiff::tz::TimeZone;
+use jiff::{Span, civil};
 use nines_model::{TimeRange, Timestamp};
 
 use crate::document::{Period, PeriodUnit, Window};
@@ -106,7 +106,11 @@ mod tests {
 
     fn check(window: &Window, now: &str, start: &str, end: &str) {
         let range = window.range_at(Timestamp::parse_rfc3339(now).unwrap());
-        assert_eq!((range.start.to_string().as_str(), range.end.to_string().as_str()), (start, end), "at {now}");
+        assert_eq!(
+            (range.start.to_string().as_str(), range.end.to_string().as_str()),
+            (start, end),
+            "at {now}"
+        );
     }
 
     #[test]
@@ -124,7 +128,12 @@ mod tests {
         check(&month_end, "2026-03-30T00:00:00Z", "2026-02-28T00:00:00Z", "2026-03-31T00:00:00Z");
         check(&month_end, "2026-03-31T00:00:00Z", "2026-03-31T00:00:00Z", "2026-04-30T00:00:00Z");
         // Before the first period, the calendar goes on backwards.
-        check(&calendar("1M", "2030-01-01T00:00:00", "UTC"), "2026-05-05T00:00:00Z", "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z");
+        check(
+            &calendar("1M", "2030-01-01T00:00:00", "UTC"),
+            "2026-05-05T00:00:00Z",
+            "2026-05-01T00:00:00Z",
+            "2026-06-01T00:00:00Z",
+        );
     }
 
     #[test]

@@ -1,4 +1,16 @@
 //! One binary for the integration tests of the crate.
 
+#[path = "slo/budgets.rs"]
+mod budgets;
 #[path = "slo/documents.rs"]
 mod documents;
+#[path = "slo/evidence.rs"]
+mod evidence;
+#[path = "slo/readings.rs"]
+mod readings;
+#[path = "slo/references.rs"]
+mod references;
+#[path = "slo/rings.rs"]
+mod rings;
+#[path = "slo/stream.rs"]
+mod stream;

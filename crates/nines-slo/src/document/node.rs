@@ -77,7 +77,10 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(SyntaxError {
             mark: Mark { line: 1, column: 1 },
-            message: format!("the file has {} bytes, more than the {DOCUMENT_BYTES_MAX} that are read", text.len()),
+            message: format!(
+                "the file has {} bytes, more than the {DOCUMENT_BYTES_MAX} that are read",
+                text.len()
+            ),
             hint: Some("split it into several files".to_owned()),
         });
     }
@@ -105,10 +108,9 @@ fn syntax_error(error: &serde_saphyr::Error) -> SyntaxError {
     let first_line = rendered.lines().next().unwrap_or_default();
     // The library appends "at line 3, column 5"; the place is a field of ours.
     let text = first_line.split(" at line ").next().unwrap_or(first_line).trim_end_matches('.');
-    let hint = text
-        .contains("tab")
-        .then(|| "indent with spaces".to_owned())
-        .or_else(|| text.contains("budget").then(|| "the file nests or repeats more than documents may".to_owned()));
+    let hint = text.contains("tab").then(|| "indent with spaces".to_owned()).or_else(|| {
+        text.contains("budget").then(|| "the file nests or repeats more than documents may".to_owned())
+    });
     SyntaxError { mark, message: format!("not valid YAML: {text}"), hint }
 }
 

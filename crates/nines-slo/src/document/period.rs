@@ -62,7 +62,9 @@ impl Period {
         let (count, unit) = text.split_at(digits);
         let Some((unit, ..)) = PeriodUnit::ALL.iter().find(|(_, letter, _)| *letter == unit) else {
             return Err(match unit {
-                "D" | "W" | "H" | "S" => format!("units are case-sensitive: write {count}{}", unit.to_lowercase()),
+                "D" | "W" | "H" | "S" => {
+                    format!("units are case-sensitive: write {count}{}", unit.to_lowercase())
+                }
                 "y" | "q" => format!("units are case-sensitive: write {count}{}", unit.to_uppercase()),
                 "mo" | "month" | "months" => format!("write {count}M"),
                 "min" | "minute" | "minutes" => format!("write {count}m"),
@@ -130,7 +132,8 @@ impl Ratio {
 
     /// `whole × self`, rounded to the nearest.
     pub fn of(self, whole: Duration) -> Duration {
-        let nanos = (whole.as_nanos() * u128::from(self.0) + u128::from(Self::PPB_ONE / 2)) / u128::from(Self::PPB_ONE);
+        let nanos = (whole.as_nanos() * u128::from(self.0) + u128::from(Self::PPB_ONE / 2))
+            / u128::from(Self::PPB_ONE);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
@@ -175,7 +178,8 @@ mod tests {
 
     #[test]
     fn periods_parse_print_and_explain() {
-        for (text, secs) in [("1m", 60), ("5m", 300), ("1h", 3600), ("28d", 28 * 86_400), ("4w", 28 * 86_400)] {
+        for (text, secs) in [("1m", 60), ("5m", 300), ("1h", 3600), ("28d", 28 * 86_400), ("4w", 28 * 86_400)]
+        {
             let period = Period::parse(text).unwrap();
             assert_eq!(period.nominal().as_secs(), secs);
             assert_eq!(period.to_string(), text);
@@ -183,7 +187,10 @@ mod tests {
         assert_eq!(Period::parse("1M").unwrap().unit, PeriodUnit::Month);
         assert_eq!(Period::parse("2Q").unwrap().nominal(), Duration::from_secs(180 * 86_400));
         assert_eq!(Period::parse("30D").unwrap_err(), "units are case-sensitive: write 30d");
-        assert_eq!(Period::parse("30 days").unwrap_err(), "write a number and one of m, h, d, w, M, Q, Y, such as 30d or 4w");
+        assert_eq!(
+            Period::parse("30 days").unwrap_err(),
+            "write a number and one of m, h, d, w, M, Q, Y, such as 30d or 4w"
+        );
         assert_eq!(Period::parse("30days").unwrap_err(), "write 30d");
         for wrong in ["", "d", "0d", "-1d", "1.5d", "99999d", "30"] {
             assert!(Period::parse(wrong).is_err(), "{wrong}");

@@ -18,7 +18,8 @@ pub(super) fn slo(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) -> 
     let service = spec.required_text(reader, "service");
     let budgeting = budgeting(reader, &mut spec);
     let indicator_path = spec.path_of("indicator");
-    let common = spec.get(reader, "indicator").and_then(|node| threshold_indicator(reader, node, &indicator_path));
+    let common =
+        spec.get(reader, "indicator").and_then(|node| threshold_indicator(reader, node, &indicator_path));
     let window = time_windows(reader, &mut spec);
     let objectives_path = spec.path_of("objectives");
     let nodes = match spec.required(reader, "objectives") {
@@ -38,7 +39,8 @@ pub(super) fn slo(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) -> 
         }
     }
     let alert_policies = read_other::alert_policies(reader, &mut spec);
-    let settings = read_other::settings(reader, &meta, objectives.iter().map(|objective| objective.target).min());
+    let settings =
+        read_other::settings(reader, &meta, objectives.iter().map(|objective| objective.target).min());
     spec.finish(reader);
     Some(Slo {
         meta,
@@ -56,7 +58,8 @@ pub(super) fn slo(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) -> 
 fn threshold_indicator(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Sli> {
     let mut fields = reader.fields(node, path)?;
     let metric_path = fields.path_of("thresholdMetric");
-    let source = fields.required(reader, "thresholdMetric").and_then(|node| source(reader, node, &metric_path));
+    let source =
+        fields.required(reader, "thresholdMetric").and_then(|node| source(reader, node, &metric_path));
     fields.finish(reader);
     Some(Sli { meta: Meta::default(), description: None, metric: Metric::Threshold(source?) })
 }
@@ -70,14 +73,17 @@ fn objective(reader: &mut Reader<'_>, node: &Node, path: &str, common: bool) -> 
     let target = target(reader, &mut fields);
     let ratio = fields.fields(reader, "ratioMetrics").and_then(|fields| ratio(reader, fields));
     match (fields.has("ratioMetrics"), common) {
-        (false, false) => reader.error(fields.mark, path, "has no `ratioMetrics`, and the SLO has no indicator", None),
-        (true, true) => reader.error(fields.mark, path, "has `ratioMetrics` beside the SLO's own indicator", None),
+        (false, false) => {
+            reader.error(fields.mark, path, "has no `ratioMetrics`, and the SLO has no indicator", None)
+        }
+        (true, true) => {
+            reader.error(fields.mark, path, "has `ratioMetrics` beside the SLO's own indicator", None)
+        }
         _ => {}
     }
     fields.finish(reader);
-    let indicator = ratio.map(|metric| {
-        Ref::Inline(Box::new(Sli { meta: Meta::default(), description: None, metric }))
-    });
+    let indicator =
+        ratio.map(|metric| Ref::Inline(Box::new(Sli { meta: Meta::default(), description: None, metric })));
     Some(Objective {
         display_name,
         target: target?,
@@ -146,7 +152,12 @@ fn time_windows(reader: &mut Reader<'_>, spec: &mut Fields<'_>) -> Option<Window
     let items = reader.items(node, &path);
     let [(item_path, item)] = items.as_slice() else {
         if reader.errors.len() == before {
-            reader.error(node.mark, &path, format!("has {} entries, exactly one is needed", items.len()), None);
+            reader.error(
+                node.mark,
+                &path,
+                format!("has {} entries, exactly one is needed", items.len()),
+                None,
+            );
         }
         return None;
     };

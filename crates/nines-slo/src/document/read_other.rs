@@ -18,11 +18,8 @@ const ANNOTATIONS: [&str; 6] =
 
 /// `metadata`. An inline object may do without.
 pub(super) fn meta(reader: &mut Reader<'_>, root: &mut Fields<'_>, required: bool) -> Meta {
-    let fields = if required {
-        root.required_fields(reader, "metadata")
-    } else {
-        root.fields(reader, "metadata")
-    };
+    let fields =
+        if required { root.required_fields(reader, "metadata") } else { root.fields(reader, "metadata") };
     let Some(mut fields) = fields else { return Meta::default() };
     let name = fields.required_text(reader, "name").unwrap_or_default();
     if !name.is_empty() {
@@ -48,7 +45,8 @@ fn check_name(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) {
     let nearest: String = name.to_lowercase().chars().map(|c| if legal(c) { c } else { '-' }).collect();
     let nearest = nearest.trim_matches('-');
     let nearest = &nearest[..nearest.len().min(63)];
-    let hint = (!nearest.is_empty()).then(|| format!("write `{nearest}`, and the long form under `displayName`"));
+    let hint =
+        (!nearest.is_empty()).then(|| format!("write `{nearest}`, and the long form under `displayName`"));
     reader.error(fields.mark_of("name"), &fields.path_of("name"), message, hint);
 }
 
@@ -101,38 +99,65 @@ pub(super) fn settings(reader: &mut Reader<'_>, meta: &Meta, weakest: Option<Rat
     };
     if let Some(text) = annotation("nines/sla") {
         let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
-        match percent.filter(|percent| (0.0..100.0).contains(percent)).and_then(|it| Ratio::from_f64(it / 100.0)) {
+        match percent
+            .filter(|percent| (0.0..100.0).contains(percent))
+            .and_then(|it| Ratio::from_f64(it / 100.0))
+        {
             Some(sla) if weakest.is_some_and(|weakest| sla > weakest) => {
                 let message = format!("the SLA of {sla} is tighter than the objective");
-                wrong(reader, "nines/sla", message, "an objective is at least as tight as the contract behind it");
+                wrong(
+                    reader,
+                    "nines/sla",
+                    message,
+                    "an objective is at least as tight as the contract behind it",
+                );
             }
             Some(sla) => settings.sla = Some(sla),
-            None => wrong(reader, "nines/sla", format!("`{text}` is not a target"), "write a percentage, such as \"99\""),
+            None => wrong(
+                reader,
+                "nines/sla",
+                format!("`{text}` is not a target"),
+                "write a percentage, such as \"99\"",
+            ),
         }
     }
     if let Some(text) = annotation("nines/min-events") {
         match text.parse::<u64>() {
             Ok(count) if count > 0 => settings.min_events = Some(count),
-            _ => wrong(reader, "nines/min-events", format!("`{text}` is not a number of events"), "write \"25\""),
+            _ => wrong(
+                reader,
+                "nines/min-events",
+                format!("`{text}` is not a number of events"),
+                "write \"25\"",
+            ),
         }
     }
     if let Some(text) = annotation("nines/paused") {
         match text {
             "true" => settings.paused = true,
             "false" => {}
-            _ => wrong(reader, "nines/paused", format!("`{text}` is neither true nor false"), "write \"true\""),
+            _ => {
+                wrong(reader, "nines/paused", format!("`{text}` is neither true nor false"), "write \"true\"")
+            }
         }
     }
     if let Some(text) = annotation("nines/channels") {
-        settings.channels = text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        settings.channels =
+            text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     }
     settings.runbook = annotation("nines/runbook").map(str::to_owned);
     settings.owner = annotation("nines/owner").map(str::to_owned);
     settings
 }
 
-pub(super) fn service(reader: &mut Reader<'_>, meta: Meta, spec: Option<Fields<'_>>, ours: bool) -> Option<Service> {
-    let mut service = Service { meta, description: None, owner: None, runbook: None, dependencies: Vec::new() };
+pub(super) fn service(
+    reader: &mut Reader<'_>,
+    meta: Meta,
+    spec: Option<Fields<'_>>,
+    ours: bool,
+) -> Option<Service> {
+    let mut service =
+        Service { meta, description: None, owner: None, runbook: None, dependencies: Vec::new() };
     let Some(mut spec) = spec else { return Some(service) };
     service.description = spec.text(reader, "description");
     if ours {
@@ -143,7 +168,12 @@ pub(super) fn service(reader: &mut Reader<'_>, meta: Meta, spec: Option<Fields<'
         for key in ["owner", "runbook", "dependencies"] {
             if spec.has(key) {
                 let hint = Some("write `apiVersion: nines/v1`".to_owned());
-                reader.error(spec.key_mark_of(key), &spec.path_of(key), format!("openslo/v1 has no `{key}`"), hint);
+                reader.error(
+                    spec.key_mark_of(key),
+                    &spec.path_of(key),
+                    format!("openslo/v1 has no `{key}`"),
+                    hint,
+                );
                 spec.get(reader, key);
             }
         }
@@ -219,7 +249,8 @@ pub(super) fn alert_policy(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields
         let items = reader.items(node, &path);
         match items.as_slice() {
             [(path, node)] => {
-                condition = ref_or_inline(reader, node, path, "conditionRef", "AlertCondition", alert_condition);
+                condition =
+                    ref_or_inline(reader, node, path, "conditionRef", "AlertCondition", alert_condition);
             }
             items if matches!(node.value, Raw::Seq(_) | Raw::Null) => {
                 let message = format!("has {} entries, exactly one is needed", items.len());
@@ -248,7 +279,11 @@ pub(super) fn alert_policy(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields
     })
 }
 
-pub(super) fn alert_condition(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) -> Option<AlertCondition> {
+pub(super) fn alert_condition(
+    reader: &mut Reader<'_>,
+    meta: Meta,
+    mut spec: Fields<'_>,
+) -> Option<AlertCondition> {
     let description = spec.text(reader, "description");
     let severity = spec.required_text(reader, "severity");
     let condition = spec.required_fields(reader, "condition");
@@ -261,7 +296,8 @@ pub(super) fn alert_condition(reader: &mut Reader<'_>, meta: Meta, mut spec: Fie
     let op_path = condition.path_of("op");
     let op = condition.get(reader, "op").and_then(|node| reader.choice(node, &op_path, &Op::WORDS));
     let threshold_path = condition.path_of("threshold");
-    let threshold = condition.required(reader, "threshold").and_then(|node| reader.number(node, &threshold_path));
+    let threshold =
+        condition.required(reader, "threshold").and_then(|node| reader.number(node, &threshold_path));
     if let Some(threshold) = threshold.filter(|threshold| *threshold <= 0.0) {
         let message = format!("a burn rate of {threshold} is out of range");
         let hint = Some("write a number above 0; 1 spends the budget in exactly the window".to_owned());
@@ -305,7 +341,8 @@ pub(super) fn channel(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>)
         [("webhook", ChannelType::Webhook), ("slack", ChannelType::Slack), ("email", ChannelType::Email)];
     let description = spec.text(reader, "description");
     let type_path = spec.path_of("type");
-    let channel_type = spec.required(reader, "type").and_then(|node| reader.choice(node, &type_path, &TYPES))?;
+    let channel_type =
+        spec.required(reader, "type").and_then(|node| reader.choice(node, &type_path, &TYPES))?;
     let target = match channel_type {
         ChannelType::Webhook => {
             let url = url(reader, &mut spec, "url", &["https://", "http://"], true);
@@ -365,7 +402,9 @@ fn addresses(reader: &mut Reader<'_>, spec: &mut Fields<'_>) -> Vec<String> {
     for (path, node) in nodes {
         let Some(text) = reader.text(node, &path) else { continue };
         match text.split_once('@') {
-            Some((user, host)) if !user.is_empty() && !host.is_empty() && !text.contains(char::is_whitespace) => {
+            Some((user, host))
+                if !user.is_empty() && !host.is_empty() && !text.contains(char::is_whitespace) =>
+            {
                 addresses.push(text);
             }
             _ => reader.error(node.mark, &path, format!("`{text}` is not an e-mail address"), None),
@@ -383,7 +422,12 @@ pub(super) fn team(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) ->
         let hint = super::nearest(person, members.iter().map(String::as_str))
             .map(|near| format!("did you mean `{near}`?"))
             .or(Some("add the person under `members`".to_owned()));
-        reader.error(spec.mark_of("onCall"), &spec.path_of("onCall"), format!("`{person}` is not a member"), hint);
+        reader.error(
+            spec.mark_of("onCall"),
+            &spec.path_of("onCall"),
+            format!("`{person}` is not a member"),
+            hint,
+        );
     }
     spec.finish(reader);
     Some(Team { meta, description, members, channels, on_call })

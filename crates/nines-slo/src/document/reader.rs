@@ -143,7 +143,9 @@ impl<'a> Reader<'a> {
     pub fn fields<'n>(&mut self, node: &'n Node, path: &str) -> Option<Fields<'n>> {
         self.marks.0.insert(path.to_owned(), node.mark);
         match &node.value {
-            Raw::Map(entries) => Some(Fields { path: path.to_owned(), mark: node.mark, entries, known: Vec::new() }),
+            Raw::Map(entries) => {
+                Some(Fields { path: path.to_owned(), mark: node.mark, entries, known: Vec::new() })
+            }
             _ => {
                 self.wrong_type(node, path, "a map");
                 None
@@ -198,7 +200,9 @@ impl<'n> Fields<'n> {
         let found = self.get(reader, key);
         // A key nearly so named is reported once, as unknown, with this one as its suggestion.
         let misspelt = self.entries.iter().any(|entry| {
-            super::error::nearest(&entry.key, [key]).is_some() && entry.key != key && !self.known.contains(&&*entry.key)
+            super::error::nearest(&entry.key, [key]).is_some()
+                && entry.key != key
+                && !self.known.contains(&&*entry.key)
         });
         if found.is_none() && !misspelt {
             let message = if self.path.is_empty() {
@@ -246,10 +250,13 @@ impl<'n> Fields<'n> {
 
     pub fn texts(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Vec<String> {
         let items = self.items(reader, key);
-        items.into_iter().filter_map(|(path, node)| {
-            reader.marks.0.insert(path.clone(), node.mark);
-            reader.text(node, &path)
-        }).collect()
+        items
+            .into_iter()
+            .filter_map(|(path, node)| {
+                reader.marks.0.insert(path.clone(), node.mark);
+                reader.text(node, &path)
+            })
+            .collect()
     }
 
     pub fn fields(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<Fields<'n>> {
@@ -290,7 +297,12 @@ impl<'n> Fields<'n> {
         for entry in self.entries {
             if !self.known.contains(&entry.key.as_str()) {
                 let hint = suggest(&entry.key, &self.known);
-                reader.error(entry.key_mark, &self.path_of(&entry.key), format!("unknown key `{}`", entry.key), hint);
+                reader.error(
+                    entry.key_mark,
+                    &self.path_of(&entry.key),
+                    format!("unknown key `{}`", entry.key),
+                    hint,
+                );
             }
         }
         self.report_duplicates(reader);
@@ -301,7 +313,12 @@ impl<'n> Fields<'n> {
             if let Some(first) = self.entries[..index].iter().find(|other| other.key == entry.key) {
                 let message =
                     format!("key `{}` is written twice, first on line {}", entry.key, first.key_mark.line);
-                reader.error(entry.key_mark, &self.path_of(&entry.key), message, Some("keep one of them".to_owned()));
+                reader.error(
+                    entry.key_mark,
+                    &self.path_of(&entry.key),
+                    message,
+                    Some("keep one of them".to_owned()),
+                );
             }
         }
     }

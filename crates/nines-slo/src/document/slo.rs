@@ -91,17 +91,30 @@ pub enum Metric {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RatioParts {
-    Good { good: Source, total: Source },
-    Bad { bad: Source, total: Source },
+    Good {
+        good: Source,
+        total: Source,
+    },
+    Bad {
+        bad: Source,
+        total: Source,
+    },
     /// A ratio that somebody else has already computed; `raw_type` is `success` or `failure`.
-    Raw { raw: Source, raw_type: String },
+    Raw {
+        raw: Source,
+        raw_type: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     Nines(NinesSource),
     /// Another system's metric: kept, exported again, not measured.
-    Foreign { source_type: Option<String>, data_source: Option<String>, spec: Yaml },
+    Foreign {
+        source_type: Option<String>,
+        data_source: Option<String>,
+        spec: Yaml,
+    },
 }
 
 /// `type: nines`: events of one dataset.
@@ -122,7 +135,10 @@ pub struct NinesSource {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Threshold {
     /// As written: `300ms`.
-    Latency { text: String, nanos: f64 },
+    Latency {
+        text: String,
+        nanos: f64,
+    },
     Number(f64),
 }
 
@@ -139,8 +155,11 @@ pub struct Settings {
 }
 
 impl Budgeting {
-    pub const WORDS: [(&'static str, Self); 3] =
-        [("Occurrences", Self::Occurrences), ("Timeslices", Self::Timeslices), ("RatioTimeslices", Self::RatioTimeslices)];
+    pub const WORDS: [(&'static str, Self); 3] = [
+        ("Occurrences", Self::Occurrences),
+        ("Timeslices", Self::Timeslices),
+        ("RatioTimeslices", Self::RatioTimeslices),
+    ];
 
     pub fn as_str(self) -> &'static str {
         Self::WORDS[self as usize].0

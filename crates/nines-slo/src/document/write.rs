@@ -32,7 +32,8 @@ pub(super) fn document(document: &Document, secrets: Secrets) -> Yaml {
                 .text("owner", service.owner.as_deref())
                 .text("runbook", service.runbook.as_deref())
                 .list("dependencies", texts(&service.dependencies));
-            let ours = service.owner.is_some() || service.runbook.is_some() || !service.dependencies.is_empty();
+            let ours =
+                service.owner.is_some() || service.runbook.is_some() || !service.dependencies.is_empty();
             (if ours { NINES_V1 } else { OPENSLO_V1 }, spec.build())
         }
         Document::Channel(channel) => (NINES_V1, channel_spec(channel, secrets)),
@@ -89,10 +90,16 @@ fn slo_spec(slo: &Slo) -> Yaml {
         .put("timeWindow", Yaml::Seq(vec![window(&slo.window)]))
         .text("budgetingMethod", Some(slo.budgeting.as_str()))
         .put("objectives", Yaml::Seq(slo.objectives.iter().map(objective).collect()))
-        .list("alertPolicies", slo.alert_policies.iter().map(|policy| match policy {
-            Ref::Named(name) => Yaml::str(name),
-            Ref::Inline(policy) => inline("AlertPolicy", &policy.meta, policy_spec(policy)),
-        }).collect())
+        .list(
+            "alertPolicies",
+            slo.alert_policies
+                .iter()
+                .map(|policy| match policy {
+                    Ref::Named(name) => Yaml::str(name),
+                    Ref::Inline(policy) => inline("AlertPolicy", &policy.meta, policy_spec(policy)),
+                })
+                .collect(),
+        )
         .build()
 }
 
@@ -141,7 +148,10 @@ fn objective(objective: &Objective) -> Yaml {
         .maybe("value", objective.value.map(number))
         .put("target", Yaml::Float(objective.target.as_f64()))
         .maybe("timeSliceTarget", objective.time_slice_target.map(|share| Yaml::Float(share.as_f64())))
-        .maybe("timeSliceWindow", objective.time_slice_window.map(|window| Yaml::str(format!("{}m", window.as_secs() / 60))))
+        .maybe(
+            "timeSliceWindow",
+            objective.time_slice_window.map(|window| Yaml::str(format!("{}m", window.as_secs() / 60))),
+        )
         .maybe("compositeWeight", objective.composite_weight.map(number))
         .build()
 }
@@ -153,9 +163,13 @@ fn sli_spec(sli: &Sli) -> Yaml {
         Metric::Ratio { counter, parts } => {
             let ratio = MapBuilder::default().maybe("counter", counter.map(Yaml::Bool));
             let ratio = match parts {
-                RatioParts::Good { good, total } => ratio.put("good", source(good)).put("total", source(total)),
+                RatioParts::Good { good, total } => {
+                    ratio.put("good", source(good)).put("total", source(total))
+                }
                 RatioParts::Bad { bad, total } => ratio.put("bad", source(bad)).put("total", source(total)),
-                RatioParts::Raw { raw, raw_type } => ratio.put("raw", source(raw)).text("rawType", Some(raw_type)),
+                RatioParts::Raw { raw, raw_type } => {
+                    ratio.put("raw", source(raw)).text("rawType", Some(raw_type))
+                }
             };
             metric.put("ratioMetric", ratio.build())
         }

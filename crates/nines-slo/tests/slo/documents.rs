@@ -81,7 +81,11 @@ fn every_malformed_document_is_refused_at_its_place() {
     for case in &cases {
         let errors = parse(None, &case.text).err().unwrap_or_default();
         let full = |error: &DocumentError| {
-            format!("{}{}", error.message, error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())
+            format!(
+                "{}{}",
+                error.message,
+                error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default()
+            )
         };
         if print {
             println!("## {}", case.name);
@@ -90,11 +94,13 @@ fn every_malformed_document_is_refused_at_its_place() {
         }
         let matches = !errors.is_empty()
             && errors.len() == case.expected.len()
-            && errors.iter().zip(&case.expected).all(|(error, (at, words))| {
-                place(error) == *at && full(error).contains(words.as_str())
-            });
+            && errors
+                .iter()
+                .zip(&case.expected)
+                .all(|(error, (at, words))| place(error) == *at && full(error).contains(words.as_str()));
         if !matches {
-            let seen: Vec<String> = errors.iter().map(|error| format!("{} {}", place(error), full(error))).collect();
+            let seen: Vec<String> =
+                errors.iter().map(|error| format!("{} {}", place(error), full(error))).collect();
             wrong.push(format!("{}\n  expected {:?}\n  got {seen:#?}", case.name, case.expected));
         }
     }
@@ -128,7 +134,8 @@ fn published_openslo_examples_load_and_say_how_they_were_read() {
         parsed.warnings.iter().for_each(|warning| println!("{warning}"));
         for document in &parsed.documents {
             let canonical = document.document.to_yaml();
-            let again = parse(None, &canonical).unwrap_or_else(|errors| panic!("{name}: {errors:#?}\n{canonical}"));
+            let again =
+                parse(None, &canonical).unwrap_or_else(|errors| panic!("{name}: {errors:#?}\n{canonical}"));
             assert_eq!(again.documents[0].document, document.document, "{canonical}");
         }
     }
@@ -139,7 +146,8 @@ fn canonical_text_is_a_fixed_point_of_every_kind() {
     for (name, text) in bases() {
         let first = parse(None, &text).unwrap().documents.remove(0).document;
         let canonical = first.to_yaml();
-        let second = parse(None, &canonical).unwrap_or_else(|errors| panic!("{name}: {errors:#?}\n{canonical}"));
+        let second =
+            parse(None, &canonical).unwrap_or_else(|errors| panic!("{name}: {errors:#?}\n{canonical}"));
         assert_eq!(second.documents[0].document, first, "{name}");
         assert_eq!(second.documents[0].document.to_yaml(), canonical);
         let secret = ["whsec_c2VjcmV0", "xoxb-1"].into_iter().find(|secret| text.contains(secret));
