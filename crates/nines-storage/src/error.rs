@@ -1,6 +1,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use parquet::errors::ParquetError;
+
 use nines_base::ErrorKind;
 
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +16,9 @@ pub enum StoreError {
     #[error("catalog has version {found}, this build knows {known}: use a newer nines")]
     CatalogVersion { found: i64, known: i64 },
     #[error("segment `{}` cannot be written", path.display())]
-    Write { path: PathBuf, source: parquet::errors::ParquetError },
+    Write { path: PathBuf, source: ParquetError },
     #[error("segment `{}` cannot be read", path.display())]
-    Read { path: PathBuf, source: parquet::errors::ParquetError },
+    Read { path: PathBuf, source: ParquetError },
     #[error("record batches do not fit together")]
     Arrow(#[from] arrow::error::ArrowError),
     #[error("background work of the store ended early")]
@@ -34,12 +36,21 @@ impl StoreError {
 
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ErrorKind::Exhausted,
+            _ if self.is_disk_full() => ErrorKind::Exhausted,
             Self::Io { .. } | Self::Catalog { .. } | Self::Write { .. } => ErrorKind::Unavailable,
             Self::CatalogVersion { .. } => ErrorKind::InvalidInput,
             Self::CatalogDamaged { .. } | Self::Read { .. } | Self::Arrow(_) | Self::Worker(_) => {
                 ErrorKind::Internal
             }
         }
+    }
+
+    fn is_disk_full(&self) -> bool {
+        let error = match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Write { source: ParquetError::External(inner), .. } => inner.downcast_ref(),
+            _ => None,
+        };
+        error.is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::StorageFull)
     }
 }

@@ -36,7 +36,8 @@ async fn rows_go_after_their_time_and_not_before() {
     store.seal_all().await.unwrap();
     let mut sequence = 1;
     assert_eq!(live(&store, &clock, &mut sequence, DAY * 14).await, 0, "logs are kept for 14 days");
-    assert!(live(&store, &clock, &mut sequence, HOUR * 3).await >= 100);
+    // They may have been merged with rows of the rest of their day.
+    assert!(live(&store, &clock, &mut sequence, DAY + HOUR * 3).await >= 100);
 }
 
 #[tokio::test]
