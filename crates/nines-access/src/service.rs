@@ -88,8 +88,8 @@ impl Access {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Who is calling. No credentials make an anonymous actor; wrong ones are an error even where none are needed,
-    /// so that a typo is not taken for a choice.
+    /// Who is calling. No credentials make an anonymous actor; wrong ones are an error, so that a typo is not taken
+    /// for a choice. Routes that are public do not ask: an expired cookie must not hide the page to sign in on.
     ///
     /// Costs a lookup in memory for a key used in the last seconds, else a read of the store.
     pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Authenticated, AccessError> {
@@ -114,7 +114,6 @@ impl Access {
         credentials: &Credentials<'_>,
     ) -> Result<Authenticated, AccessError> {
         let now = self.inner.clock.now();
-        self.check_throttle(credentials.address, now)?;
         let token = Secret::from_text(token);
         let session = self.inner.repository.session(&token.digest()).await?;
         let holder = match session {
@@ -123,8 +122,8 @@ impl Access {
             }
             _ => None,
         };
+        // Not counted as a failed attempt: every open page of an expired session asks again.
         let Some((session, (name, grant))) = holder else {
-            self.inner.throttle.record_failure(credentials.address, now);
             return Err(AccessError::BadCredentials { what: "session" });
         };
         let csrf_token = sign_in::csrf_token(&token);
@@ -154,38 +153,33 @@ impl Access {
         Ok(key.map(|key| (key.name, key.grant)))
     }
 
-    /// The key that this text is, if it is a good one. A throttled address is only answered from memory: an agent
-    /// with a good key keeps working beside a broken one, and guessing costs us no reads.
+    /// The key that this text is, if it is a good one.
     async fn verify_key(&self, text: &str, address: IpAddr) -> Result<Arc<Key>, AccessError> {
         let now = self.inner.clock.now();
         let digest = Digest::of(text);
         let is_it = |key: &Key| key.digest == digest && key.is_good_at(now);
-        let id = key_id(text);
-        if let Some(id) = &id
-            && let Some(key) = self.inner.keys.get(id, now).filter(|key| is_it(key))
-        {
-            self.inner.keys.mark_used(id, now);
+        let Some(id) = key_id(text) else { return Err(self.bad_credentials("key", address, now)) };
+        if let Some(key) = self.inner.keys.get(&id, now).filter(|key| is_it(key)) {
+            self.inner.keys.mark_used(&id, now);
             return Ok(key);
         }
-        self.check_throttle(address, now)?;
-        let key = match &id {
-            Some(id) => self.inner.repository.key(id).await?.filter(is_it),
-            None => None,
-        };
-        let Some(key) = key.map(Arc::new) else {
-            self.inner.throttle.record_failure(address, now);
-            return Err(AccessError::BadCredentials { what: "key" });
+        let Some(key) = self.inner.repository.key(&id).await?.filter(is_it).map(Arc::new) else {
+            return Err(self.bad_credentials("key", address, now));
         };
         self.inner.keys.insert(Arc::clone(&key), now);
-        self.inner.keys.mark_used(&key.id, now);
+        self.inner.keys.mark_used(&id, now);
         Ok(key)
     }
 
-    fn check_throttle(&self, address: IpAddr, now: Timestamp) -> Result<(), AccessError> {
-        match self.inner.throttle.wait(address, now) {
-            Some(wait) => Err(AccessError::Throttled { wait }),
-            None => Ok(()),
+    /// Counts a failed attempt and gives its answer: wrong, or wrong too often. Good credentials are never made to
+    /// wait: with 256 random bits nobody guesses one, and a broken agent must not lock out the people beside it.
+    fn bad_credentials(&self, what: &'static str, address: IpAddr, now: Timestamp) -> AccessError {
+        if let Some(wait) = self.inner.throttle.wait(address, now) {
+            return AccessError::Throttled { wait };
         }
+        self.inner.throttle.record_failure(address, now);
+        tracing::info!(%address, what, "refused credentials");
+        AccessError::BadCredentials { what }
     }
 
     /// One round of housekeeping: writes down when keys were last used and removes what expired. Idempotent; run it

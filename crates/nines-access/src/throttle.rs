@@ -7,8 +7,8 @@ use std::time::Duration;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
 
-/// Failures of one address within [`WINDOW`] after which it has to wait. A person mistypes a key a few times; a
-/// broken agent retries each second and learns its place in ten.
+/// Failures of one address within [`WINDOW`] after which further ones are told to wait, and are neither counted nor
+/// logged. A person mistypes a key a few times; a broken agent retries each second.
 pub const FAILURES_MAX: u32 = 10;
 pub const WINDOW: Duration = Duration::from_secs(60);
 /// Addresses remembered at once: at about 64 bytes each, under 1 MiB. When full, the one whose window is oldest is

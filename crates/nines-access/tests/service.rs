@@ -240,22 +240,31 @@ async fn an_ingest_key_opens_no_session() {
 }
 
 #[tokio::test]
-async fn guessing_is_throttled_but_a_key_in_use_keeps_working() {
+async fn guessing_is_throttled_but_good_credentials_never_are() {
     let world = world().await;
     let (_, secret) = world.new_key(Grant::Ingest, None).await;
     let attacker: IpAddr = "203.0.113.9".parse().unwrap();
-    world.by_key_from(secret.expose(), attacker).await.unwrap();
     for _ in 0..10 {
         assert_kind(world.by_key_from("nin_guess", attacker).await, ErrorKind::Unauthenticated);
     }
     let error = world.by_key_from("nin_guess", attacker).await.unwrap_err();
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Exhausted, Some(MINUTE)));
+    assert_kind(world.access.sign_in_with_link("guess", attacker).await, ErrorKind::Exhausted);
+    assert_kind(world.by_key("nin_guess").await, ErrorKind::Unauthenticated);
     world.by_key_from(secret.expose(), attacker).await.unwrap();
-    world.by_key("nin_guess").await.unwrap_err();
-    world.owner().await;
-    assert_kind(world.access.sign_in_with_link(world.link.expose(), attacker).await, ErrorKind::Exhausted);
-    world.clock.advance(MINUTE);
     world.access.sign_in_with_link(world.link.expose(), attacker).await.unwrap();
+    world.clock.advance(MINUTE);
+    assert_kind(world.by_key_from("nin_guess", attacker).await, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_page_left_open_after_its_session_ended_locks_nobody_out() {
+    let world = world().await;
+    let stale = world.signed_in().await;
+    world.access.sign_out(&stale.actor).await.unwrap();
+    for _ in 0..100 {
+        assert_kind(world.by_cookie(&stale.token, None, false).await, ErrorKind::Unauthenticated);
+    }
 }
 
 #[tokio::test]

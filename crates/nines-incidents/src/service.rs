@@ -20,6 +20,9 @@ const CONFLICT_RETRIES_MAX: u32 = 5;
 /// Timeline entries read to draft an update or a mail; more than [`machine::TIMELINE_ENTRIES_MAX`] cannot come from
 /// people.
 const TIMELINE_READ_MAX: u32 = 20_000;
+/// Resolved incidents of a service among which one to reopen is looked for; it was resolved within half an hour, so it
+/// is among the newest unless a service resolves one each minute.
+const RESOLVED_LOOKED_AT_MAX: u32 = 30;
 /// Incidents that statistics look at; a page of the list at a time.
 const STATISTICS_INCIDENTS_MAX: usize = 10_000;
 
@@ -307,12 +310,20 @@ impl Incidents {
         {
             return Ok(Some(incident));
         }
-        let of_service = Query { service: Some(signal.service.clone()), ..Query::default() };
-        let candidates = self.find(&of_service).await?;
-        let open = candidates.iter().find(|incident| incident.state.is_open() && !incident.is_drill);
-        let near =
-            open.or_else(|| candidates.iter().find(|incident| is_near(incident) && !incident.is_drill));
-        Ok(near.cloned())
+        let is_theirs =
+            |incident: &Incident| !incident.is_drill && incident.services.contains(&signal.service);
+        let open = self.inner.repository.open().await?;
+        if let Some(incident) = open.into_iter().filter(is_theirs).max_by_key(|incident| incident.id) {
+            return Ok(Some(incident));
+        }
+        let resolved = Query {
+            service: Some(signal.service.clone()),
+            state: Some(State::Resolved),
+            limit: RESOLVED_LOOKED_AT_MAX,
+            ..Query::default()
+        };
+        let resolved = self.find(&resolved).await?;
+        Ok(resolved.into_iter().find(|incident| is_theirs(incident) && is_near(incident)))
     }
 
     /// Stores the steps and announces them. Gives the incidents as stored.

@@ -23,7 +23,7 @@ use nines_incidents::{
 pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// A service on a store in memory and a clock that moves by hand.
-pub struct World {
+struct World {
     pub repository: Arc<dyn Repository>,
     pub clock: Arc<ManualClock>,
     pub incidents: Incidents,

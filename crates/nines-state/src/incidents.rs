@@ -107,12 +107,21 @@ impl Repository for SqliteIncidents {
     }
 
     async fn open(&self) -> Result<Vec<Incident>, RepositoryError> {
-        let found =
-            sqlx::query("SELECT revision, body FROM incidents WHERE is_open = 1 ORDER BY year, number")
-                .fetch_all(self.database.readers())
-                .await
-                .map_err(failed("list open incidents"))?;
-        found.iter().map(rows::incident).collect()
+        let found = sqlx::query(
+            "SELECT year, number, revision, body FROM incidents WHERE is_open = 1 ORDER BY year, number",
+        )
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("list open incidents"))?;
+        // One unreadable incident must not stop the clock of all the others.
+        let readable = |row| match rows::incident(row) {
+            Ok(incident) => Some(incident),
+            Err(error) => {
+                tracing::error!(id = ?rows::incident_id(row).ok(), error = ?error, "open incident is unreadable");
+                None
+            }
+        };
+        Ok(found.iter().filter_map(readable).collect())
     }
 
     async fn by_alert(&self, alert_id: &str) -> Result<Option<Incident>, RepositoryError> {

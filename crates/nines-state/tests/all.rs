@@ -1,5 +1,7 @@
 //! The one integration-test binary of this crate.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests do")]
+
 #[path = "all/database.rs"]
 mod database;
 

@@ -37,15 +37,13 @@ impl Access {
     /// Exchanges a one-time token for a session. The token is spent, whatever happens afterwards.
     pub async fn sign_in_with_link(&self, token: &str, address: IpAddr) -> Result<SignedIn, AccessError> {
         let now = self.inner.clock.now();
-        self.check_throttle(address, now)?;
         let link = self.inner.repository.take_link(&Digest::of(token.trim()), now).await?;
         let account = match &link {
             Some(link) => self.inner.repository.account(&link.account).await?,
             None => None,
         };
         let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
-            self.inner.throttle.record_failure(address, now);
-            return Err(AccessError::BadCredentials { what: "one-time link" });
+            return Err(self.bad_credentials("one-time link", address, now));
         };
         let grant = Grant::Role(account.role);
         self.open_session(&account.name, grant, Some(account.id), None, now + SESSION_TTL).await

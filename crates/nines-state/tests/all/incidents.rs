@@ -166,3 +166,111 @@ async fn samples_of_each_format_are_read_and_the_newest_is_written() {
     assert_eq!(read, graver.incident);
     assert_eq!(repository.updates(id).await.unwrap().len(), 1);
 }
+
+/// The same random story on the store in memory and on the durable one, the latter reopened now and then.
+#[tokio::test]
+async fn the_durable_store_tells_the_same_story_as_the_one_in_memory() {
+    for seed in 0..8 {
+        println!("seed {seed}");
+        let random = nines_base::Random::from_seed(seed);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("response.db");
+        let clock = ManualClock::at(at(0));
+        let reference: Arc<dyn Repository> = Arc::new(nines_incidents::MemoryRepository::default());
+        let expected = Incidents::new(Arc::clone(&reference), clock.clone(), Cadence::default());
+        let (mut database, mut repository) = open(&path).await;
+        let mut actual = Incidents::new(Arc::clone(&repository), clock.clone(), Cadence::default());
+        for index in 0..50 {
+            let draw = random.below(12);
+            let pick = random.below(3);
+            if draw == 0 {
+                database.close().await;
+                (database, repository) = open(&path).await;
+                actual = Incidents::new(Arc::clone(&repository), clock.clone(), Cadence::default());
+            }
+            clock.advance(Duration::from_secs(random.below(900)));
+            let one = step(&expected, index, draw, pick).await;
+            let other = step(&actual, index, draw, pick).await;
+            assert_eq!(one, other, "seed {seed}, step {index}");
+        }
+        let query = nines_incidents::Query::default();
+        let all = reference.find(&query).await.unwrap();
+        assert_eq!(repository.find(&query).await.unwrap(), all, "seed {seed}");
+        assert_eq!(repository.open().await.unwrap(), reference.open().await.unwrap());
+        for incident in all {
+            let timeline = |store: Arc<dyn Repository>| async move {
+                store.timeline(incident.id, 0, 1000).await.unwrap()
+            };
+            assert_eq!(timeline(Arc::clone(&repository)).await, timeline(Arc::clone(&reference)).await);
+            let updates =
+                |store: Arc<dyn Repository>| async move { store.updates(incident.id).await.unwrap() };
+            assert_eq!(updates(Arc::clone(&repository)).await, updates(Arc::clone(&reference)).await);
+        }
+        assert_eq!(
+            repository.pending_effects(1000).await.unwrap(),
+            reference.pending_effects(1000).await.unwrap()
+        );
+        assert_eq!(
+            repository.changes_since(5, 1000).await.unwrap(),
+            reference.changes_since(5, 1000).await.unwrap()
+        );
+        database.close().await;
+    }
+}
+
+/// One step of a random story; what it answered, as text.
+async fn step(incidents: &Incidents, index: u32, draw: u64, pick: u64) -> String {
+    let lin = Actor::person("lin");
+    let service = ["checkout", "payment", "search"][pick as usize];
+    let level = Level::ALL[pick as usize];
+    let newest = incidents.find(&nines_incidents::Query::default()).await.unwrap();
+    let id = newest.get(pick as usize).map(|incident| incident.id);
+    let act = async |command: Command| match id {
+        Some(id) => format!("{:?}", incidents.act(id, &command, &lin).await),
+        None => String::new(),
+    };
+    match draw {
+        0 | 1 => format!("{:?}", incidents.tick().await.unwrap()),
+        2 => format!("{:?}", incidents.report(&report(service, level), &lin).await),
+        3 | 4 => {
+            let alert = format!("a{}", index % 7);
+            format!("{:?}", incidents.alert_fired(&signal(&alert, service, level)).await)
+        }
+        5 => format!("{:?}", incidents.alert_resolved(&format!("a{}", index % 7)).await),
+        6 => act(Command::Confirm { level }).await,
+        7 => act(Command::Acknowledge).await,
+        8 => act(Command::PostUpdate(NewUpdate { text: "news".to_owned(), ..NewUpdate::default() })).await,
+        9 => act(Command::Resolve { summary: String::new() }).await,
+        10 => match (id, newest.first()) {
+            (Some(id), Some(target)) => format!("{:?}", incidents.merge(id, target.id, &lin).await),
+            _ => String::new(),
+        },
+        _ => act(Command::Note { text: "note".to_owned(), link: None }).await,
+    }
+}
+
+/// Two services on one store stand for two processes: the one that loses a race decides again.
+#[tokio::test]
+async fn changes_at_the_same_time_are_all_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, repository) = open(&folder.path().join("response.db")).await;
+    let clock = ManualClock::at(at(0));
+    let services =
+        [(); 2].map(|()| Incidents::new(Arc::clone(&repository), clock.clone(), Cadence::default()));
+    let id = services[0].report(&report("checkout", Level::P2), &Actor::person("lin")).await.unwrap().id;
+    let mut tasks = Vec::new();
+    for index in 0..30 {
+        let service = services[index % 2].clone();
+        tasks.push(tokio::spawn(async move {
+            let note = Command::Note { text: format!("note {index}"), link: None };
+            service.act(id, &note, &Actor::person("lin")).await.is_ok()
+        }));
+    }
+    let mut kept = 0;
+    for task in tasks {
+        kept += usize::from(task.await.unwrap());
+    }
+    let timeline = repository.timeline(id, 0, 1000).await.unwrap();
+    let notes = timeline.iter().filter(|entry| entry.kind.as_str() == "note").count();
+    assert!(kept > 0 && notes == kept, "{kept} acknowledged, {notes} stored");
+}
