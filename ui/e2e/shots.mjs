@@ -6,7 +6,12 @@ const out = new URL("../test-results/shots/", import.meta.url).pathname;
 mkdirSync(out, { recursive: true });
 const wanted = process.argv.slice(2);
 const s = await stage();
-const get = async (path) => (await (await fetch(`${s.base}/api/v1${path}`, { headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {} })).json());
+const get = async (path) =>
+  await (
+    await fetch(`${s.base}/api/v1${path}`, {
+      headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {},
+    })
+  ).json();
 const slo = (await get("/slos")).slos[0];
 const incident = (await get("/incidents")).incidents[0];
 const trace = slo && (await get(`/slos/${slo.name}/suspects`)).sample_trace_ids[0];
@@ -42,9 +47,14 @@ for (const [variant, options] of VARIANTS) {
     if (wanted.length && !wanted.includes(name)) continue;
     await page.goto(s.base + path);
     await page.waitForLoadState("load");
-    await page.waitForFunction(() => !document.querySelector("[role=status][aria-label=Loading]") && document.querySelector("main"));
+    await page.waitForFunction(
+      () => !document.querySelector("[role=status][aria-label=Loading]") && document.querySelector("main"),
+    );
     await page.waitForTimeout(700);
-    await page.screenshot({ path: `${out}${name}-${variant}.png`, fullPage: variant === "phone" && !name.includes("trace") });
+    await page.screenshot({
+      path: `${out}${name}-${variant}.png`,
+      fullPage: variant === "phone" && !name.includes("trace"),
+    });
   }
   if (page.complaints.length) console.log(variant, [...new Set(page.complaints)]);
   await page.context().close();

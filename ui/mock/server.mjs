@@ -12,20 +12,67 @@ import { random } from "./random.mjs";
 import { BOOT, changes, dataset, FAULT_START, SERVICES, spans, stats, trace } from "./telemetry.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-const CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+const CSP =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 const iso = (ms) => new Date(ms).toISOString();
 const streams = new Set();
 let signedIn = process.env.MOCK_SIGNED_OUT !== "1";
 let revision = 1;
-const keys = [{ id: "key-1", name: "owner", role: "owner", prefix: "nin_own_4f", created_at: iso(BOOT - 9e7), created_by: "first-run", last_used_at: iso(BOOT - 4e3), revoked: false }, { id: "key-2", name: "collector", role: "ingest", prefix: "nin_ing_a1", created_at: iso(BOOT - 9e7), created_by: "owner", last_used_at: iso(BOOT - 900), revoked: false }, { id: "key-3", name: "old laptop", role: "editor", prefix: "nin_edi_77", created_at: iso(BOOT - 9e9), created_by: "owner", expires_at: iso(BOOT - 9e8), revoked: true }];
+const keys = [
+  {
+    id: "key-1",
+    name: "owner",
+    role: "owner",
+    prefix: "nin_own_4f",
+    created_at: iso(BOOT - 9e7),
+    created_by: "first-run",
+    last_used_at: iso(BOOT - 4e3),
+    revoked: false,
+  },
+  {
+    id: "key-2",
+    name: "collector",
+    role: "ingest",
+    prefix: "nin_ing_a1",
+    created_at: iso(BOOT - 9e7),
+    created_by: "owner",
+    last_used_at: iso(BOOT - 900),
+    revoked: false,
+  },
+  {
+    id: "key-3",
+    name: "old laptop",
+    role: "editor",
+    prefix: "nin_edi_77",
+    created_at: iso(BOOT - 9e9),
+    created_by: "owner",
+    expires_at: iso(BOOT - 9e8),
+    revoked: true,
+  },
+];
 
 export function announce(kind, id) {
   const text = `id: ${++revision}\nevent: ${kind}\ndata: ${JSON.stringify({ kind, id, at: iso(Date.now()) })}\n\n`;
   for (const stream of streams) stream.write(text);
 }
 
-const problem = (status, code, detail, hint, extra = {}) => ({ __status: status, type: `https://nines.invalid/problems/${code}`, code, status, title: code.replace("_", " "), detail, hint, request_id: "req-mock", ...extra });
+const problem = (status, code, detail, hint, extra = {}) => ({
+  __status: status,
+  type: `https://nines.invalid/problems/${code}`,
+  code,
+  status,
+  title: code.replace("_", " "),
+  detail,
+  hint,
+  request_id: "req-mock",
+  ...extra,
+});
 
 function select(body) {
   const rows = dataset(body.dataset ?? "logs");
@@ -50,20 +97,60 @@ function histogram(body) {
   for (const row of rows) {
     const name = body.split_by ? String(row[body.split_by] ?? "none") : "all";
     if (!series.has(name)) series.set(name, new Array(starts.length).fill(0));
-    series.get(name)[Math.min(starts.length - 1, Math.floor((Date.parse(row.timestamp) - first) / bucket / 1000))]++;
+    series.get(name)[
+      Math.min(starts.length - 1, Math.floor((Date.parse(row.timestamp) - first) / bucket / 1000))
+    ]++;
   }
-  return { bucket_secs: bucket, starts, series: [...series].map(([name, counts]) => ({ name, counts })), total: rows.length, stats: stats(rows.length, 0.2) };
+  return {
+    bucket_secs: bucket,
+    starts,
+    series: [...series].map(([name, counts]) => ({ name, counts })),
+    total: rows.length,
+    stats: stats(rows.length, 0.2),
+  };
 }
 
 function facets(body) {
   const rows = select(body);
-  const fields = body.fields ?? (body.dataset === "spans" ? ["service.name", "name", "status_code", "http.response.status_code", "service.version", "cloud.region", "kind", "service.instance.id"] : ["service.name", "severity_text", "error.type", "service.version", "cloud.region", "service.instance.id", "build.commit"]);
+  const fields =
+    body.fields ??
+    (body.dataset === "spans"
+      ? [
+          "service.name",
+          "name",
+          "status_code",
+          "http.response.status_code",
+          "service.version",
+          "cloud.region",
+          "kind",
+          "service.instance.id",
+        ]
+      : [
+          "service.name",
+          "severity_text",
+          "error.type",
+          "service.version",
+          "cloud.region",
+          "service.instance.id",
+          "build.commit",
+        ]);
   return {
     facets: fields.map((field) => {
       const counts = new Map();
-      for (const row of rows) if (row[field] !== undefined) counts.set(String(row[field]), (counts.get(String(row[field])) ?? 0) + 1);
+      for (const row of rows)
+        if (row[field] !== undefined)
+          counts.set(String(row[field]), (counts.get(String(row[field])) ?? 0) + 1);
       const present = [...counts.values()].reduce((a, b) => a + b, 0);
-      return { field, kind: FIELDS[field] ?? "string", values: [...counts].sort((a, b) => b[1] - a[1]).slice(0, 10).map(([value, count]) => ({ value, count })), present, total: rows.length };
+      return {
+        field,
+        kind: FIELDS[field] ?? "string",
+        values: [...counts]
+          .sort((a, b) => b[1] - a[1])
+          .slice(0, 10)
+          .map(([value, count]) => ({ value, count })),
+        present,
+        total: rows.length,
+      };
     }),
     stats: stats(rows.length, 0.3),
   };
@@ -74,13 +161,31 @@ function suggest({ text, cursor = text.length, dataset: name }) {
   const value = /([\w.]+)\s*(?::|=|!=|>=|<=|>|<)\s*([^\s"()]*)$/.exec(before);
   if (value) {
     const counts = new Map();
-    for (const row of dataset(name)) if (row[value[1]] !== undefined) counts.set(String(row[value[1]]), (counts.get(String(row[value[1]])) ?? 0) + 1);
-    return { replace_start: cursor - value[2].length, replace_end: cursor, suggestions: [...counts].filter(([v]) => v.toLowerCase().startsWith(value[2].toLowerCase())).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([v, count]) => ({ text: /^[\w.\-/]+$/.test(v) ? v : JSON.stringify(v), kind: "value", count })) };
+    for (const row of dataset(name))
+      if (row[value[1]] !== undefined)
+        counts.set(String(row[value[1]]), (counts.get(String(row[value[1]])) ?? 0) + 1);
+    return {
+      replace_start: cursor - value[2].length,
+      replace_end: cursor,
+      suggestions: [...counts]
+        .filter(([v]) => v.toLowerCase().startsWith(value[2].toLowerCase()))
+        .sort((a, b) => b[1] - a[1])
+        .slice(0, 12)
+        .map(([v, count]) => ({ text: /^[\w.\-/]+$/.test(v) ? v : JSON.stringify(v), kind: "value", count })),
+    };
   }
   const word = /([\w.]*)$/.exec(before)[1];
-  const list = Object.entries(FIELDS).filter(([f]) => f.includes(word.toLowerCase())).map(([f, kind]) => ({ text: `${f}: `, kind: "field", detail: kind }));
-  const keywords = ["and", "or", "not"].filter((k) => before.trim() && k.startsWith(word)).map((k) => ({ text: `${k} `, kind: "keyword" }));
-  return { replace_start: cursor - word.length, replace_end: cursor, suggestions: [...list, ...keywords].slice(0, 14) };
+  const list = Object.entries(FIELDS)
+    .filter(([f]) => f.includes(word.toLowerCase()))
+    .map(([f, kind]) => ({ text: `${f}: `, kind: "field", detail: kind }));
+  const keywords = ["and", "or", "not"]
+    .filter((k) => before.trim() && k.startsWith(word))
+    .map((k) => ({ text: `${k} `, kind: "keyword" }));
+  return {
+    replace_start: cursor - word.length,
+    replace_end: cursor,
+    suggestions: [...list, ...keywords].slice(0, 14),
+  };
 }
 
 function series(name, start, end) {
@@ -90,42 +195,232 @@ function series(name, start, end) {
   const to = Date.parse(end ?? iso(Date.now()));
   const bucket = Math.max(1, Math.ceil((to - from) / 1000 / 180));
   const r = random(5);
-  const out = { bucket_secs: bucket, starts: [], good: [], total: [], budget_remaining: [], changes: changes.filter((c) => c.service === slo.service) };
+  const out = {
+    bucket_secs: bucket,
+    starts: [],
+    good: [],
+    total: [],
+    budget_remaining: [],
+    changes: changes.filter((c) => c.service === slo.service),
+  };
   let left = Math.min(1, slo.budget.remaining_fraction + 0.13);
   for (let at = from; at < to; at += bucket * 1000) {
     const total = Math.round(slo.events_per_second * bucket * (0.85 + 0.3 * r.next()));
-    const rate = at > FAULT_START ? slo.error_rate_now ?? 0 : (slo.error_rate_normal ?? 0) * (0.5 + r.next());
+    const rate =
+      at > FAULT_START ? (slo.error_rate_now ?? 0) : (slo.error_rate_normal ?? 0) * (0.5 + r.next());
     if (at > FAULT_START) left -= 0.13 / Math.max(1, (to - FAULT_START) / bucket / 1000);
-    out.starts.push(iso(at)); out.total.push(total); out.good.push(Math.round(total * (1 - rate))); out.budget_remaining.push(left);
+    out.starts.push(iso(at));
+    out.total.push(total);
+    out.good.push(Math.round(total * (1 - rate)));
+    out.budget_remaining.push(left);
   }
   return out;
 }
 
 const routes = [
-  ["GET", /^\/session$/, () => (signedIn ? { name: "lin", role: "owner", csrf_token: "mock-csrf", expires_at: iso(Date.now() + 8.64e7) } : problem(401, "unauthenticated", "no session", "sign in with a key"))],
-  ["POST", /^\/session$/, (_, __, body) => { if (body.key !== "demo") return problem(401, "unauthenticated", "the key is not known", "the owner key is in <data>/first-run/owner.key"); signedIn = true; return { name: "lin", role: "owner", csrf_token: "mock-csrf" }; }],
-  ["DELETE", /^\/session$/, () => { signedIn = false; return null; }],
+  [
+    "GET",
+    /^\/session$/,
+    () =>
+      signedIn
+        ? { name: "lin", role: "owner", csrf_token: "mock-csrf", expires_at: iso(Date.now() + 8.64e7) }
+        : problem(401, "unauthenticated", "no session", "sign in with a key"),
+  ],
+  [
+    "POST",
+    /^\/session$/,
+    (_, __, body) => {
+      if (body.key !== "demo")
+        return problem(
+          401,
+          "unauthenticated",
+          "the key is not known",
+          "the owner key is in <data>/first-run/owner.key",
+        );
+      signedIn = true;
+      return { name: "lin", role: "owner", csrf_token: "mock-csrf" };
+    },
+  ],
+  [
+    "DELETE",
+    /^\/session$/,
+    () => {
+      signedIn = false;
+      return null;
+    },
+  ],
   ["GET", /^\/slos$/, (_, q) => ({ at: iso(Date.now()), slos: promises.slos(q.get("lang") ?? "en") })],
-  ["GET", /^\/slos\/([^/]+)$/, ([name], q) => promises.slos(q.get("lang") ?? "en").find((s) => s.name === name) ?? problem(404, "not_found", `no promise named ${name}`, "did you mean checkout-availability?")],
+  [
+    "GET",
+    /^\/slos\/([^/]+)$/,
+    ([name], q) =>
+      promises.slos(q.get("lang") ?? "en").find((s) => s.name === name) ??
+      problem(404, "not_found", `no promise named ${name}`, "did you mean checkout-availability?"),
+  ],
   ["GET", /^\/slos\/([^/]+)\/series$/, ([name], q) => series(name, q.get("start"), q.get("end"))],
-  ["GET", /^\/slos\/([^/]+)\/suspects$/, (_, q) => promises.suspectsResponse(Number(q.get("window_secs") ?? 300))],
-  ["GET", /^\/alerts$/, (_, q) => ({ alerts: promises.alerts.filter((a) => !q.get("state") || a.state === q.get("state")) })],
+  [
+    "GET",
+    /^\/slos\/([^/]+)\/suspects$/,
+    (_, q) => promises.suspectsResponse(Number(q.get("window_secs") ?? 300)),
+  ],
+  [
+    "GET",
+    /^\/alerts$/,
+    (_, q) => ({ alerts: promises.alerts.filter((a) => !q.get("state") || a.state === q.get("state")) }),
+  ],
   ["GET", /^\/pages$/, () => ({ pages: promises.alerts.flatMap((a) => a.pages) })],
   ["GET", /^\/incidents$/, () => incidents.list()],
-  ["POST", /^\/incidents$/, (_, __, body) => { const made = incidents.report(body, "lin"); announce("incident", made.id); return made; }],
-  ["GET", /^\/incidents\/([^/]+)$/, ([id], q) => incidents.detail(id, q.get("lang") ?? "en") ?? problem(404, "not_found", `no incident ${id}`, "see the incident list")],
-  ["POST", /^\/incidents\/([^/]+)\/([^/]+)$/, ([id, step], _, body) => { const made = incidents.step(id, step, body, "lin"); if (made.code) return problem(made.status, made.code, made.detail, made.hint); announce("incident", id); return made; }],
-  ["POST", /^\/search$/, (_, __, body) => { const rows = select(body); const from = Number(body.cursor ?? 0); const limit = body.limit ?? 100; const page = rows.slice(from, from + limit).map(clean); return { rows: page, ...(from + limit < rows.length ? { next_cursor: String(from + limit) } : {}), stats: { ...stats(rows.length), rows_returned: page.length, truncated: from + limit < rows.length } }; }],
+  [
+    "POST",
+    /^\/incidents$/,
+    (_, __, body) => {
+      const made = incidents.report(body, "lin");
+      announce("incident", made.id);
+      return made;
+    },
+  ],
+  [
+    "GET",
+    /^\/incidents\/([^/]+)$/,
+    ([id], q) =>
+      incidents.detail(id, q.get("lang") ?? "en") ??
+      problem(404, "not_found", `no incident ${id}`, "see the incident list"),
+  ],
+  [
+    "POST",
+    /^\/incidents\/([^/]+)\/([^/]+)$/,
+    ([id, step], _, body) => {
+      const made = incidents.step(id, step, body, "lin");
+      if (made.code) return problem(made.status, made.code, made.detail, made.hint);
+      announce("incident", id);
+      return made;
+    },
+  ],
+  [
+    "POST",
+    /^\/search$/,
+    (_, __, body) => {
+      const rows = select(body);
+      const from = Number(body.cursor ?? 0);
+      const limit = body.limit ?? 100;
+      const page = rows.slice(from, from + limit).map(clean);
+      return {
+        rows: page,
+        ...(from + limit < rows.length ? { next_cursor: String(from + limit) } : {}),
+        stats: { ...stats(rows.length), rows_returned: page.length, truncated: from + limit < rows.length },
+      };
+    },
+  ],
   ["POST", /^\/search\/histogram$/, (_, __, body) => histogram(body)],
   ["POST", /^\/search\/facets$/, (_, __, body) => facets(body)],
   ["POST", /^\/search\/suggest$/, (_, __, body) => suggest(body)],
-  ["GET", /^\/traces\/([^/]+)$/, ([id]) => trace(id) ?? problem(404, "not_found", `no trace ${id}`, "it may be older than the retention of spans")],
-  ["GET", /^\/services$/, () => ({ services: SERVICES.map((name) => { const own = spans.filter((s) => s["service.name"] === name); const sorted = own.map((s) => s.duration_ns / 1e6).sort((a, b) => a - b); return { name, spans: own.length, errors: own.filter((s) => s.status_code === "error").length, p50_ms: sorted[Math.floor(sorted.length * 0.5)], p95_ms: sorted[Math.floor(sorted.length * 0.95)], last_seen: own[0]?.timestamp ?? iso(BOOT) }; }), stats: stats(spans.length) })],
-  ["GET", /^\/changes$/, (_, q) => ({ changes: changes.filter((c) => !q.get("service") || c.service === q.get("service")) })],
+  [
+    "GET",
+    /^\/traces\/([^/]+)$/,
+    ([id]) =>
+      trace(id) ?? problem(404, "not_found", `no trace ${id}`, "it may be older than the retention of spans"),
+  ],
+  [
+    "GET",
+    /^\/services$/,
+    () => ({
+      services: SERVICES.map((name) => {
+        const own = spans.filter((s) => s["service.name"] === name);
+        const sorted = own.map((s) => s.duration_ns / 1e6).sort((a, b) => a - b);
+        return {
+          name,
+          spans: own.length,
+          errors: own.filter((s) => s.status_code === "error").length,
+          p50_ms: sorted[Math.floor(sorted.length * 0.5)],
+          p95_ms: sorted[Math.floor(sorted.length * 0.95)],
+          last_seen: own[0]?.timestamp ?? iso(BOOT),
+        };
+      }),
+      stats: stats(spans.length),
+    }),
+  ],
+  [
+    "GET",
+    /^\/changes$/,
+    (_, q) => ({ changes: changes.filter((c) => !q.get("service") || c.service === q.get("service")) }),
+  ],
   ["GET", /^\/keys$/, () => ({ keys })],
-  ["POST", /^\/keys$/, (_, __, body) => { const key = { id: `key-${keys.length + 1}`, prefix: "nin_new_0c", created_at: iso(Date.now()), created_by: "lin", revoked: false, ...body }; keys.push(key); return { key, secret: "nin_new_0cb8e1f2d3c4b5a697887766554433221100" }; }],
-  ["DELETE", /^\/keys\/([^/]+)$/, ([id]) => { const key = keys.find((k) => k.id === id); if (key) key.revoked = true; return null; }],
-  ["GET", /^\/status$/, () => ({ version: "0.1.0", started_at: iso(BOOT - 3.2e6), now: iso(Date.now()), modes: ["paging_delayed"], durability: "fsync", ingest: { accepted_events: 18_423_551 + Math.floor((Date.now() - BOOT) / 5), accepted_bytes: 9_812_000_332, refused: [{ reason: "over_quota", count: 0 }, { reason: "malformed", count: 12 }, { reason: "journal_full", count: 0 }], events_per_second: 214.5, fsync_p50_ms: 1.2, fsync_p99_ms: 6.8, last_event_at: iso(Date.now() - 200) }, storage: [["logs", 7_300_000], ["spans", 10_900_000], ["metrics", 220_000], ["changes", 3]].map(([name, rows]) => ({ dataset: name, rows, hot_rows: Math.min(rows, 41_000), segments: Math.ceil(rows / 600_000), bytes_on_disk: rows * 27, columns: 41, oldest: iso(BOOT - 6e8), newest: iso(Date.now()) })), journal_bytes: 41_233_000, disk_free_bytes: 88_000_000_000, memory_bytes: 412_000_000, paging: { rules: 50, firing: 1, queued: 1, undeliverable: 1, evaluated_secs_ago: 0.4, oldest_queued_secs: 340 }, damage: ["journal 00000012: torn tail of 212 bytes cut at offset 8 388 010 (never acknowledged)"] })],
+  [
+    "POST",
+    /^\/keys$/,
+    (_, __, body) => {
+      const key = {
+        id: `key-${keys.length + 1}`,
+        prefix: "nin_new_0c",
+        created_at: iso(Date.now()),
+        created_by: "lin",
+        revoked: false,
+        ...body,
+      };
+      keys.push(key);
+      return { key, secret: "nin_new_0cb8e1f2d3c4b5a697887766554433221100" };
+    },
+  ],
+  [
+    "DELETE",
+    /^\/keys\/([^/]+)$/,
+    ([id]) => {
+      const key = keys.find((k) => k.id === id);
+      if (key) key.revoked = true;
+      return null;
+    },
+  ],
+  [
+    "GET",
+    /^\/status$/,
+    () => ({
+      version: "0.1.0",
+      started_at: iso(BOOT - 3.2e6),
+      now: iso(Date.now()),
+      modes: ["paging_delayed"],
+      durability: "fsync",
+      ingest: {
+        accepted_events: 18_423_551 + Math.floor((Date.now() - BOOT) / 5),
+        accepted_bytes: 9_812_000_332,
+        refused: [
+          { reason: "over_quota", count: 0 },
+          { reason: "malformed", count: 12 },
+          { reason: "journal_full", count: 0 },
+        ],
+        events_per_second: 214.5,
+        fsync_p50_ms: 1.2,
+        fsync_p99_ms: 6.8,
+        last_event_at: iso(Date.now() - 200),
+      },
+      storage: [
+        ["logs", 7_300_000],
+        ["spans", 10_900_000],
+        ["metrics", 220_000],
+        ["changes", 3],
+      ].map(([name, rows]) => ({
+        dataset: name,
+        rows,
+        hot_rows: Math.min(rows, 41_000),
+        segments: Math.ceil(rows / 600_000),
+        bytes_on_disk: rows * 27,
+        columns: 41,
+        oldest: iso(BOOT - 6e8),
+        newest: iso(Date.now()),
+      })),
+      journal_bytes: 41_233_000,
+      disk_free_bytes: 88_000_000_000,
+      memory_bytes: 412_000_000,
+      paging: {
+        rules: 50,
+        firing: 1,
+        queued: 1,
+        undeliverable: 1,
+        evaluated_secs_ago: 0.4,
+        oldest_queued_secs: 340,
+      },
+      damage: ["journal 00000012: torn tail of 212 bytes cut at offset 8 388 010 (never acknowledged)"],
+    }),
+  ],
 ];
 
 const server = createServer(async (request, response) => {
@@ -145,21 +440,39 @@ const server = createServer(async (request, response) => {
     let answer;
     try {
       const unsafe = request.method !== "GET" && path !== "/session";
-      if (!signedIn && path !== "/session") answer = problem(401, "unauthenticated", "no session", "sign in with a key");
-      else if (unsafe && request.headers["x-nines-csrf"] !== "mock-csrf") answer = problem(403, "forbidden", "the csrf token is missing", "reload the page");
-      else answer = route ? await route[2](route[1].exec(path).slice(1).map(decodeURIComponent), url.searchParams, text ? JSON.parse(text) : {}) : problem(404, "not_found", `no route ${request.method} ${path}`);
+      if (!signedIn && path !== "/session")
+        answer = problem(401, "unauthenticated", "no session", "sign in with a key");
+      else if (unsafe && request.headers["x-nines-csrf"] !== "mock-csrf")
+        answer = problem(403, "forbidden", "the csrf token is missing", "reload the page");
+      else
+        answer = route
+          ? await route[2](
+              route[1].exec(path).slice(1).map(decodeURIComponent),
+              url.searchParams,
+              text ? JSON.parse(text) : {},
+            )
+          : problem(404, "not_found", `no route ${request.method} ${path}`);
     } catch (error) {
-      if (error instanceof FilterFault) answer = problem(400, "invalid_filter", error.message, error.hint, { offset: error.offset });
+      if (error instanceof FilterFault)
+        answer = problem(400, "invalid_filter", error.message, error.hint, { offset: error.offset });
       else answer = problem(500, "internal", String(error), "this is a fault of the mock");
     }
     if (answer === null) return response.writeHead(204).end();
     const { __status = 200, ...body } = answer;
-    response.writeHead(__status, { "content-type": __status === 200 ? "application/json" : "application/problem+json" });
+    response.writeHead(__status, {
+      "content-type": __status === 200 ? "application/json" : "application/problem+json",
+    });
     return response.end(JSON.stringify(body));
   }
-  const file = existsSync(DIST + url.pathname) && statSync(DIST + url.pathname).isFile() ? DIST + url.pathname : `${DIST}/index.html`;
+  const file =
+    existsSync(DIST + url.pathname) && statSync(DIST + url.pathname).isFile()
+      ? DIST + url.pathname
+      : `${DIST}/index.html`;
   if (!existsSync(file)) return response.writeHead(404).end("run npm run build first");
-  response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-security-policy": CSP });
+  response.writeHead(200, {
+    "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+    "content-security-policy": CSP,
+  });
   createReadStream(file).pipe(response);
 });
 
@@ -167,4 +480,7 @@ const port = Number(process.env.MOCK_PORT ?? 9998);
 server.listen(port, "127.0.0.1", () => console.log(`mock on http://127.0.0.1:${server.address().port}`));
 const tick = setInterval(() => announce("slos"), 5000);
 tick.unref();
-export const close = () => { for (const stream of streams) stream.end(); server.close(); };
+export const close = () => {
+  for (const stream of streams) stream.end();
+  server.close();
+};

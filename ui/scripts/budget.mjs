@@ -30,19 +30,27 @@ const rows = [
   ["shell js", sum(shell), BUDGET.shellJs],
   ["shell css", sum(shellCss), BUDGET.shellCss],
 ];
-const routes = [...text(entry).matchAll(/["'`](?:\.\/)?(?:assets\/)?([A-Za-z]+Page-[\w-]+\.js)["'`]/g)].map((m) => `assets/${m[1]}`);
+const routes = [...text(entry).matchAll(/["'`](?:\.\/)?(?:assets\/)?([A-Za-z]+Page-[\w-]+\.js)["'`]/g)].map(
+  (m) => `assets/${m[1]}`,
+);
 for (const route of new Set(routes)) {
   const own = [...closure(route)].filter((file) => !shell.has(file));
   rows.push([`route ${route.match(/assets\/(\w+)Page/)[1]}`, sum(own), BUDGET.route]);
 }
 if (routes.length === 0) throw new Error("no route chunks found: the check would prove nothing");
 const plain = files.filter((f) => !/\.(br|gz)$/.test(f));
-rows.push(["dist, uncompressed", plain.reduce((total, f) => total + statSync(dist + f).size, 0), BUDGET.dist]);
+rows.push([
+  "dist, uncompressed",
+  plain.reduce((total, f) => total + statSync(dist + f).size, 0),
+  BUDGET.dist,
+]);
 
 let over = false;
 for (const [name, size, limit] of rows) {
   const bad = size > limit;
   over ||= bad;
-  console.log(`${bad ? "OVER" : "  ok"}  ${name.padEnd(22)} ${(size / KB).toFixed(1).padStart(8)} kB of ${limit / KB} kB`);
+  console.log(
+    `${bad ? "OVER" : "  ok"}  ${name.padEnd(22)} ${(size / KB).toFixed(1).padStart(8)} kB of ${limit / KB} kB`,
+  );
 }
 process.exit(over ? 1 : 0);

@@ -17,7 +17,9 @@ export function catalogs(root) {
       if (!id.startsWith(`\0${PREFIX}`)) return null;
       const locale = id.slice(PREFIX.length + 1);
       // English needs only the messages that have parts to fill in; the others are their own translation.
-      const source = JSON.parse(readFileSync(catalogFile(root, locale === "en" ? LOCALES[0] : locale), "utf8"));
+      const source = JSON.parse(
+        readFileSync(catalogFile(root, locale === "en" ? LOCALES[0] : locale), "utf8"),
+      );
       this.addWatchFile(catalogFile(root, locale === "en" ? LOCALES[0] : locale));
       const compiled = {};
       for (const [message, translation] of Object.entries(source)) {

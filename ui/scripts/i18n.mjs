@@ -18,10 +18,12 @@ for (const name of readdirSync(`${root}/src`, { recursive: true })) {
   if (!/\.tsx?$/.test(name) || /\.(test|d)\.tsx?$/.test(name)) continue;
   const text = readFileSync(`${root}/src/${name}`, "utf8");
   const source = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX);
-  const where = (node) => `src/${name}:${source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1}`;
+  const where = (node) =>
+    `src/${name}:${source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1}`;
   const bare = (node, words) => {
     const trimmed = words.trim();
-    if (/\p{L}{2,}/u.test(trimmed) && !NEUTRAL.test(trimmed)) faults.push(`${where(node)}: bare words "${trimmed}"`);
+    if (/\p{L}{2,}/u.test(trimmed) && !NEUTRAL.test(trimmed))
+      faults.push(`${where(node)}: bare words "${trimmed}"`);
   };
   const visit = (node) => {
     if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === "t") {
@@ -30,7 +32,12 @@ for (const name of readdirSync(`${root}/src`, { recursive: true })) {
       else faults.push(`${where(node)}: t() needs a literal message`);
     }
     if (ts.isJsxText(node)) bare(node, node.text);
-    if (ts.isJsxAttribute(node) && SPOKEN_ATTRIBUTES.has(node.name.getText(source)) && node.initializer && ts.isStringLiteral(node.initializer)) {
+    if (
+      ts.isJsxAttribute(node) &&
+      SPOKEN_ATTRIBUTES.has(node.name.getText(source)) &&
+      node.initializer &&
+      ts.isStringLiteral(node.initializer)
+    ) {
       bare(node, node.initializer.text);
     }
     ts.forEachChild(node, visit);
@@ -44,7 +51,8 @@ const argumentsOf = (message) => {
     for (const token of Array.isArray(tokens) ? tokens : []) {
       if (!Array.isArray(token)) continue;
       names.add(token[0]);
-      if (token[2] && typeof token[2] === "object") for (const branch of Object.values(token[2])) walk(branch);
+      if (token[2] && typeof token[2] === "object")
+        for (const branch of Object.values(token[2])) walk(branch);
     }
   };
   walk(compileMessage(message));

@@ -1,4 +1,4 @@
-import { MantineProvider, createTheme } from "@mantine/core";
+import { createTheme, MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode, useState } from "react";
@@ -14,7 +14,9 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       // A refusal stays one; only a server that does not answer is asked again.
-      retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500),
+      retry: (failures, error) =>
+        failures < 2 &&
+        !(error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500),
       refetchOnWindowFocus: true,
       staleTime: 1_000,
     },
@@ -24,7 +26,18 @@ const client = new QueryClient({
 const theme = createTheme({
   primaryColor: "cobalt",
   colors: {
-    cobalt: ["#eaf0fd", "#d3defa", "#a9c0f6", "#8fb0ff", "#6b90ee", "#4672dd", "#2b5ccc", "#1f4fbf", "#1a43a3", "#133380"],
+    cobalt: [
+      "#eaf0fd",
+      "#d3defa",
+      "#a9c0f6",
+      "#8fb0ff",
+      "#6b90ee",
+      "#4672dd",
+      "#2b5ccc",
+      "#1f4fbf",
+      "#1a43a3",
+      "#133380",
+    ],
   },
   primaryShade: { light: 7, dark: 6 },
   fontFamily: "var(--font)",
@@ -37,7 +50,8 @@ const theme = createTheme({
 
 const THEME_KEY = "nines-theme";
 const colorSchemeManager = {
-  get: (fallback: "light" | "dark" | "auto") => (localStorage.getItem(THEME_KEY) as "light" | "dark" | "auto" | null) ?? fallback,
+  get: (fallback: "light" | "dark" | "auto") =>
+    (localStorage.getItem(THEME_KEY) as "light" | "dark" | "auto" | null) ?? fallback,
   set: (value: string) => localStorage.setItem(THEME_KEY, value),
   subscribe: () => {},
   unsubscribe: () => {},

@@ -2,6 +2,7 @@
 
 declare module "virtual:catalog/*" {
   import type { Messages } from "@lingui/core";
+
   const messages: Messages;
   export default messages;
 }

@@ -25,7 +25,8 @@ export type Ask = {
 
 export async function api<T>(path: string, { method = "GET", query, body, signal }: Ask = {}): Promise<T> {
   const params = new URLSearchParams();
-  for (const [key, value] of Object.entries(query ?? {})) if (value != null && value !== "") params.set(key, String(value));
+  for (const [key, value] of Object.entries(query ?? {}))
+    if (value != null && value !== "") params.set(key, String(value));
   const text = params.toString();
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";

@@ -46,7 +46,8 @@ export function openStream(client: QueryClient, onEvent: (event: StreamEvent) =>
     if (event.kind === "alert" || event.kind === "incident" || event.kind === "change") {
       client.invalidateQueries({ queryKey: ["slos", "list"] });
     }
-    if (event.kind === "alert" || event.kind === "page") client.invalidateQueries({ queryKey: ["incident", "one"] });
+    if (event.kind === "alert" || event.kind === "page")
+      client.invalidateQueries({ queryKey: ["incident", "one"] });
     onEvent(event);
   };
 

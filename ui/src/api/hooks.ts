@@ -64,7 +64,8 @@ export const useSlo = (name: string) =>
 export const useSloSeries = (name: string, start: string, end: string) =>
   useQuery({
     queryKey: ["slos", "series", name, start, end],
-    queryFn: ({ signal }) => api<T.SloSeriesResponse>(`/slos/${enc(name)}/series`, { query: { start, end }, signal }),
+    queryFn: ({ signal }) =>
+      api<T.SloSeriesResponse>(`/slos/${enc(name)}/series`, { query: { start, end }, signal }),
     placeholderData: keepPreviousData,
   });
 
@@ -101,11 +102,22 @@ export const useIncidents = (state?: string) =>
 export const useIncident = (id: string) =>
   useQuery({
     queryKey: ["incident", "one", id, language()],
-    queryFn: ({ signal }) => api<T.IncidentDetail>(`/incidents/${enc(id)}`, { query: { lang: language() }, signal }),
+    queryFn: ({ signal }) =>
+      api<T.IncidentDetail>(`/incidents/${enc(id)}`, { query: { lang: language() }, signal }),
     refetchInterval: LIVE_MS,
   });
 
-export type Step = "acknowledge" | "confirm" | "assign" | "update" | "note" | "mitigate" | "resolve" | "review" | "cancel" | "reopen";
+export type Step =
+  | "acknowledge"
+  | "confirm"
+  | "assign"
+  | "update"
+  | "note"
+  | "mitigate"
+  | "resolve"
+  | "review"
+  | "cancel"
+  | "reopen";
 
 export function useStep(id: string) {
   const client = useQueryClient();
@@ -187,7 +199,11 @@ export const useStatus = () =>
   });
 
 export const useKeys = (enabled: boolean) =>
-  useQuery({ queryKey: ["keys"], queryFn: ({ signal }) => api<T.KeysResponse>("/keys", { signal }), enabled });
+  useQuery({
+    queryKey: ["keys"],
+    queryFn: ({ signal }) => api<T.KeysResponse>("/keys", { signal }),
+    enabled,
+  });
 
 export function useCreateKey() {
   const client = useQueryClient();

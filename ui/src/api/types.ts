@@ -39,7 +39,10 @@ export type SuggestResponse = Schemas["SuggestResponse"];
 export type Suspect = Schemas["Suspect"];
 export type SuspectsResponse = Schemas["SuspectsResponse"];
 export type TimelineEntry = Schemas["TimelineEntry"];
-export type TraceResponse = Omit<Schemas["TraceResponse"], "spans" | "logs"> & { spans: TraceSpan[]; logs: EventRow[] };
+export type TraceResponse = Omit<Schemas["TraceResponse"], "spans" | "logs"> & {
+  spans: TraceSpan[];
+  logs: EventRow[];
+};
 export type TraceSpan = Omit<Schemas["TraceSpan"], "attributes" | "events"> & {
   attributes: Record<string, unknown>;
   events: SpanEvent[];

@@ -13,9 +13,18 @@ export function BudgetGauge({ remaining, minutesLeft, tone, height = 14 }: Props
     ? t("budget overspent by {minutes}", { minutes: minutes(-minutesLeft) })
     : t("{minutes} of the budget left", { minutes: minutes(minutesLeft) });
   return (
-    <div className={styles.gauge} data-tone={over ? "bad" : tone} style={{ height }} role="img" aria-label={label}>
+    <div
+      className={styles.gauge}
+      data-tone={over ? "bad" : tone}
+      style={{ height }}
+      role="img"
+      aria-label={label}
+    >
       <div className={styles.track} />
-      <div className={over ? styles.over : styles.fill} style={{ clipPath: `inset(0 ${(1 - share) * 100}% 0 0)` }} />
+      <div
+        className={over ? styles.over : styles.fill}
+        style={{ clipPath: `inset(0 ${(1 - share) * 100}% 0 0)` }}
+      />
       <div className={styles.fifth} />
     </div>
   );

@@ -24,6 +24,7 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
   const latest = useRef({ data, options, onRange });
   latest.current = { data, options, onRange };
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: shapeKey stands for the options
   useEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -43,7 +44,8 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
           setSelect: [
             (u) => {
               const { left, width } = u.select;
-              if (width > 3) latest.current.onRange?.(u.posToVal(left, "x") * 1000, u.posToVal(left + width, "x") * 1000);
+              if (width > 3)
+                latest.current.onRange?.(u.posToVal(left, "x") * 1000, u.posToVal(left + width, "x") * 1000);
               u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
             },
           ],
@@ -53,7 +55,9 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
       element,
     );
     plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: Math.max(120, element.clientWidth), height }));
+    const observer = new ResizeObserver(() =>
+      made.setSize({ width: Math.max(120, element.clientWidth), height }),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -61,7 +65,6 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
       plot.current = null;
     };
     // The options are read when the shape changes; data flows through setData below.
-    // biome-ignore lint/correctness/useExhaustiveDependencies: shapeKey stands for the options
   }, [shapeKey, height]);
 
   useEffect(() => {
@@ -75,10 +78,11 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
       style={{ minHeight: height }}
       role="img"
       aria-label={onNudge ? `${label}. ${t("Arrow keys move and zoom the time window.")}` : label}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: the brush must be reachable by keyboard
       tabIndex={onNudge ? 0 : undefined}
       onKeyDown={(event) => {
-        const step = { ArrowLeft: [-0.25, 1], ArrowRight: [0.25, 1], ArrowUp: [0, 0.5], ArrowDown: [0, 2] }[event.key];
+        const step = { ArrowLeft: [-0.25, 1], ArrowRight: [0.25, 1], ArrowUp: [0, 0.5], ArrowDown: [0, 2] }[
+          event.key
+        ];
         if (!step || !onNudge) return;
         event.preventDefault();
         onNudge(step[0] ?? 0, step[1] ?? 1);
@@ -88,7 +92,8 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
 }
 
 /** Reads a colour of the theme, for canvases. */
-export const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const token = (name: string) =>
+  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Axes in the theme's colours; `values` formats the ticks of the y axis. */
 export function axes(values: (value: number) => string, size = 56): uPlot.Axis[] {
@@ -96,7 +101,7 @@ export function axes(values: (value: number) => string, size = 56): uPlot.Axis[]
   const grid = { stroke: token("--line"), width: 1 };
   const font = `11px ${token("--font")}`;
   return [
-    { stroke: ink, grid: { ...grid, show: false }, ticks: { ...grid, size: 4 }, font, values: "{HH}:{mm}:{ss}" as never, space: 90 },
+    { stroke: ink, grid: { ...grid, show: false }, ticks: { ...grid, size: 4 }, font, size: 26, space: 90 },
     { stroke: ink, grid, ticks: { show: false }, font, size, values: (_, ticks) => ticks.map(values) },
   ];
 }
@@ -109,7 +114,8 @@ export function timeAxis(axis: uPlot.Axis, spanSecs: number): uPlot.Axis {
     values: (_, splits) =>
       splits.map((secs) => {
         const d = new Date(secs * 1000);
-        if (spanSecs > 2 * 86_400) return `${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${pad(d.getHours())}:${pad(d.getMinutes())}`;
+        if (spanSecs > 2 * 86_400)
+          return `${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${pad(d.getHours())}:${pad(d.getMinutes())}`;
         const base = `${pad(d.getHours())}:${pad(d.getMinutes())}`;
         return spanSecs < 900 ? `${base}:${pad(d.getSeconds())}` : base;
       }),

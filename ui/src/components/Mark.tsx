@@ -4,8 +4,20 @@ import type { ReactNode } from "react";
 import type { Look, Shape } from "../lib/states";
 import styles from "./Mark.module.css";
 
-const line = { fill: "none", stroke: "var(--panel)", strokeWidth: 2.2, strokeLinecap: "round", strokeLinejoin: "round" } as const;
-const outline = { fill: "none", stroke: "currentColor", strokeWidth: 2.2, strokeLinecap: "round", strokeLinejoin: "round" } as const;
+const line = {
+  fill: "none",
+  stroke: "var(--panel)",
+  strokeWidth: 2.2,
+  strokeLinecap: "round",
+  strokeLinejoin: "round",
+} as const;
+const outline = {
+  fill: "none",
+  stroke: "currentColor",
+  strokeWidth: 2.2,
+  strokeLinecap: "round",
+  strokeLinejoin: "round",
+} as const;
 
 const SHAPES: Record<Shape, ReactNode> = {
   check: (

@@ -6,7 +6,14 @@ import { position, ticks } from "../lib/nines";
 import type { Tone } from "../lib/states";
 import styles from "./NinesScale.module.css";
 
-type Props = { sli: number | null | undefined; slo: number; sla?: number | null; tone: Tone; labels?: boolean; height?: number };
+type Props = {
+  sli: number | null | undefined;
+  slo: number;
+  sla?: number | null;
+  tone: Tone;
+  labels?: boolean;
+  height?: number;
+};
 
 const TICKS = ticks();
 
@@ -18,10 +25,22 @@ export function NinesScale({ sli, slo, sla, tone, labels = false, height = 34 }:
     sli == null ? t("not measured") : `SLI ${percent(sli, decimalsFor(slo))}`,
   ];
   return (
-    <div className={styles.box} data-tone={tone} data-labels={labels || undefined} role="img" aria-label={words.filter(Boolean).join(", ")}>
+    <div
+      className={styles.box}
+      data-tone={tone}
+      data-labels={labels || undefined}
+      role="img"
+      aria-label={words.filter(Boolean).join(", ")}
+    >
       <svg width="100%" height={height} className={styles.scale} aria-hidden="true">
         {sli != null && sli < slo && (
-          <rect className={styles.gap} x={x(sli)} y={height - 15} width={`${(position(slo) - position(sli)) * 100}%`} height="9" />
+          <rect
+            className={styles.gap}
+            x={x(sli)}
+            y={height - 15}
+            width={`${(position(slo) - position(sli)) * 100}%`}
+            height="9"
+          />
         )}
         <line x1="0" x2="100%" y1={height - 6} y2={height - 6} className={styles.rail} />
         {TICKS.map((tick) => (

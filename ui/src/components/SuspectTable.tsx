@@ -30,10 +30,16 @@ export function SuspectTable({ suspects, to }: Props) {
               </td>
               <td className="num">
                 {percent(suspect.rate, 1)}
-                <div className="label">{t("{bad} of {total}", { bad: count(suspect.bad), total: count(suspect.total) })}</div>
+                <div className="label">
+                  {t("{bad} of {total}", { bad: count(suspect.bad), total: count(suspect.total) })}
+                </div>
               </td>
               <td>
-                <div className={styles.bars} role="img" aria-label={`${percent(suspect.share_of_bad, 0)} / ${percent(suspect.share_of_total, 0)}`}>
+                <div
+                  className={styles.bars}
+                  role="img"
+                  aria-label={`${percent(suspect.share_of_bad, 0)} / ${percent(suspect.share_of_total, 0)}`}
+                >
                   <i data-of="bad" style={{ width: `${suspect.share_of_bad * 100}%` }} />
                   <i data-of="all" style={{ width: `${suspect.share_of_total * 100}%` }} />
                 </div>

@@ -16,11 +16,23 @@ export function Loading({ rows = 4, height = 56 }: { rows?: number; height?: num
   );
 }
 
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function Empty({
+  title,
+  children,
+  action,
+}: {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+}) {
   return (
     <div className={styles.empty}>
       <svg width="72" height="26" viewBox="0 0 72 26" aria-hidden="true">
-        <path d="M0 20.5h72M4 20v-8M12 20v-4M20 20v-4M28 20v-8M36 20V9M44 20v-8M52 20v-4M60 20v-4M68 20v-8" stroke="currentColor" fill="none" />
+        <path
+          d="M0 20.5h72M4 20v-8M12 20v-4M20 20v-4M28 20v-8M36 20V9M44 20v-8M52 20v-4M60 20v-4M68 20v-8"
+          stroke="currentColor"
+          fill="none"
+        />
       </svg>
       <h2>{title}</h2>
       {children && <p>{children}</p>}
@@ -32,7 +44,8 @@ export function Empty({ title, children, action }: { title: string; children?: R
 /** A problem as the server states it: what, what to do about it, and a way to try again. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const problem = error instanceof ApiError ? error.problem : undefined;
-  const detail = problem?.code === "unreachable" ? t("The server does not answer.") : (problem?.detail ?? String(error));
+  const detail =
+    problem?.code === "unreachable" ? t("The server does not answer.") : (problem?.detail ?? String(error));
   return (
     <div className={styles.failure} role="alert" data-tone="bad">
       <Glyph shape="octagon" size={18} />
@@ -64,7 +77,17 @@ export function Notice({ tone, children }: { tone: "warn" | "info" | "bad"; chil
 }
 
 /** A number with its name above it; the number is what the eye finds first. */
-export function Figure({ label, value, unit, tone }: { label: string; value: ReactNode; unit?: ReactNode; tone?: string }) {
+export function Figure({
+  label,
+  value,
+  unit,
+  tone,
+}: {
+  label: string;
+  value: ReactNode;
+  unit?: ReactNode;
+  tone?: string;
+}) {
   return (
     <div className={styles.figure} data-tone={tone}>
       <div className="label">{label}</div>

@@ -6,7 +6,8 @@ export function toCsv(rows: readonly Record<string, unknown>[]): string {
   return [line(columns), ...rows.map((row) => line(columns.map((column) => text(row[column]))))].join("\r\n");
 }
 
-const text = (value: unknown) => (value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = (value: unknown) =>
+  value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
 function cell(value: string): string {
   const safe = /^[=+@\t\r]|^-\D/.test(value) ? `'${value}` : value;

@@ -2,10 +2,13 @@
 
 /** Values with anything but word characters, dots, dashes and slashes are quoted. */
 export function quote(value: string): string {
-  return /^[\w.\-/]+$/.test(value) && !/^(and|or|not)$/i.test(value) ? value : `"${value.replace(/(["\\])/g, "\\$1")}"`;
+  return /^[\w.\-/]+$/.test(value) && !/^(and|or|not)$/i.test(value)
+    ? value
+    : `"${value.replace(/(["\\])/g, "\\$1")}"`;
 }
 
-export const clause = (field: string, value: string | number | boolean) => `${field}: ${quote(String(value))}`;
+export const clause = (field: string, value: string | number | boolean) =>
+  `${field}: ${quote(String(value))}`;
 
 const splitAnd = (text: string): string[] => {
   // Splits at `and` outside quotes and parentheses.
@@ -81,4 +84,5 @@ export function byteToUnit(text: string, byteOffset: number): number {
   return units;
 }
 
-export const unitToByte = (text: string, unit: number) => new TextEncoder().encode(text.slice(0, unit)).length;
+export const unitToByte = (text: string, unit: number) =>
+  new TextEncoder().encode(text.slice(0, unit)).length;

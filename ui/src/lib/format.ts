@@ -19,19 +19,20 @@ export function percent(fraction: number | null | undefined, decimals = 2): stri
   // Round down near one: 99.9996 % must never read as 100 %.
   const scale = 10 ** decimals;
   const value = fraction * 100;
-  const rounded = value > 99 && value < 100 ? Math.floor(value * scale + 1e-9) / scale : Math.round(value * scale) / scale;
+  const rounded =
+    value > 99 && value < 100 ? Math.floor(value * scale + 1e-9) / scale : Math.round(value * scale) / scale;
   return `${rounded.toFixed(decimals)}%`;
 }
 
-/** Decimals that an SLI needs beside its target: one more than the target's own. */
+/** Decimals that an SLI needs beside its target: one more than the target's own, two at least, four at most. */
 export function decimalsFor(target: number): number {
   const text = (target * 100).toFixed(6).replace(/0+$/, "");
-  return Math.min(4, (text.split(".")[1]?.length ?? 0) + 1);
+  return Math.min(4, Math.max(1, text.split(".")[1]?.length ?? 0) + 1);
 }
 
 /** The target itself, no more decimals than it has: 0.999 → `99.9%`. */
 export function targetText(target: number): string {
-  return percent(target, decimalsFor(target) - 1);
+  return `${Number((target * 100).toFixed(6))}%`;
 }
 
 /** A span of time, two units at most: `1h 52m`, `43s`, `3d 4h`. Takes seconds. */

@@ -3,7 +3,17 @@ import type { Slo } from "../api/types";
 import { t } from "./i18n";
 
 export type Tone = "good" | "warn" | "bad" | "none" | "info";
-export type Shape = "check" | "triangle" | "octagon" | "dashed" | "clock" | "diamond" | "pause" | "ring" | "dot" | "bolt";
+export type Shape =
+  | "check"
+  | "triangle"
+  | "octagon"
+  | "dashed"
+  | "clock"
+  | "diamond"
+  | "pause"
+  | "ring"
+  | "dot"
+  | "bolt";
 export type Look = { tone: Tone; shape: Shape; word: string };
 
 /** Only a measured promise may be green; every other state says what is missing. */

@@ -29,7 +29,8 @@ export function layout(spans: readonly TraceSpan[]): Layout {
       else children.set(parent, [span]);
     } else roots.push(span);
   }
-  const byStart = (a: TraceSpan, b: TraceSpan) => a.offset_ns - b.offset_ns || a.span_id.localeCompare(b.span_id);
+  const byStart = (a: TraceSpan, b: TraceSpan) =>
+    a.offset_ns - b.offset_ns || a.span_id.localeCompare(b.span_id);
   for (const list of children.values()) list.sort(byStart);
   roots.sort(byStart);
 
@@ -76,7 +77,9 @@ export function layout(spans: readonly TraceSpan[]): Layout {
     startNs = Math.min(startNs, span.offset_ns);
     endNs = Math.max(endNs, span.offset_ns + span.duration_ns);
   }
-  return spans.length ? { rows, startNs, durationNs: Math.max(1, endNs - startNs) } : { rows, startNs: 0, durationNs: 1 };
+  return spans.length
+    ? { rows, startNs, durationNs: Math.max(1, endNs - startNs) }
+    : { rows, startNs: 0, durationNs: 1 };
 }
 
 /** Time of `span` outside the union of its children, clipped to the span. */

@@ -3,7 +3,6 @@ import { ActionIcon, Menu, Tooltip, useMantineColorScheme } from "@mantine/core"
 import { notifications } from "@mantine/notifications";
 import { openSpotlight } from "@mantine/spotlight";
 import {
-  IconActivityHeartbeat,
   IconBellRinging,
   IconGauge,
   IconGitCommit,
@@ -19,7 +18,7 @@ import {
   IconUrgent,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import { openStream, useStreamState } from "../api/events";
 import { useIncidents, useSignOut } from "../api/hooks";
@@ -28,11 +27,17 @@ import { LANGUAGES, type Language, t } from "../lib/i18n";
 import { isOpen } from "../lib/states";
 import { useUrl } from "../state/url";
 import { Logo } from "./Logo";
-import { Palette } from "./Palette";
 import styles from "./Shell.module.css";
 import { Shortcuts } from "./Shortcuts";
 
-type Props = { children: ReactNode; language: Language; setLanguage: (language: Language) => void; session?: Session };
+const Palette = lazy(() => import("./Palette"));
+
+type Props = {
+  children: ReactNode;
+  language: Language;
+  setLanguage: (language: Language) => void;
+  session?: Session;
+};
 
 const pages = () =>
   [
@@ -52,7 +57,13 @@ const nodePages = () =>
 
 /** A path lights up its own entry: an incident room belongs to the incidents, a promise to the board. */
 const belongsTo = (path: string) =>
-  path.startsWith("/slo") ? "/" : path.startsWith("/incident") ? "/incidents" : path.startsWith("/trace") ? "/search" : path;
+  path.startsWith("/slo")
+    ? "/"
+    : path.startsWith("/incident")
+      ? "/incidents"
+      : path.startsWith("/trace")
+        ? "/search"
+        : path;
 
 export function Shell({ children, language, setLanguage, session }: Props) {
   const { path, href, params } = useUrl();
@@ -61,7 +72,9 @@ export function Shell({ children, language, setLanguage, session }: Props) {
   useEventStream();
   const wall = params.get("wall") === "1";
   const active = belongsTo(path);
-  const entry = ([to, label, Icon]: ReturnType<typeof pages>[number] | ReturnType<typeof nodePages>[number]) => (
+  const entry = ([to, label, Icon]:
+    | ReturnType<typeof pages>[number]
+    | ReturnType<typeof nodePages>[number]) => (
     <Link key={to} href={href(to)} className={styles.entry} aria-current={active === to ? "page" : undefined}>
       <Icon size={17} stroke={1.7} aria-hidden="true" />
       <span>{label}</span>
@@ -78,7 +91,7 @@ export function Shell({ children, language, setLanguage, session }: Props) {
           <button type="button" className={styles.jump} onClick={() => openSpotlight()}>
             <IconSearch size={14} aria-hidden="true" />
             <span>{t("Jump to…")}</span>
-            <kbd>Ctrl K</kbd>
+            <kbd>{"Ctrl K"}</kbd>
           </button>
           <div className={styles.entries}>{pages().map(entry)}</div>
           <div className={styles.entries}>{nodePages().map(entry)}</div>
@@ -96,7 +109,9 @@ export function Shell({ children, language, setLanguage, session }: Props) {
       <main className={styles.main} id="main">
         {children}
       </main>
-      <Palette pages={[...pages(), ...nodePages()]} />
+      <Suspense fallback={null}>
+        <Palette pages={[...pages(), ...nodePages()]} />
+      </Suspense>
     </div>
   );
 }
@@ -135,7 +150,9 @@ function useEventStream() {
 
 function StreamLamp() {
   const state = useStreamState();
-  const words = { live: t("Live"), connecting: t("Connecting"), lost: t("Stream lost, figures are old") }[state];
+  const words = { live: t("Live"), connecting: t("Connecting"), lost: t("Stream lost, figures are old") }[
+    state
+  ];
   return (
     <div className={styles.lamp} data-state={state} role="status">
       <i aria-hidden="true" />
@@ -154,7 +171,12 @@ function LanguageMenu({ language, setLanguage }: Pick<Props, "language" | "setLa
       </Menu.Target>
       <Menu.Dropdown>
         {Object.entries(LANGUAGES).map(([code, name]) => (
-          <Menu.Item key={code} lang={code} onClick={() => setLanguage(code as Language)} fw={code === language ? 650 : 400}>
+          <Menu.Item
+            key={code}
+            lang={code}
+            onClick={() => setLanguage(code as Language)}
+            fw={code === language ? 650 : 400}
+          >
             {name}
           </Menu.Item>
         ))}
@@ -180,7 +202,12 @@ function ThemeMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         {items.map(([scheme, label, Icon]) => (
-          <Menu.Item key={scheme} leftSection={<Icon size={15} />} onClick={() => setColorScheme(scheme)} fw={scheme === colorScheme ? 650 : 400}>
+          <Menu.Item
+            key={scheme}
+            leftSection={<Icon size={15} />}
+            onClick={() => setColorScheme(scheme)}
+            fw={scheme === colorScheme ? 650 : 400}
+          >
             {label}
           </Menu.Item>
         ))}
@@ -192,8 +219,17 @@ function ThemeMenu() {
 function Account({ session }: { session?: Session }) {
   const signOut = useSignOut();
   return (
-    <Tooltip label={session ? t("Sign out {name} ({role})", { name: session.name, role: session.role }) : t("Sign out")}>
-      <ActionIcon variant="transparent" c="inherit" aria-label={t("Sign out")} onClick={() => signOut.mutate()}>
+    <Tooltip
+      label={
+        session ? t("Sign out {name} ({role})", { name: session.name, role: session.role }) : t("Sign out")
+      }
+    >
+      <ActionIcon
+        variant="transparent"
+        c="inherit"
+        aria-label={t("Sign out")}
+        onClick={() => signOut.mutate()}
+      >
         <IconLogout size={17} stroke={1.7} />
       </ActionIcon>
     </Tooltip>
@@ -205,5 +241,3 @@ export function useAged(updatedAt: number, now: number): boolean {
   const state = useStreamState();
   return state === "lost" || (updatedAt > 0 && now - updatedAt > 15_000);
 }
-
-export const LiveIcon = IconActivityHeartbeat;

@@ -6,7 +6,15 @@ import { t } from "../lib/i18n";
 import { useUrl } from "../state/url";
 import styles from "./Shortcuts.module.css";
 
-const PLACES: Record<string, string> = { p: "/", s: "/search", i: "/incidents", a: "/alerts", v: "/services", c: "/changes", n: "/status" };
+const PLACES: Record<string, string> = {
+  p: "/",
+  s: "/search",
+  i: "/incidents",
+  a: "/alerts",
+  v: "/services",
+  c: "/changes",
+  n: "/status",
+};
 /** The second key of a pair must follow within this time. */
 const PAIR_MS = 900;
 
@@ -37,17 +45,67 @@ export function Shortcuts() {
   }, [navigate, href]);
 
   const groups: [string, [string, string][]][] = [
-    [t("Everywhere"), [["Ctrl K", t("Jump to…")], ["?", t("This help")], ["g p", t("Promises")], ["g s", t("Search")], ["g i", t("Incidents")], ["g a", t("Alerts")], ["g v", t("Services")], ["g c", t("Changes")], ["g n", t("Node")]]],
-    [t("Incident room"), [["a", t("Acknowledge")], ["c", t("Confirm level")], ["u", t("Post an update")], ["n", t("Add a note")], ["m", t("Mitigate")], ["r", t("Resolve")]]],
-    [t("Search"), [["Ctrl Enter", t("Run")], ["← →", t("Move the time window (histogram focused)")], ["↑ ↓", t("Zoom in and out (histogram focused)")], ["Esc", t("Cancel the running query")]]],
-    [t("Trace"), [["j k", t("Next and previous span")], ["← →", t("Collapse and expand")], ["e", t("Next error")]]],
+    [
+      t("Everywhere"),
+      [
+        ["Ctrl K", t("Jump to…")],
+        ["?", t("This help")],
+        ["g p", t("Promises")],
+        ["g s", t("Search")],
+        ["g i", t("Incidents")],
+        ["g a", t("Alerts")],
+        ["g v", t("Services")],
+        ["g c", t("Changes")],
+        ["g n", t("Node")],
+      ],
+    ],
+    [
+      t("Incident room"),
+      [
+        ["a", t("Acknowledge")],
+        ["c", t("Confirm level")],
+        ["u", t("Post an update")],
+        ["n", t("Add a note")],
+        ["m", t("Mitigate")],
+        ["r", t("Resolve")],
+      ],
+    ],
+    [
+      t("Search"),
+      [
+        ["Ctrl Enter", t("Run")],
+        ["← →", t("Move the time window (histogram focused)")],
+        ["↑ ↓", t("Zoom in and out (histogram focused)")],
+        ["Esc", t("Cancel the running query")],
+      ],
+    ],
+    [
+      t("Trace"),
+      [
+        ["j k", t("Next and previous span")],
+        ["← →", t("Collapse and expand")],
+        ["e", t("Next error")],
+      ],
+    ],
   ];
   return (
     <>
-      <ActionIcon variant="transparent" c="inherit" aria-label={t("Keyboard shortcuts")} onClick={() => setOpen(true)}>
+      <ActionIcon
+        variant="transparent"
+        c="inherit"
+        aria-label={t("Keyboard shortcuts")}
+        onClick={() => setOpen(true)}
+      >
         <IconKeyboard size={17} stroke={1.7} />
       </ActionIcon>
-      <Modal opened={open} onClose={() => setOpen(false)} title={t("Keyboard shortcuts")} size="lg" centered closeButtonProps={{ "aria-label": t("Close") }}>
+      <Modal
+        opened={open}
+        onClose={() => setOpen(false)}
+        title={t("Keyboard shortcuts")}
+        size="lg"
+        centered
+        closeButtonProps={{ "aria-label": t("Close") }}
+      >
         <div className={styles.groups}>
           {groups.map(([title, keys]) => (
             <section key={title}>

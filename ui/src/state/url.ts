@@ -20,7 +20,10 @@ export function useUrl() {
 }
 
 /** The range of the URL, resolved against the clock; relative ranges move on every `everyMs`. */
-export function useRange(everyMs: number, fallback?: RangeExpression): Range & { expression: RangeExpression } {
+export function useRange(
+  everyMs: number,
+  fallback?: RangeExpression,
+): Range & { expression: RangeExpression } {
   const { params } = useUrl();
   const now = useNow(everyMs);
   const { from, to } = rangeFrom(params, fallback);

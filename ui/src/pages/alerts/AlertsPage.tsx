@@ -18,7 +18,9 @@ export default function AlertsPage() {
   const alerts = useAlerts();
   const pages = usePages();
   const list = (alerts.data?.alerts ?? []).filter((alert) => show === "all" || alert.state === show);
-  const stuck = (pages.data?.pages ?? []).filter((page) => page.state !== "delivered" && page.state !== "superseded");
+  const stuck = (pages.data?.pages ?? []).filter(
+    (page) => page.state !== "delivered" && page.state !== "superseded",
+  );
   return (
     <div className="page">
       <div className="head">
@@ -42,7 +44,9 @@ export default function AlertsPage() {
           <Loading rows={4} />
         ) : list.length === 0 ? (
           <div className="panel">
-            <Empty title={t("No alert here")}>{t("Every promise is watched by its burn rates each second.")}</Empty>
+            <Empty title={t("No alert here")}>
+              {t("Every promise is watched by its burn rates each second.")}
+            </Empty>
           </div>
         ) : (
           <div className="panel scroll-x">
@@ -61,16 +65,27 @@ export default function AlertsPage() {
                   <tr key={alert.id}>
                     <td>
                       <StateChip look={alertLook(alert.state)} />
-                      <div className="label">{alert.severity === "page" ? t("pages people") : t("ticket")}</div>
+                      <div className="label">
+                        {alert.severity === "page" ? t("pages people") : t("ticket")}
+                      </div>
                     </td>
                     <td>
-                      <Link href={alert.incident_id ? href(`/incident/${alert.incident_id}`) : href(`/slo/${encodeURIComponent(alert.slo)}`)} className={styles.title}>
+                      <Link
+                        href={
+                          alert.incident_id
+                            ? href(`/incident/${alert.incident_id}`)
+                            : href(`/slo/${encodeURIComponent(alert.slo)}`)
+                        }
+                        className={styles.title}
+                      >
                         {alert.message.title}
                       </Link>
                       <div className="dim">{alert.reason}</div>
                       <div className="row wrap">
                         <Link href={href(`/slo/${encodeURIComponent(alert.slo)}`)}>{alert.slo}</Link>
-                        {alert.incident_id && <Link href={href(`/incident/${alert.incident_id}`)}>{alert.incident_id}</Link>}
+                        {alert.incident_id && (
+                          <Link href={href(`/incident/${alert.incident_id}`)}>{alert.incident_id}</Link>
+                        )}
                         {alert.message.incomplete.length > 0 && (
                           <span className="chip" data-tone="warn" title={alert.message.incomplete.join("; ")}>
                             {t("message incomplete")}
@@ -79,7 +94,9 @@ export default function AlertsPage() {
                       </div>
                     </td>
                     <td>{moment(alert.started_at, now)}</td>
-                    <td className="num">{span((Date.parse(alert.detected_at) - Date.parse(alert.started_at)) / 1000)}</td>
+                    <td className="num">
+                      {span((Date.parse(alert.detected_at) - Date.parse(alert.started_at)) / 1000)}
+                    </td>
                     <td>
                       {alert.pages.length === 0 && <span className="dim">–</span>}
                       {alert.pages.map((page) => (

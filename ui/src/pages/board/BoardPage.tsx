@@ -22,14 +22,20 @@ export function BoardPage() {
   const slos = query.data?.slos ?? [];
   const wanted = params.get("state");
   const service = params.get("service");
-  const shown = slos.filter((slo) => (!wanted || bucket(slo) === wanted) && (!service || slo.service === service));
+  const shown = slos.filter(
+    (slo) => (!wanted || bucket(slo) === wanted) && (!service || slo.service === service),
+  );
   const wall = params.get("wall") === "1";
 
   return (
     <div className={`page ${wall ? styles.wall : ""}`}>
       <div className="head">
         <h1>{t("Promises")}</h1>
-        <Tally slos={slos} wanted={wanted} choose={(state) => set({ state: state === wanted ? null : state })} />
+        <Tally
+          slos={slos}
+          wanted={wanted}
+          choose={(state) => set({ state: state === wanted ? null : state })}
+        />
         <span className="grow" />
         {service && (
           <button type="button" className="chip" onClick={() => set({ service: null })}>
@@ -41,7 +47,11 @@ export function BoardPage() {
           {aged && ` · ${t("old figures")}`}
         </span>
         <Tooltip label={wall ? t("Leave the wall view") : t("Wall view")}>
-          <ActionIcon variant="default" aria-label={wall ? t("Leave the wall view") : t("Wall view")} onClick={() => set({ wall: wall ? null : 1 })}>
+          <ActionIcon
+            variant="default"
+            aria-label={wall ? t("Leave the wall view") : t("Wall view")}
+            onClick={() => set({ wall: wall ? null : 1 })}
+          >
             {wall ? <IconMinimize size={16} /> : <IconMaximize size={16} />}
           </ActionIcon>
         </Tooltip>
@@ -51,7 +61,10 @@ export function BoardPage() {
         <Loading rows={6} height={84} />
       ) : slos.length === 0 && !query.error ? (
         <Empty title={t("No promise has been made yet")}>
-          {t("Declare one in OpenSLO and apply it: {command}. It is back-filled from the data that is already here.", { command: "nines apply -f slo.yaml" })}
+          {t(
+            "Declare one in OpenSLO and apply it: {command}. It is back-filled from the data that is already here.",
+            { command: "nines apply -f slo.yaml" },
+          )}
         </Empty>
       ) : shown.length === 0 && slos.length > 0 ? (
         <Empty
@@ -75,10 +88,19 @@ export function BoardPage() {
 
 type Bucket = "exhausted" | "at_risk" | "healthy" | "unmeasured";
 
-const bucket = (slo: Slo): Bucket => (slo.measurement === "measured" ? ((slo.status ?? "unmeasured") as Bucket) : "unmeasured");
+const bucket = (slo: Slo): Bucket =>
+  slo.measurement === "measured" ? ((slo.status ?? "unmeasured") as Bucket) : "unmeasured";
 
 /** How many promises stand where; a click shows only these. */
-function Tally({ slos, wanted, choose }: { slos: Slo[]; wanted: string | null; choose: (state: Bucket) => void }) {
+function Tally({
+  slos,
+  wanted,
+  choose,
+}: {
+  slos: Slo[];
+  wanted: string | null;
+  choose: (state: Bucket) => void;
+}) {
   const kinds: [Bucket, Look][] = [
     ["exhausted", sloLook({ measurement: "measured", status: "exhausted" })],
     ["at_risk", sloLook({ measurement: "measured", status: "at_risk" })],

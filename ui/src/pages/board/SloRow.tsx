@@ -33,26 +33,35 @@ export function SloRow({ slo }: { slo: Slo }) {
       </div>
 
       <div className={styles.name}>
-        <Link href={href(`/slo/${encodeURIComponent(slo.name)}`, { service: slo.service })} className={styles.title}>
+        <Link
+          href={href(`/slo/${encodeURIComponent(slo.name)}`, { service: slo.service })}
+          className={styles.title}
+        >
           {slo.display_name || slo.name}
         </Link>
         <div className="dim cut">
           {slo.service} · {categoryWord(slo.category)} · {slo.window}
-          {slo.coverage < 0.9 && measured && ` · ${t("measured for {share} of it", { share: percent(slo.coverage, 0) })}`}
+          {slo.coverage < 0.9 &&
+            measured &&
+            ` · ${t("measured for {share} of it", { share: percent(slo.coverage, 0) })}`}
         </div>
         <p className={styles.sentence}>{measured ? slo.sentence_engineer : slo.measurement_reason}</p>
       </div>
 
       <div className={styles.sli}>
         <div className={styles.value}>{measured ? percent(slo.sli, decimalsFor(slo.target)) : "–"}</div>
-        <div className="label">
-          SLO {targetText(slo.target)}
-          {slo.sla_target != null && ` · SLA ${targetText(slo.sla_target)}`}
-        </div>
+        <div className="label">SLO {targetText(slo.target)}</div>
+        {slo.sla_target != null && <div className="label">SLA {targetText(slo.sla_target)}</div>}
       </div>
 
       <div className={styles.scale}>
-        <NinesScale sli={measured ? slo.sli : null} slo={slo.target} sla={slo.sla_target} tone={look.tone} labels />
+        <NinesScale
+          sli={measured ? slo.sli : null}
+          slo={slo.target}
+          sla={slo.sla_target}
+          tone={look.tone}
+          labels
+        />
       </div>
 
       <div className={styles.budget}>
@@ -61,13 +70,15 @@ export function SloRow({ slo }: { slo: Slo }) {
           <span className="label">
             {measured
               ? left < 0
-                ? t("overspent, {share}", { share: percent(-left, 0) })
-                : t("left, {share} of budget", { share: percent(left, left < 0.1 ? 1 : 0) })
+                ? t("overspent {share}", { share: percent(-left, 0) })
+                : t("left, {share}", { share: percent(left, left < 0.1 ? 1 : 0) })
               : t("budget not known")}
           </span>
         </div>
         {measured && <BudgetGauge remaining={left} minutesLeft={leftMinutes} tone={look.tone} />}
-        {measured && gone != null && <div className={styles.gone}>{t("gone in {time} at this burn", { time: span(gone) })}</div>}
+        {measured && gone != null && (
+          <div className={styles.gone}>{t("gone in {time} at this burn", { time: span(gone) })}</div>
+        )}
       </div>
 
       <FastestBurn burns={slo.burns} measured={measured} />
@@ -76,11 +87,17 @@ export function SloRow({ slo }: { slo: Slo }) {
         <Sparkline
           values={slo.sparkline.map((value) => value ?? null)}
           floor={1 - slo.target}
-          label={t("bad share per minute over the last hour; now {now}", { now: percent(slo.error_rate_now, 2) })}
+          width={140}
+          label={t("bad share per minute over the last hour; now {now}", {
+            now: percent(slo.error_rate_now, 2),
+          })}
         />
         <div className="label">
           {slo.error_rate_now != null
-            ? t("{now} bad now, normal {normal}", { now: percent(slo.error_rate_now, 2), normal: percent(slo.error_rate_normal ?? 0, 2) })
+            ? t("{now} bad now, normal {normal}", {
+                now: percent(slo.error_rate_now, 2),
+                normal: percent(slo.error_rate_normal ?? 0, 2),
+              })
             : t("last hour")}
         </div>
       </div>
@@ -91,7 +108,10 @@ export function SloRow({ slo }: { slo: Slo }) {
 /** The burn that is nearest to, or furthest over, its threshold. */
 export function worstBurn(burns: readonly Burn[]): Burn | undefined {
   const pressure = (burn: Burn) => Math.min(burn.long_rate ?? 0, burn.short_rate ?? 0) / burn.threshold;
-  return burns.reduce<Burn | undefined>((worst, burn) => (!worst || pressure(burn) > pressure(worst) ? burn : worst), undefined);
+  return burns.reduce<Burn | undefined>(
+    (worst, burn) => (!worst || pressure(burn) > pressure(worst) ? burn : worst),
+    undefined,
+  );
 }
 
 function FastestBurn({ burns, measured }: { burns: Burn[]; measured: boolean }) {
@@ -107,9 +127,12 @@ function FastestBurn({ burns, measured }: { burns: Burn[]; measured: boolean }) 
   return (
     <div className={styles.burn} data-tone={burn.firing ? "bad" : undefined}>
       <div className={styles.value}>{factor(burn.long_rate ?? burn.short_rate)}</div>
-      <div className="label">{t("burn {window}, limit {limit}", { window: burn.name, limit: factor(burn.threshold) })}</div>
+      <div className="label">
+        {t("burn {window}, limit {limit}", { window: burn.name, limit: factor(burn.threshold) })}
+      </div>
     </div>
   );
 }
 
-export const factor = (rate: number | null | undefined) => (rate == null ? "–" : `${rate >= 100 ? rate.toFixed(0) : rate >= 10 ? rate.toFixed(1) : rate.toFixed(2)}×`);
+export const factor = (rate: number | null | undefined) =>
+  rate == null ? "–" : `${rate >= 100 ? rate.toFixed(0) : rate >= 10 ? rate.toFixed(1) : rate.toFixed(2)}×`;

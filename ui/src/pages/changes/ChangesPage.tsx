@@ -27,13 +27,21 @@ export default function ChangesPage() {
           </button>
         )}
         <span className="grow" />
-        <TimePicker expression={range.expression} range={range} onChange={(next) => set({ from: next.from, to: next.to })} />
+        <TimePicker
+          expression={range.expression}
+          range={range}
+          onChange={(next) => set({ from: next.from, to: next.to })}
+        />
       </div>
       {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isPending ? (
         <Loading rows={5} />
       ) : changes.length === 0 && !query.error ? (
-        <Empty title={t("Nothing was changed in this time")}>{t("Record deploys, flags and configuration with POST /api/v1/changes; they appear on every chart.")}</Empty>
+        <Empty title={t("Nothing was changed in this time")}>
+          {t(
+            "Record deploys, flags and configuration with POST /api/v1/changes; they appear on every chart.",
+          )}
+        </Empty>
       ) : (
         <div className="panel scroll-x">
           <table className="grid">
@@ -69,7 +77,16 @@ export default function ChangesPage() {
                     <code>{change.undo ?? "–"}</code>
                   </td>
                   <td>
-                    <Link href={href("/search", { dataset: "spans", service: change.service, q: `service.name: ${change.service}`, ...around(change.at, 10 * 60e3, 20 * 60e3) })}>{t("before and after")}</Link>
+                    <Link
+                      href={href("/search", {
+                        dataset: "spans",
+                        service: change.service,
+                        q: `service.name: ${change.service}`,
+                        ...around(change.at, 10 * 60e3, 20 * 60e3),
+                      })}
+                    >
+                      {t("before and after")}
+                    </Link>
                   </td>
                 </tr>
               ))}

@@ -9,9 +9,26 @@ import { CADENCE_MINUTES, CLASSES, className, isOpen, LEVELS } from "../../lib/s
 import { typing } from "../../shell/Shortcuts";
 import styles from "./Incident.module.css";
 
-type Mode = "acknowledge" | "confirm" | "update" | "note" | "mitigate" | "resolve" | "cancel" | "assign" | "reopen" | "review";
+type Mode =
+  | "acknowledge"
+  | "confirm"
+  | "update"
+  | "note"
+  | "mitigate"
+  | "resolve"
+  | "cancel"
+  | "assign"
+  | "reopen"
+  | "review";
 
-const KEYS: Record<string, Mode> = { a: "acknowledge", c: "confirm", u: "update", n: "note", m: "mitigate", r: "resolve" };
+const KEYS: Record<string, Mode> = {
+  a: "acknowledge",
+  c: "confirm",
+  u: "update",
+  n: "note",
+  m: "mitigate",
+  r: "resolve",
+};
 
 /** Steps that make sense in a state; the server has the last word. */
 export function possible(incident: Pick<Incident, "state" | "marks" | "confirmed_level">): Mode[] {
@@ -29,7 +46,8 @@ export function Actions({ incident, draft }: { incident: Incident; draft: string
   const [mode, setMode] = useState<Mode | null>(null);
   const step = useStep(incident.id);
   const steps = possible(incident);
-  const send = (name: Step, body: StepRequest) => step.mutate({ step: name, body }, { onSuccess: () => setMode(null) });
+  const send = (name: Step, body: StepRequest) =>
+    step.mutate({ step: name, body }, { onSuccess: () => setMode(null) });
   const choose = (next: Mode) => {
     if (next === "acknowledge") send("acknowledge", {});
     else setMode(next === mode ? null : next);
@@ -62,7 +80,11 @@ export function Actions({ incident, draft }: { incident: Incident; draft: string
     reopen: t("Reopen"),
     review: t("Mark as reviewed"),
   };
-  const primary: Mode | undefined = steps.includes("acknowledge") ? "acknowledge" : steps.includes("update") ? "update" : steps[0];
+  const primary: Mode | undefined = steps.includes("acknowledge")
+    ? "acknowledge"
+    : steps.includes("update")
+      ? "update"
+      : steps[0];
   const quiet: Mode[] = ["cancel", "assign"];
   const key = (name: Mode) => Object.entries(KEYS).find(([, value]) => value === name)?.[0];
   return (
@@ -83,10 +105,26 @@ export function Actions({ incident, draft }: { incident: Incident; draft: string
         ))}
       </div>
       {step.error && <Failure error={step.error} />}
-      {mode === "confirm" && <Confirm incident={incident} send={(body) => send("confirm", body)} busy={step.isPending} />}
-      {mode === "update" && <Update key={`${incident.id}-${draft.length}`} incident={incident} draft={draft} send={(body) => send("update", body)} busy={step.isPending} />}
+      {mode === "confirm" && (
+        <Confirm incident={incident} send={(body) => send("confirm", body)} busy={step.isPending} />
+      )}
+      {mode === "update" && (
+        <Update
+          key={`${incident.id}-${draft.length}`}
+          incident={incident}
+          draft={draft}
+          send={(body) => send("update", body)}
+          busy={step.isPending}
+        />
+      )}
       {mode && !["confirm", "update", "acknowledge"].includes(mode) && (
-        <Words key={mode} mode={mode} title={words[mode]} send={(text) => send(mode, mode === "assign" ? { commander: text } : text ? { text } : {})} busy={step.isPending} />
+        <Words
+          key={mode}
+          mode={mode}
+          title={words[mode]}
+          send={(text) => send(mode, mode === "assign" ? { commander: text } : text ? { text } : {})}
+          busy={step.isPending}
+        />
       )}
     </section>
   );
@@ -105,9 +143,23 @@ function Confirm({ incident, send, busy }: FormProps & { incident: Incident }) {
         send({ level, class: kind === incident.class ? undefined : kind });
       }}
     >
-      <SegmentedControl size="sm" value={level} onChange={setLevel} data={LEVELS.map((value) => ({ value, label: value }))} aria-label={t("Level")} />
-      <p className="dim">{t("{level} promises an update every {n} minutes.", { level, n: CADENCE_MINUTES[level] ?? 0 })}</p>
-      <NativeSelect size="xs" label={t("Class")} value={kind} onChange={(event) => setKind(event.currentTarget.value)} data={CLASSES.map((value) => ({ value, label: `${value} · ${className(value)}` }))} />
+      <SegmentedControl
+        size="sm"
+        value={level}
+        onChange={setLevel}
+        data={LEVELS.map((value) => ({ value, label: value }))}
+        aria-label={t("Level")}
+      />
+      <p className="dim">
+        {t("{level} promises an update every {n} minutes.", { level, n: CADENCE_MINUTES[level] ?? 0 })}
+      </p>
+      <NativeSelect
+        size="xs"
+        label={t("Class")}
+        value={kind}
+        onChange={(event) => setKind(event.currentTarget.value)}
+        data={CLASSES.map((value) => ({ value, label: `${value} · ${className(value)}` }))}
+      />
       <Button type="submit" size="xs" loading={busy} data-autofocus>
         {t("Confirm {level}", { level })}
       </Button>
@@ -122,7 +174,13 @@ function Update({ incident, draft, send, busy }: FormProps & { incident: Inciden
   const [progress, setProgress] = useState(incident.progress);
   const changed = (now: string, before: string) => (now !== before ? now : undefined);
   const submit = () => {
-    if (text.trim()) send({ text: text.trim(), scope: changed(scope, incident.scope), status: changed(status, incident.status), progress: changed(progress, incident.progress) });
+    if (text.trim())
+      send({
+        text: text.trim(),
+        scope: changed(scope, incident.scope),
+        status: changed(status, incident.status),
+        progress: changed(progress, incident.progress),
+      });
   };
   return (
     <form
@@ -133,12 +191,44 @@ function Update({ incident, draft, send, busy }: FormProps & { incident: Inciden
       }}
       onKeyDown={(event) => (event.metaKey || event.ctrlKey) && event.key === "Enter" && submit()}
     >
-      <Textarea size="xs" autosize minRows={4} maxRows={14} label={t("Update, drafted from what changed since the last one")} value={text} onChange={(event) => setText(event.currentTarget.value)} autoFocus />
-      <TextInput size="xs" label={t("Scope")} value={scope} onChange={(event) => setScope(event.currentTarget.value)} />
-      <TextInput size="xs" label={t("Current status")} value={status} onChange={(event) => setStatus(event.currentTarget.value)} />
-      <TextInput size="xs" label={t("Progress")} value={progress} onChange={(event) => setProgress(event.currentTarget.value)} />
-      <Button type="submit" size="xs" loading={busy} disabled={!text.trim()} rightSection={<kbd className={styles.kbd}>Ctrl Enter</kbd>}>
-        {t("Post and promise the next one in {n} minutes", { n: Math.round(incident.clock.cadence_secs / 60) })}
+      <Textarea
+        size="xs"
+        autosize
+        minRows={4}
+        maxRows={14}
+        label={t("Update, drafted from what changed since the last one")}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+        autoFocus
+      />
+      <TextInput
+        size="xs"
+        label={t("Scope")}
+        value={scope}
+        onChange={(event) => setScope(event.currentTarget.value)}
+      />
+      <TextInput
+        size="xs"
+        label={t("Current status")}
+        value={status}
+        onChange={(event) => setStatus(event.currentTarget.value)}
+      />
+      <TextInput
+        size="xs"
+        label={t("Progress")}
+        value={progress}
+        onChange={(event) => setProgress(event.currentTarget.value)}
+      />
+      <Button
+        type="submit"
+        size="xs"
+        loading={busy}
+        disabled={!text.trim()}
+        rightSection={<kbd className={styles.kbd}>{"Ctrl ⏎"}</kbd>}
+      >
+        {t("Post and promise the next one in {n} minutes", {
+          n: Math.round(incident.clock.cadence_secs / 60),
+        })}
       </Button>
     </form>
   );
@@ -146,9 +236,26 @@ function Update({ incident, draft, send, busy }: FormProps & { incident: Inciden
 
 const NEEDS_TEXT: Mode[] = ["note", "cancel", "assign"];
 
-function Words({ mode, title, send, busy }: { mode: Mode; title: string; send: (text: string) => void; busy: boolean }) {
+function Words({
+  mode,
+  title,
+  send,
+  busy,
+}: {
+  mode: Mode;
+  title: string;
+  send: (text: string) => void;
+  busy: boolean;
+}) {
   const [text, setText] = useState("");
-  const label = { note: t("Note"), assign: t("Who leads from now on"), cancel: t("Why this is no incident"), mitigate: t("What was done (optional)"), resolve: t("What fixed it (optional)") }[mode as string] ?? t("Comment (optional)");
+  const label =
+    {
+      note: t("Note"),
+      assign: t("Who leads from now on"),
+      cancel: t("Why this is no incident"),
+      mitigate: t("What was done (optional)"),
+      resolve: t("What fixed it (optional)"),
+    }[mode as string] ?? t("Comment (optional)");
   const ready = !NEEDS_TEXT.includes(mode) || Boolean(text.trim());
   return (
     <form
@@ -158,7 +265,13 @@ function Words({ mode, title, send, busy }: { mode: Mode; title: string; send: (
         if (ready) send(text.trim());
       }}
     >
-      <TextInput size="xs" label={label} value={text} onChange={(event) => setText(event.currentTarget.value)} autoFocus />
+      <TextInput
+        size="xs"
+        label={label}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+        autoFocus
+      />
       <Button type="submit" size="xs" loading={busy} disabled={!ready}>
         {title}
       </Button>

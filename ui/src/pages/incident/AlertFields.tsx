@@ -15,7 +15,8 @@ import styles from "./Incident.module.css";
 
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-export function AlertFields({ alert }: { alert: Alert }) {
+/** `heading` is the title that the page shows already. */
+export function AlertFields({ alert, heading }: { alert: Alert; heading?: string }) {
   const { href } = useUrl();
   const { message } = alert;
   const window = around(alert.started_at, 10 * 60e3, 20 * 60e3);
@@ -26,7 +27,7 @@ export function AlertFields({ alert }: { alert: Alert }) {
         <StateChip look={alertLook(alert.state)} />
       </header>
       <div className="pad">
-        <p className={styles.alertTitle}>{message.title}</p>
+        {message.title !== heading && <p className={styles.alertTitle}>{message.title}</p>}
         <p className={styles.explanation}>{message.explanation}</p>
         <div className={styles.versus}>
           <div>
@@ -54,7 +55,8 @@ export function AlertFields({ alert }: { alert: Alert }) {
           <ul className={styles.context} aria-label={t("Context")}>
             {message.context.map((item) => (
               <li key={item.label}>
-                <span className="dim">{item.label}</span> <b>{TIME.test(item.value) ? moment(item.value) : item.value}</b>
+                <span className="dim">{item.label}</span>{" "}
+                <b>{TIME.test(item.value) ? moment(item.value) : item.value}</b>
               </li>
             ))}
           </ul>
@@ -80,7 +82,9 @@ export function AlertFields({ alert }: { alert: Alert }) {
             </Link>
           ))}
         </nav>
-        {message.incomplete.length > 0 && <p className="dim">{t("Not filled: {what}", { what: message.incomplete.join("; ") })}</p>}
+        {message.incomplete.length > 0 && (
+          <p className="dim">{t("Not filled: {what}", { what: message.incomplete.join("; ") })}</p>
+        )}
       </div>
 
       {message.last_change && <LastChange change={message.last_change} />}
@@ -88,7 +92,17 @@ export function AlertFields({ alert }: { alert: Alert }) {
       <div className={styles.section}>
         <h2>{t("What stands out")}</h2>
         {message.suspects.length > 0 ? (
-          <SuspectTable suspects={message.suspects} to={(suspect) => href("/search", { dataset: "spans", service: alert.service, q: suspectFilter(alert.service, suspect.field, suspect.value), ...window })} />
+          <SuspectTable
+            suspects={message.suspects}
+            to={(suspect) =>
+              href("/search", {
+                dataset: "spans",
+                service: alert.service,
+                q: suspectFilter(alert.service, suspect.field, suspect.value),
+                ...window,
+              })
+            }
+          />
         ) : (
           <p className="dim">{t("No single value stands out among the failures.")}</p>
         )}
@@ -99,7 +113,9 @@ export function AlertFields({ alert }: { alert: Alert }) {
 
 const suspectFilter = (service: string, field: string, value: string) => {
   const quoted = /^[\w.\-/]+$/.test(value) ? value : `"${value.replace(/(["\\])/g, "\\$1")}"`;
-  return field === "service.name" ? `service.name: ${quoted}` : `service.name: ${service} and ${field}: ${quoted}`;
+  return field === "service.name"
+    ? `service.name: ${quoted}`
+    : `service.name: ${service} and ${field}: ${quoted}`;
 };
 
 /** Only what a browser may safely open; links come from people's documents. */

@@ -2,7 +2,7 @@
 // asks for the update, after that it shows how late it is.
 import type { Incident } from "../../api/types";
 import { Glyph } from "../../components/Mark";
-import { clock as wall, countdown, span } from "../../lib/format";
+import { countdown, span, clock as wall } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { isOpen, type Tone } from "../../lib/states";
 import { zoneName } from "../../lib/time";
@@ -37,7 +37,13 @@ export function Clock({ incident, now }: { incident: Incident; now: number }) {
       </div>
       <div>
         <dt>{t("late")}</dt>
-        <dd>{clock.late_updates ? `${clock.late_updates} · ${span(clock.late_secs)}` : kept === null ? "–" : "0"}</dd>
+        <dd>
+          {clock.late_updates
+            ? `${clock.late_updates} · ${span(clock.late_secs)}`
+            : kept === null
+              ? "–"
+              : "0"}
+        </dd>
       </div>
     </dl>
   );
@@ -52,9 +58,18 @@ export function Clock({ incident, now }: { incident: Incident; now: number }) {
   }
   const share = Math.min(1, Math.max(0, state.secs / clock.cadence_secs));
   return (
-    <section className={`panel ${styles.clock}`} data-tone={state.tone} data-word={state.word} aria-label={t("Promise clock")}>
+    <section
+      className={`panel ${styles.clock}`}
+      data-tone={state.tone}
+      data-word={state.word}
+      aria-label={t("Promise clock")}
+    >
       <div className="row spread">
-        <span className="label">{t("Next update, promised for {time}", { time: `${wall(clock.next_update_at ?? now)} ${zoneName()}` })}</span>
+        <span className="label">
+          {t("Next update, promised for {time}", {
+            time: `${wall(clock.next_update_at ?? now)} ${zoneName()}`,
+          })}
+        </span>
       </div>
       <div className={styles.clockNumeral} role="timer">
         {countdown(state.secs)}

@@ -7,7 +7,7 @@ import type { Incident, IncidentDetail, Slo } from "../../api/types";
 import { BudgetGauge } from "../../components/BudgetGauge";
 import { Mark, StateChip } from "../../components/Mark";
 import { Failure, Figure, Loading } from "../../components/states";
-import { decimalsFor, minutes, moment, percent, span } from "../../lib/format";
+import { decimalsFor, minutes, moment, percent, span, targetText } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { className, incidentLook, sloLook } from "../../lib/states";
 import { zoneName } from "../../lib/time";
@@ -15,8 +15,8 @@ import { useAged } from "../../shell/Shell";
 import { useNow, useUrl } from "../../state/url";
 import { Actions } from "./Actions";
 import { AlertFields } from "./AlertFields";
-import styles from "./Incident.module.css";
 import { Clock } from "./Clock";
+import styles from "./Incident.module.css";
 import { Pages } from "./Pages";
 import { Timeline } from "./Timeline";
 
@@ -47,7 +47,7 @@ export default function IncidentPage() {
       {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
       <div className={`${styles.columns} ${aged ? "aged" : ""}`}>
         <div className="stack">
-          {alert ? <AlertFields alert={alert} /> : <Report incident={incident} />}
+          {alert ? <AlertFields alert={alert} heading={incident.title} /> : <Report incident={incident} />}
           <Timeline entries={timeline} />
         </div>
         <div className="stack">
@@ -66,7 +66,13 @@ function Header({ incident }: { incident: Incident }) {
   const confirmed = incident.confirmed_level != null;
   return (
     <div className={styles.header}>
-      <Tooltip label={confirmed ? t("confirmed by {name}", { name: incident.confirmed_by ?? "?" }) : t("proposed, not confirmed yet")}>
+      <Tooltip
+        label={
+          confirmed
+            ? t("confirmed by {name}", { name: incident.confirmed_by ?? "?" })
+            : t("proposed, not confirmed yet")
+        }
+      >
         <div className={styles.level} data-level={incident.level} data-confirmed={confirmed || undefined}>
           <b>{incident.level}</b>
           <span>{confirmed ? t("confirmed") : t("preliminary")}</span>
@@ -83,7 +89,9 @@ function Header({ incident }: { incident: Incident }) {
           <span className="dim">
             {t("since {time}", { time: `${moment(incident.started_at)} ${zoneName()}` })}
           </span>
-          <span className="dim">{incident.commander ? t("led by {name}", { name: incident.commander }) : t("nobody leads yet")}</span>
+          <span className="dim">
+            {incident.commander ? t("led by {name}", { name: incident.commander }) : t("nobody leads yet")}
+          </span>
         </div>
         <h1>{incident.title}</h1>
         <p className={styles.scope}>
@@ -133,9 +141,9 @@ function Marks({ incident }: { incident: Incident }) {
   return (
     <section className="panel pad">
       <div className={styles.times}>
-        <Figure label={t("MTTD, to detect")} value={span(times.mttd_secs)} />
-        <Figure label={t("MTTA, to acknowledge")} value={span(times.mtta_secs)} />
-        <Figure label={t("MTTR, to resolve")} value={span(times.mttr_secs)} />
+        <Figure label={t("MTTD, detect")} value={span(times.mttd_secs)} />
+        <Figure label={t("MTTA, acknowledge")} value={span(times.mtta_secs)} />
+        <Figure label={t("MTTR, resolve")} value={span(times.mttr_secs)} />
       </div>
       <ol className={styles.marks}>
         {steps.map(([label, at]) => (
@@ -162,16 +170,27 @@ function Promises({ slos }: { slos: Slo[] }) {
           return (
             <li key={slo.name}>
               <div className="row spread">
-                <Link href={href(`/slo/${encodeURIComponent(slo.name)}`)}>{slo.display_name || slo.name}</Link>
+                <Link href={href(`/slo/${encodeURIComponent(slo.name)}`)}>
+                  {slo.display_name || slo.name}
+                </Link>
                 <StateChip look={look} />
               </div>
               <div className="row spread dim">
                 <span>
-                  {percent(slo.sli, decimalsFor(slo.target))} / {percent(slo.target, decimalsFor(slo.target) - 1)}
+                  {percent(slo.sli, decimalsFor(slo.target))} / {targetText(slo.target)}
                 </span>
-                <span>{slo.budget.remaining_minutes < 0 ? t("overspent by {time}", { time: minutes(-slo.budget.remaining_minutes) }) : t("{time} left", { time: minutes(slo.budget.remaining_minutes) })}</span>
+                <span>
+                  {slo.budget.remaining_minutes < 0
+                    ? t("overspent by {time}", { time: minutes(-slo.budget.remaining_minutes) })
+                    : t("{time} left", { time: minutes(slo.budget.remaining_minutes) })}
+                </span>
               </div>
-              <BudgetGauge remaining={slo.budget.remaining_fraction} minutesLeft={slo.budget.remaining_minutes} tone={look.tone} height={9} />
+              <BudgetGauge
+                remaining={slo.budget.remaining_fraction}
+                minutesLeft={slo.budget.remaining_minutes}
+                tone={look.tone}
+                height={9}
+              />
             </li>
           );
         })}

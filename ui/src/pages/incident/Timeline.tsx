@@ -17,7 +17,10 @@ const LOOKS: Record<string, [Shape, Tone]> = {
   page: ["clock", "none"],
 };
 
-const sourceWord = (source: string) => ({ human: t("person"), system: t("system"), alert: t("alert"), change: t("change"), page: t("page") })[source] ?? source;
+const sourceWord = (source: string) =>
+  ({ human: t("person"), system: t("system"), alert: t("alert"), change: t("change"), page: t("page") })[
+    source
+  ] ?? source;
 
 /** Words for the kinds that the server writes; an unknown one is shown as it is. */
 const kindWord = (kind: string) =>
@@ -51,7 +54,10 @@ export function Timeline({ entries }: { entries: TimelineEntry[] }) {
       </header>
       <ol className={styles.timeline} aria-live="polite">
         {entries.toReversed().map((entry) => {
-          const [shape, tone] = entry.kind === "overdue" ? (["octagon", "bad"] as const) : (LOOKS[entry.source] ?? (["ring", "none"] as const));
+          const [shape, tone] =
+            entry.kind === "overdue"
+              ? (["octagon", "bad"] as const)
+              : (LOOKS[entry.source] ?? (["ring", "none"] as const));
           const path = entry.link ? localPath(entry.link, location.origin) : undefined;
           return (
             <li key={entry.sequence} data-tone={tone} data-kind={entry.kind}>

@@ -18,13 +18,24 @@ export default function IncidentsPage() {
   const query = useIncidents();
   const now = useNow(1000);
   const service = params.get("service");
-  const list = (query.data?.incidents ?? []).filter((incident) => (show === "all" || isOpen(incident.state)) && (!service || incident.service === service));
+  const list = (query.data?.incidents ?? []).filter(
+    (incident) => (show === "all" || isOpen(incident.state)) && (!service || incident.service === service),
+  );
   const mean = query.data?.mean;
   return (
     <div className="page">
       <div className="head">
         <h1>{t("Incidents")}</h1>
-        <SegmentedControl size="xs" value={show} onChange={(value) => set({ show: value === "all" ? "all" : null })} data={[{ value: "open", label: t("Open") }, { value: "all", label: t("All") }]} aria-label={t("Filter by state")} />
+        <SegmentedControl
+          size="xs"
+          value={show}
+          onChange={(value) => set({ show: value === "all" ? "all" : null })}
+          data={[
+            { value: "open", label: t("Open") },
+            { value: "all", label: t("All") },
+          ]}
+          aria-label={t("Filter by state")}
+        />
         {service && (
           <button type="button" className="chip" onClick={() => set({ service: null })}>
             {service} ×
@@ -37,9 +48,9 @@ export default function IncidentsPage() {
       </div>
       {mean && (
         <div className={styles.figures}>
-          <Figure label={t("MTTD, to detect")} value={span(mean.mttd_secs)} unit={t("mean, 90 days")} />
-          <Figure label={t("MTTA, to acknowledge")} value={span(mean.mtta_secs)} />
-          <Figure label={t("MTTR, to resolve")} value={span(mean.mttr_secs)} />
+          <Figure label={t("MTTD, detect")} value={span(mean.mttd_secs)} unit={t("mean, 90 days")} />
+          <Figure label={t("MTTA, acknowledge")} value={span(mean.mtta_secs)} />
+          <Figure label={t("MTTR, resolve")} value={span(mean.mttr_secs)} />
           <Figure label={t("Updates in time")} value={percent(query.data?.on_time_rate, 0)} />
         </div>
       )}
@@ -47,7 +58,9 @@ export default function IncidentsPage() {
       {query.isPending ? (
         <Loading rows={4} />
       ) : list.length === 0 && !query.error ? (
-        <Empty title={show === "open" ? t("No incident is open") : t("No incident yet")}>{t("An alert opens one by itself; a person can report one with the six fields.")}</Empty>
+        <Empty title={show === "open" ? t("No incident is open") : t("No incident yet")}>
+          {t("An alert opens one by itself; a person can report one with the six fields.")}
+        </Empty>
       ) : (
         <div className="panel scroll-x">
           <table className={`grid ${styles.table}`}>
@@ -81,7 +94,11 @@ function Row({ incident, now, to }: { incident: Incident; now: number; to: strin
   return (
     <tr>
       <td>
-        <span className={styles.level} data-confirmed={incident.confirmed_level != null || undefined} title={incident.confirmed_level ? t("confirmed") : t("preliminary")}>
+        <span
+          className={styles.level}
+          data-confirmed={incident.confirmed_level != null || undefined}
+          title={incident.confirmed_level ? t("confirmed") : t("preliminary")}
+        >
           {incident.level}
         </span>
       </td>

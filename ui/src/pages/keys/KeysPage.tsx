@@ -30,7 +30,12 @@ export default function KeysPage() {
         <h1>{t("Keys")}</h1>
       </div>
       {!allowed ? (
-        <Empty title={t("Keys are for administrators")}>{t("You are signed in as {name} with the role {role}.", { name: session.data?.name ?? "?", role: session.data?.role ?? "?" })}</Empty>
+        <Empty title={t("Keys are for administrators")}>
+          {t("You are signed in as {name} with the role {role}.", {
+            name: session.data?.name ?? "?",
+            role: session.data?.role ?? "?",
+          })}
+        </Empty>
       ) : (
         <>
           <Create onCreated={setCreated} />
@@ -38,13 +43,21 @@ export default function KeysPage() {
           {query.isPending ? <Loading rows={3} /> : <List />}
         </>
       )}
-      <Modal opened={created !== undefined} onClose={() => setCreated(undefined)} title={t("Copy the secret now")} centered closeButtonProps={{ "aria-label": t("Close") }}>
+      <Modal
+        opened={created !== undefined}
+        onClose={() => setCreated(undefined)}
+        title={t("Copy the secret now")}
+        centered
+        closeButtonProps={{ "aria-label": t("Close") }}
+      >
         {created && (
           <div className="stack">
             <p>{t("It is shown this once; only a hash is kept.")}</p>
             <code className={styles.secret}>{created.secret}</code>
             <CopyButton value={created.secret}>
-              {({ copied, copy }) => <Button onClick={copy}>{copied ? t("copied") : t("Copy the secret")}</Button>}
+              {({ copied, copy }) => (
+                <Button onClick={copy}>{copied ? t("copied") : t("Copy the secret")}</Button>
+              )}
             </CopyButton>
           </div>
         )}
@@ -73,8 +86,19 @@ function Create({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
         );
       }}
     >
-      <TextInput size="xs" label={t("Name")} value={name} onChange={(event) => setName(event.currentTarget.value)} />
-      <NativeSelect size="xs" label={t("May do")} value={role} onChange={(event) => setRole(event.currentTarget.value)} data={ROLES.map((value) => ({ value, label: roleWord(value) }))} />
+      <TextInput
+        size="xs"
+        label={t("Name")}
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <NativeSelect
+        size="xs"
+        label={t("May do")}
+        value={role}
+        onChange={(event) => setRole(event.currentTarget.value)}
+        data={ROLES.map((value) => ({ value, label: roleWord(value) }))}
+      />
       <Button type="submit" size="xs" disabled={!name.trim()} loading={create.isPending}>
         {t("Make a key")}
       </Button>

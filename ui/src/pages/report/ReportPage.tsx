@@ -61,8 +61,17 @@ export default function ReportPage() {
         <div className={styles.pair}>
           <div>
             <div className={styles.name}>{t("Preliminary level")}</div>
-            <SegmentedControl value={level} onChange={setLevel} data={[...LEVELS]} aria-label={t("Preliminary level")} />
-            <p className="dim">{t("An update every {n} minutes. Unsure? Take the higher level.", { n: CADENCE_MINUTES[level] ?? 60 })}</p>
+            <SegmentedControl
+              value={level}
+              onChange={setLevel}
+              data={[...LEVELS]}
+              aria-label={t("Preliminary level")}
+            />
+            <p className="dim">
+              {t("An update every {n} minutes. Unsure? Take the higher level.", {
+                n: CADENCE_MINUTES[level] ?? 60,
+              })}
+            </p>
           </div>
           <div>
             <div className={styles.name}>{t("Class")}</div>
@@ -70,20 +79,62 @@ export default function ReportPage() {
             <p className="dim">{className(kind)}</p>
           </div>
         </div>
-        <TextInput required withAsterisk={false} label={t("Impacted service")} list="services" value={service} onChange={(event) => setService(event.currentTarget.value)} autoFocus />
+        <TextInput
+          required
+          withAsterisk={false}
+          label={t("Impacted service")}
+          list="services"
+          value={service}
+          onChange={(event) => setService(event.currentTarget.value)}
+          autoFocus
+        />
         <datalist id="services">
           {services.data?.services.map((one) => (
             <option key={one.name} value={one.name} />
           ))}
         </datalist>
-        <TextInput required withAsterisk={false} label={t("Scope")} description={t("Who and where is hit")} value={scope} onChange={(event) => setScope(event.currentTarget.value)} />
-        <Textarea required withAsterisk={false} autosize minRows={2} label={t("Current status")} description={t("What is seen now")} value={status} onChange={(event) => setStatus(event.currentTarget.value)} />
-        <TextInput required withAsterisk={false} type="datetime-local" label={t("Started at ({zone})", { zone: zoneName() })} value={startedAt} onChange={(event) => setStartedAt(event.currentTarget.value)} />
-        <Textarea required withAsterisk={false} autosize minRows={2} label={t("Progress")} description={t("How far the handling is")} value={progress} onChange={(event) => setProgress(event.currentTarget.value)} />
+        <TextInput
+          required
+          withAsterisk={false}
+          label={t("Scope")}
+          description={t("Who and where is hit")}
+          value={scope}
+          onChange={(event) => setScope(event.currentTarget.value)}
+        />
+        <Textarea
+          required
+          withAsterisk={false}
+          autosize
+          minRows={2}
+          label={t("Current status")}
+          description={t("What is seen now")}
+          value={status}
+          onChange={(event) => setStatus(event.currentTarget.value)}
+        />
+        <TextInput
+          required
+          withAsterisk={false}
+          type="datetime-local"
+          label={t("Started at ({zone})", { zone: zoneName() })}
+          value={startedAt}
+          onChange={(event) => setStartedAt(event.currentTarget.value)}
+        />
+        <Textarea
+          required
+          withAsterisk={false}
+          autosize
+          minRows={2}
+          label={t("Progress")}
+          description={t("How far the handling is")}
+          value={progress}
+          onChange={(event) => setProgress(event.currentTarget.value)}
+        />
         <TextInput
           type="datetime-local"
           label={t("Next update at ({zone})", { zone: zoneName() })}
-          description={t("{time} by the level's cadence, unless you promise another time", { time: clock(promised).slice(0, 5) })}
+          description={t("{time} by the level's cadence, unless you promise another time", {
+            time: clock(promised).slice(0, 5),
+          })}
           value={next || local(promised)}
           onChange={(event) => setNext(event.currentTarget.value)}
         />

@@ -40,8 +40,16 @@ export function Facets({ facets, loading, filter, split, onPick, onSplit }: Prop
               <h2 className="cut" title={facet.field}>
                 {facet.field}
               </h2>
-              {facet.present < facet.total && facet.total > 0 && <span className="label">{percent(facet.present / facet.total, 0)}</span>}
-              <button type="button" className={styles.tool} aria-pressed={split === facet.field} aria-label={t("Split the histogram by {field}", { field: facet.field })} onClick={() => onSplit(facet.field)}>
+              {facet.present < facet.total && facet.total > 0 && (
+                <span className="label">{percent(facet.present / facet.total, 0)}</span>
+              )}
+              <button
+                type="button"
+                className={styles.tool}
+                aria-pressed={split === facet.field}
+                aria-label={t("Split the histogram by {field}", { field: facet.field })}
+                onClick={() => onSplit(facet.field)}
+              >
                 <IconChartBar size={13} />
               </button>
             </header>
@@ -51,12 +59,26 @@ export function Facets({ facets, loading, filter, split, onPick, onSplit }: Prop
                 const picked = has(filter, clause(facet.field, one.value));
                 return (
                   <li key={one.value} data-picked={picked || undefined}>
-                    <i style={{ width: `${(one.count / Math.max(1, facet.values[0]?.count ?? 1)) * 100}%` }} aria-hidden="true" />
-                    <button type="button" className={styles.value} aria-pressed={picked} onClick={() => onPick(facet.field, one.value, false)} title={one.value}>
+                    <i
+                      style={{ width: `${(one.count / Math.max(1, facet.values[0]?.count ?? 1)) * 100}%` }}
+                      aria-hidden="true"
+                    />
+                    <button
+                      type="button"
+                      className={styles.value}
+                      aria-pressed={picked}
+                      onClick={() => onPick(facet.field, one.value, false)}
+                      title={one.value}
+                    >
                       <span className="cut">{one.value}</span>
                       <span>{count(one.count)}</span>
                     </button>
-                    <button type="button" className={styles.tool} aria-label={t("Exclude {value}", { value: one.value })} onClick={() => onPick(facet.field, one.value, true)}>
+                    <button
+                      type="button"
+                      className={styles.tool}
+                      aria-label={t("Exclude {value}", { value: one.value })}
+                      onClick={() => onPick(facet.field, one.value, true)}
+                    >
                       <IconMinus size={13} />
                     </button>
                   </li>
@@ -64,7 +86,11 @@ export function Facets({ facets, loading, filter, split, onPick, onSplit }: Prop
               })}
             </ul>
             {!all && facet.values.length > FIRST_VALUES && (
-              <button type="button" className={`plain label ${styles.more}`} onClick={() => setOpen(new Set([...open, facet.field]))}>
+              <button
+                type="button"
+                className={`plain label ${styles.more}`}
+                onClick={() => setOpen(new Set([...open, facet.field]))}
+              >
                 {t("{n} more", { n: facet.values.length - FIRST_VALUES })}
               </button>
             )}

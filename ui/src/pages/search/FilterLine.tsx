@@ -1,6 +1,13 @@
 // The filter line: CodeMirror with suggestions from the server's real fields and values. A fault that the server names
 // by its offset is underlined, and its "did you mean" is one click.
-import { acceptCompletion, autocompletion, type CompletionContext, type CompletionResult, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
+import {
+  acceptCompletion,
+  autocompletion,
+  type CompletionContext,
+  type CompletionResult,
+  closeBrackets,
+  completionKeymap,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { setDiagnostics } from "@codemirror/lint";
@@ -16,7 +23,13 @@ import { count } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import styles from "./Search.module.css";
 
-type Props = { text: string; onText: (text: string) => void; onRun: (text: string) => void; query: Query; fault?: Problem };
+type Props = {
+  text: string;
+  onText: (text: string) => void;
+  onRun: (text: string) => void;
+  query: Query;
+  fault?: Problem;
+};
 
 /** Enough to colour a filter; the server is the one that parses it. */
 const language = StreamLanguage.define<unknown>({
@@ -49,6 +62,7 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
   const latest = useRef({ onText, onRun, query });
   latest.current = { onText, onRun, query };
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once, `text` flows in below
   useEffect(() => {
     if (!box.current) return;
     const complete = async (context: CompletionContext): Promise<CompletionResult | null> => {
@@ -84,15 +98,40 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
         doc: text,
         extensions: [
           // One line: pasted line breaks become spaces.
-          EditorState.transactionFilter.of((tr) => (tr.docChanged && tr.newDoc.lines > 1 ? [tr, { changes: { from: 0, to: tr.newDoc.length, insert: tr.newDoc.toString().replace(/\s*\n\s*/g, " ") }, sequential: true }] : tr)),
-          Prec.highest(keymap.of([{ key: "Mod-Enter", run }, { key: "Tab", run: acceptCompletion }])),
-          autocompletion({ override: [complete], activateOnTyping: true, icons: false, selectOnOpen: false, defaultKeymap: true }),
+          EditorState.transactionFilter.of((tr) =>
+            tr.docChanged && tr.newDoc.lines > 1
+              ? [
+                  tr,
+                  {
+                    changes: {
+                      from: 0,
+                      to: tr.newDoc.length,
+                      insert: tr.newDoc.toString().replace(/\s*\n\s*/g, " "),
+                    },
+                    sequential: true,
+                  },
+                ]
+              : tr,
+          ),
+          Prec.highest(
+            keymap.of([
+              { key: "Mod-Enter", run },
+              { key: "Tab", run: acceptCompletion },
+            ]),
+          ),
+          autocompletion({
+            override: [complete],
+            activateOnTyping: true,
+            icons: false,
+            selectOnOpen: false,
+            defaultKeymap: true,
+          }),
           keymap.of([...completionKeymap, { key: "Enter", run }, ...historyKeymap, ...defaultKeymap]),
           history(),
           closeBrackets(),
           language,
           syntaxHighlighting(colours),
-          placeholder('service.name: checkout and http.response.status_code >= 500'),
+          placeholder("service.name: checkout and http.response.status_code >= 500"),
           EditorView.contentAttributes.of({ "aria-label": t("Filter") }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onText(update.state.doc.toString());
@@ -102,13 +141,15 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
     });
     view.current = made;
     return () => made.destroy();
-    // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once, `text` flows in below
   }, []);
 
   useEffect(() => {
     const editor = view.current;
     if (editor && editor.state.doc.toString() !== text) {
-      editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text }, selection: { anchor: text.length } });
+      editor.dispatch({
+        changes: { from: 0, to: editor.state.doc.length, insert: text },
+        selection: { anchor: text.length },
+      });
     }
   }, [text]);
 
@@ -123,7 +164,11 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
     const from = Math.min(byteToUnit(doc, fault.offset), doc.length);
     const word = /^[^\s()":=<>!]+/.exec(doc.slice(from))?.[0].length ?? 1;
     const to = Math.min(doc.length, from + word);
-    editor.dispatch(setDiagnostics(editor.state, [{ from: to > from ? from : Math.max(0, from - 1), to, severity: "error", message: fault.detail }]));
+    editor.dispatch(
+      setDiagnostics(editor.state, [
+        { from: to > from ? from : Math.max(0, from - 1), to, severity: "error", message: fault.detail },
+      ]),
+    );
   }, [fault]);
 
   const better = fault ? replacement(text, fault) : undefined;

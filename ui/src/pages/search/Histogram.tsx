@@ -26,9 +26,12 @@ const weight = (name: string) => (/^(error|fatal|5\d\d)/i.test(name) ? 2 : /^war
 export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
   const scheme = useComputedColorScheme("light");
   const [at, setAt] = useState<number | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: colours follow the scheme
   const series = useMemo(
-    () => [...(data?.series ?? [])].sort((a, b) => weight(a.name) - weight(b.name) || sum(b.counts) - sum(a.counts)).map((one, i) => ({ ...one, color: colorOf(one.name, i, token) })),
-    // biome-ignore lint/correctness/useExhaustiveDependencies: colours follow the scheme
+    () =>
+      [...(data?.series ?? [])]
+        .sort((a, b) => weight(a.name) - weight(b.name) || sum(b.counts) - sum(a.counts))
+        .map((one, i) => ({ ...one, color: colorOf(one.name, i, token) })),
     [data, scheme],
   );
   const aligned = useMemo<uPlot.AlignedData>(() => {
@@ -41,34 +44,72 @@ export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
   const width = data?.bucket_secs ?? 60;
   const xs = aligned[0] as number[];
   const spanSecs = (xs.at(-1) ?? 0) - (xs[0] ?? 0) + width;
-  const shapeKey = [scheme, width, spanSecs > 2 * 86_400, spanSecs < 900, ...series.map((one) => one.name)].join("|");
+  const shapeKey = [
+    scheme,
+    width,
+    spanSecs > 2 * 86_400,
+    spanSecs < 900,
+    ...series.map((one) => one.name),
+  ].join("|");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: shapeKey stands for scheme, width and series
   const options = useMemo(() => {
     const [x, y] = axes(count);
     const bars = uPlot.paths.bars?.({ size: [0.92, 60], align: 1, gap: 1 });
     return {
       scales: {
-        x: { time: true, range: (_: uPlot, min: number, max: number): [number, number] => [min, max + width] },
+        x: {
+          time: true,
+          range: (_: uPlot, min: number, max: number): [number, number] => [min, max + width],
+        },
         y: { range: (_: uPlot, __: number, max: number): [number, number] => [0, Math.max(1, max * 1.06)] },
       },
       axes: [timeAxis(x ?? {}, spanSecs), y ?? {}],
-      series: [{}, ...series.toReversed().map((one) => ({ label: one.name, fill: one.color, stroke: one.color, width: 0, paths: bars, points: { show: false } }))],
+      series: [
+        {},
+        ...series.toReversed().map((one) => ({
+          label: one.name,
+          fill: one.color,
+          stroke: one.color,
+          width: 0,
+          paths: bars,
+          points: { show: false },
+        })),
+      ],
       hooks: { setCursor: [(u: uPlot) => setAt(u.cursor.idx ?? null)] },
     };
-    // biome-ignore lint/correctness/useExhaustiveDependencies: shapeKey stands for scheme, width and series
   }, [shapeKey]);
 
   const start = data?.starts[at ?? -1];
   return (
     <div className={styles.histogram}>
-      <Chart data={aligned} options={options} shapeKey={shapeKey} height={HEIGHT} label={t("Matches over time")} onRange={onRange} onNudge={onNudge} />
+      <Chart
+        data={aligned}
+        options={options}
+        shapeKey={shapeKey}
+        height={HEIGHT}
+        label={t("Matches over time")}
+        onRange={onRange}
+        onNudge={onNudge}
+      />
       <div className={styles.legend}>
         <span className="dim">
-          {start ? `${clock(start)} + ${span(width)}` : pending ? "…" : t("bars of {width}", { width: span(width) })}
+          {start
+            ? `${clock(start)} + ${span(width)}`
+            : pending
+              ? "…"
+              : t("bars of {width}", { width: span(width) })}
         </span>
         {series.toReversed().map((one) => (
-          <button key={one.name} type="button" className="plain" onClick={() => onPick(one.name)} disabled={["all", "other", "none"].includes(one.name)}>
+          <button
+            key={one.name}
+            type="button"
+            className="plain"
+            onClick={() => onPick(one.name)}
+            disabled={["all", "other", "none"].includes(one.name)}
+          >
             <i style={{ background: one.color }} aria-hidden="true" />
-            {one.name === "all" ? t("all") : one.name} <b>{count(start ? (one.counts[at ?? 0] ?? 0) : sum(one.counts))}</b>
+            {one.name === "all" ? t("all") : one.name}{" "}
+            <b>{count(start ? (one.counts[at ?? 0] ?? 0) : sum(one.counts))}</b>
           </button>
         ))}
       </div>

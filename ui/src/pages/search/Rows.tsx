@@ -47,8 +47,21 @@ export function Rows({ records, dataset, more, loadMore, onPick }: Props) {
           const record = records[item.index];
           if (!record) return null;
           return (
-            <div key={item.key} ref={virtual.measureElement} data-index={item.index} role="listitem" className={styles.record} style={{ transform: `translateY(${item.start}px)` }} data-open={open.has(item.index) || undefined}>
-              <button type="button" className={styles.summary} aria-expanded={open.has(item.index)} onClick={() => toggle(item.index)}>
+            <div
+              key={item.key}
+              ref={virtual.measureElement}
+              data-index={item.index}
+              role="listitem"
+              className={styles.record}
+              style={{ transform: `translateY(${item.start}px)` }}
+              data-open={open.has(item.index) || undefined}
+            >
+              <button
+                type="button"
+                className={styles.summary}
+                aria-expanded={open.has(item.index)}
+                onClick={() => toggle(item.index)}
+              >
                 <IconChevronRight size={13} aria-hidden="true" />
                 <Summary record={record} dataset={dataset} />
               </button>
@@ -61,7 +74,8 @@ export function Rows({ records, dataset, more, loadMore, onPick }: Props) {
   );
 }
 
-const text = (value: unknown) => (value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = (value: unknown) =>
+  value == null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
 function Summary({ record, dataset }: { record: EventRow; dataset: string }) {
   const severity = text(record.severity_text || (record.status_code === "error" ? "ERROR" : ""));
@@ -79,10 +93,16 @@ function Summary({ record, dataset }: { record: EventRow; dataset: string }) {
         {dataset === "spans" ? (
           <>
             <b>{nanos(Number(record.duration_ns ?? 0))}</b> {text(record.name)}{" "}
-            <span className="dim">{[record["http.response.status_code"], record["error.type"], record.status_message].filter(Boolean).map(text).join(" · ")}</span>
+            <span className="dim">
+              {[record["http.response.status_code"], record["error.type"], record.status_message]
+                .filter(Boolean)
+                .map(text)
+                .join(" · ")}
+            </span>
           </>
         ) : (
-          text(record.body ?? record.title ?? record.name) + (record.value === undefined ? "" : ` = ${text(record.value)}`) || rest(record)
+          text(record.body ?? record.title ?? record.name) +
+            (record.value === undefined ? "" : ` = ${text(record.value)}`) || rest(record)
         )}
       </span>
     </>
@@ -105,7 +125,12 @@ function Fields({ record, onPick }: { record: EventRow; onPick: OnPick }) {
         <span className="dim">{moment(record.timestamp, Date.now(), true)}</span>
         <span className="dim mono">{record.timestamp}</span>
         {trace && (
-          <Link href={href(`/trace/${trace}`, { span: typeof record.span_id === "string" ? record.span_id : null })} className={styles.traceLink}>
+          <Link
+            href={href(`/trace/${trace}`, {
+              span: typeof record.span_id === "string" ? record.span_id : null,
+            })}
+            className={styles.traceLink}
+          >
             <IconTimeline size={14} aria-hidden="true" />
             {t("Open the trace")}
           </Link>
@@ -121,10 +146,18 @@ function Fields({ record, onPick }: { record: EventRow; onPick: OnPick }) {
               <dd>
                 {typeof value !== "object" && (
                   <span className={styles.pick}>
-                    <button type="button" aria-label={t("Only {field}: {value}", { field: key, value: text(value) })} onClick={() => onPick(key, value as string, false)}>
+                    <button
+                      type="button"
+                      aria-label={t("Only {field}: {value}", { field: key, value: text(value) })}
+                      onClick={() => onPick(key, value as string, false)}
+                    >
                       <IconPlus size={12} />
                     </button>
-                    <button type="button" aria-label={t("Without {field}: {value}", { field: key, value: text(value) })} onClick={() => onPick(key, value as string, true)}>
+                    <button
+                      type="button"
+                      aria-label={t("Without {field}: {value}", { field: key, value: text(value) })}
+                      onClick={() => onPick(key, value as string, true)}
+                    >
                       <IconMinus size={12} />
                     </button>
                   </span>

@@ -1,7 +1,14 @@
 // Search: one filter over any dataset. Everything that matters is in the URL; a run is what the URL says at that time.
 import { ActionIcon, Button, SegmentedControl, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconCheck, IconCopy, IconFileTypeCsv, IconJson, IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
+import {
+  IconCheck,
+  IconCopy,
+  IconFileTypeCsv,
+  IconJson,
+  IconPlayerPlay,
+  IconPlayerStop,
+} from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { ApiError } from "../../api/client";
@@ -38,7 +45,10 @@ export default function SearchPage() {
   const { from, to } = expression;
   // biome-ignore lint/correctness/useExhaustiveDependencies: each run resolves the range anew
   const range = useMemo(() => resolveRange({ from, to }, Date.now()), [from, to, dataset, filter, run]);
-  const query: Query = useMemo(() => ({ dataset, filter, start: iso(range.start), end: iso(range.end) }), [dataset, filter, range]);
+  const query: Query = useMemo(
+    () => ({ dataset, filter, start: iso(range.start), end: iso(range.end) }),
+    [dataset, filter, range],
+  );
 
   const rows = useInfiniteQuery({
     queryKey: ["search", "rows", query, run],
@@ -54,7 +64,8 @@ export default function SearchPage() {
   const partial = [...(stats?.partial ?? []), ...(histogram.data?.stats.partial ?? [])];
   const running = rows.isFetching || histogram.isFetching || facets.isFetching;
   const problem = rows.error instanceof ApiError ? rows.error.problem : undefined;
-  const filterFault = problem && (problem.offset != null || problem.code === "invalid_filter") ? problem : undefined;
+  const filterFault =
+    problem && (problem.offset != null || problem.code === "invalid_filter") ? problem : undefined;
 
   const go = (next: string) => {
     if (next === filter) setRun(run + 1);
@@ -106,71 +117,151 @@ export default function SearchPage() {
       </div>
 
       {rows.error && !filterFault && <Failure error={rows.error} retry={() => setRun(run + 1)} />}
-      {partial.length > 0 && <Notice tone="warn">{t("This answer is not whole: {what}", { what: [...new Set(partial)].join("; ") })}</Notice>}
+      {partial.length > 0 && (
+        <Notice tone="warn">
+          {t("This answer is not whole: {what}", { what: [...new Set(partial)].join("; ") })}
+        </Notice>
+      )}
 
-      <div className={styles.body}>
-        <Facets facets={facets.data} loading={facets.isPending} filter={filter} onPick={narrow} onSplit={(field) => set({ split: field })} split={split} />
-        <div className={styles.results}>
-          <Histogram
-            data={histogram.data}
-            pending={histogram.isPending}
-            onRange={(start, end) => setRange({ from: iso(start), to: iso(end) })}
-            onNudge={(shift, zoom) => {
-              const next = adjust(range, shift, zoom);
-              setRange({ from: iso(next.start), to: iso(next.end) });
-            }}
-            onPick={(value) => split && narrow(split, value, false)}
+      {filterFault ? (
+        <FilterHelp onPick={setText} />
+      ) : (
+        <div className={styles.body}>
+          <Facets
+            facets={facets.data}
+            loading={facets.isPending}
+            filter={filter}
+            onPick={narrow}
+            onSplit={(field) => set({ split: field })}
+            split={split}
           />
-          <div className={styles.meta}>
-            <strong>{histogram.data ? t("{n, plural, one {# match} other {# matches}}", { n: histogram.data.total }) : "…"}</strong>
-            {stats && (
-              <span className="dim">
-                {t("{time}, {bytes} scanned, {read} of {all} segments", {
-                  time: millis(stats.run_time_ms),
-                  bytes: bytes(stats.bytes_scanned),
-                  read: count(stats.segments_scanned),
-                  all: count(stats.segments_scanned + stats.segments_pruned),
-                })}
-              </span>
+          <div className={styles.results}>
+            <Histogram
+              data={histogram.data}
+              pending={histogram.isPending}
+              onRange={(start, end) => setRange({ from: iso(start), to: iso(end) })}
+              onNudge={(shift, zoom) => {
+                const next = adjust(range, shift, zoom);
+                setRange({ from: iso(next.start), to: iso(next.end) });
+              }}
+              onPick={(value) => split && narrow(split, value, false)}
+            />
+            <div className={styles.meta}>
+              <strong>
+                {histogram.data
+                  ? t("{n, plural, one {# match} other {# matches}}", { n: histogram.data.total })
+                  : "…"}
+              </strong>
+              {stats && (
+                <span className="dim">
+                  {t("{time}, {bytes} scanned, {read} of {all} segments", {
+                    time: millis(stats.run_time_ms),
+                    bytes: bytes(stats.bytes_scanned),
+                    read: count(stats.segments_scanned),
+                    all: count(stats.segments_scanned + stats.segments_pruned),
+                  })}
+                </span>
+              )}
+              {stats?.truncated && (
+                <span className="chip">{t("showing the newest {n}", { n: count(records.length) })}</span>
+              )}
+              <span className="grow" />
+              <CopyLink />
+              <Tooltip label={t("Rows on this page as CSV")}>
+                <ActionIcon
+                  variant="default"
+                  aria-label={t("Rows on this page as CSV")}
+                  disabled={!records.length}
+                  onClick={() => download(`${dataset}.csv`, "text/csv", toCsv(records))}
+                >
+                  <IconFileTypeCsv size={16} />
+                </ActionIcon>
+              </Tooltip>
+              <Tooltip label={t("Rows on this page as JSON")}>
+                <ActionIcon
+                  variant="default"
+                  aria-label={t("Rows on this page as JSON")}
+                  disabled={!records.length}
+                  onClick={() =>
+                    download(`${dataset}.json`, "application/json", JSON.stringify(records, null, 2))
+                  }
+                >
+                  <IconJson size={16} />
+                </ActionIcon>
+              </Tooltip>
+            </div>
+            {rows.isPending && !rows.error ? (
+              <Loading rows={12} height={22} />
+            ) : records.length === 0 && !rows.error ? (
+              <Empty
+                title={t("Nothing matches in this time")}
+                action={
+                  <Button
+                    size="xs"
+                    variant="default"
+                    onClick={() => setRange({ from: "now-24h", to: "now" })}
+                  >
+                    {t("Look at the last 24 hours")}
+                  </Button>
+                }
+              >
+                {filter
+                  ? t("Widen the time range, or take a condition away.")
+                  : t("Nothing has been sent to this dataset yet, or it is older than the range.")}
+              </Empty>
+            ) : (
+              <Rows
+                records={records}
+                dataset={dataset}
+                more={rows.hasNextPage}
+                loadMore={() => !rows.isFetchingNextPage && rows.fetchNextPage()}
+                onPick={narrow}
+              />
             )}
-            {stats?.truncated && <span className="chip">{t("showing the newest {n}", { n: count(records.length) })}</span>}
-            <span className="grow" />
-            <CopyLink />
-            <Tooltip label={t("Rows on this page as CSV")}>
-              <ActionIcon variant="default" aria-label={t("Rows on this page as CSV")} disabled={!records.length} onClick={() => download(`${dataset}.csv`, "text/csv", toCsv(records))}>
-                <IconFileTypeCsv size={16} />
-              </ActionIcon>
-            </Tooltip>
-            <Tooltip label={t("Rows on this page as JSON")}>
-              <ActionIcon variant="default" aria-label={t("Rows on this page as JSON")} disabled={!records.length} onClick={() => download(`${dataset}.json`, "application/json", JSON.stringify(records, null, 2))}>
-                <IconJson size={16} />
-              </ActionIcon>
-            </Tooltip>
           </div>
-          {rows.isPending && !rows.error ? (
-            <Loading rows={12} height={22} />
-          ) : records.length === 0 && !rows.error ? (
-            <Empty
-              title={t("Nothing matches in this time")}
-              action={
-                <Button size="xs" variant="default" onClick={() => setRange({ from: "now-24h", to: "now" })}>
-                  {t("Look at the last 24 hours")}
-                </Button>
-              }
-            >
-              {filter ? t("Widen the time range, or take a condition away.") : t("Nothing has been sent to this dataset yet, or it is older than the range.")}
-            </Empty>
-          ) : (
-            <Rows records={records} dataset={dataset} more={rows.hasNextPage} loadMore={() => !rows.isFetchingNextPage && rows.fetchNextPage()} onPick={narrow} />
-          )}
         </div>
-      </div>
+      )}
     </div>
   );
 }
 
+/** The language on one card, for the moment when a filter could not be read. */
+function FilterHelp({ onPick }: { onPick: (text: string) => void }) {
+  const examples: [string, string][] = [
+    ["service.name: checkout", t("a field is this value")],
+    ["http.response.status_code >= 500", t("a number is compared: > >= < <= !=")],
+    ["service.version: 2.4.*", t("any ending")],
+    ['"connection refused"', t("the text holds these words")],
+    [
+      "service.name: checkout and not (status_code: error or duration_ns > 2000000000)",
+      t("joined by and, or, not, and parentheses"),
+    ],
+  ];
+  return (
+    <dl className={`panel ${styles.help}`}>
+      {examples.map(([example, words]) => (
+        <div key={example}>
+          <dt>
+            <button type="button" className="plain mono" onClick={() => onPick(example)}>
+              {example}
+            </button>
+          </dt>
+          <dd>{words}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 const datasetWord = (dataset: string) =>
-  ({ logs: t("Logs"), spans: t("Spans"), metrics: t("Metrics"), probes: t("Probes"), beacons: t("Beacons"), changes: t("Changes") })[dataset] ?? dataset;
+  ({
+    logs: t("Logs"),
+    spans: t("Spans"),
+    metrics: t("Metrics"),
+    probes: t("Probes"),
+    beacons: t("Beacons"),
+    changes: t("Changes"),
+  })[dataset] ?? dataset;
 
 function CopyLink() {
   const [done, setDone] = useState(false);

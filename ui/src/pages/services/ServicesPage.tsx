@@ -23,17 +23,26 @@ export default function ServicesPage() {
         <h1>{t("Services")}</h1>
         {query.data && (
           <span className="dim">
-            {t("from spans, {time}, {bytes} scanned", { time: millis(query.data.stats.run_time_ms), bytes: bytes(query.data.stats.bytes_scanned) })}
+            {t("from spans, {time}, {bytes} scanned", {
+              time: millis(query.data.stats.run_time_ms),
+              bytes: bytes(query.data.stats.bytes_scanned),
+            })}
           </span>
         )}
         <span className="grow" />
-        <TimePicker expression={range.expression} range={range} onChange={(next) => set({ from: next.from, to: next.to })} />
+        <TimePicker
+          expression={range.expression}
+          range={range}
+          onChange={(next) => set({ from: next.from, to: next.to })}
+        />
       </div>
       {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isPending ? (
         <Loading rows={5} />
       ) : services.length === 0 && !query.error ? (
-        <Empty title={t("No service has sent a span in this time")}>{t("Point an OpenTelemetry exporter at port 4317 (gRPC) or 4318 (HTTP).")}</Empty>
+        <Empty title={t("No service has sent a span in this time")}>
+          {t("Point an OpenTelemetry exporter at port 4317 (gRPC) or 4318 (HTTP).")}
+        </Empty>
       ) : (
         <div className="panel scroll-x">
           <table className={`grid ${styles.table}`}>
@@ -55,7 +64,14 @@ export default function ServicesPage() {
                 return (
                   <tr key={service.name}>
                     <td>
-                      <Link className={styles.name} href={href("/search", { dataset: "spans", service: service.name, q: `service.name: ${service.name}` })}>
+                      <Link
+                        className={styles.name}
+                        href={href("/search", {
+                          dataset: "spans",
+                          service: service.name,
+                          q: `service.name: ${service.name}`,
+                        })}
+                      >
                         {service.name}
                       </Link>
                     </td>
@@ -63,7 +79,14 @@ export default function ServicesPage() {
                       <div className="row wrap">
                         {own.length === 0 && <span className="dim">{t("none made")}</span>}
                         {own.map((slo) => (
-                          <Link key={slo.name} href={href(`/slo/${encodeURIComponent(slo.name)}`)} className={styles.slo} data-tone={sloLook(slo).tone} title={`${slo.display_name}: ${sloLook(slo).word}`} aria-label={`${slo.display_name}: ${sloLook(slo).word}`}>
+                          <Link
+                            key={slo.name}
+                            href={href(`/slo/${encodeURIComponent(slo.name)}`)}
+                            className={styles.slo}
+                            data-tone={sloLook(slo).tone}
+                            title={`${slo.display_name}: ${sloLook(slo).word}`}
+                            aria-label={`${slo.display_name}: ${sloLook(slo).word}`}
+                          >
                             <Glyph shape={sloLook(slo).shape} size={17} />
                           </Link>
                         ))}
@@ -77,7 +100,13 @@ export default function ServicesPage() {
                     </td>
                     <td className="num">
                       {service.errors > 0 ? (
-                        <Link href={href("/search", { dataset: "spans", service: service.name, q: `service.name: ${service.name} and status_code: error` })}>
+                        <Link
+                          href={href("/search", {
+                            dataset: "spans",
+                            service: service.name,
+                            q: `service.name: ${service.name} and status_code: error`,
+                          })}
+                        >
                           {count(service.errors)} · {percent(rate, 2)}
                         </Link>
                       ) : (

@@ -27,13 +27,21 @@ export default function SignInPage() {
       >
         <Logo />
         <h1>{t("Sign in")}</h1>
-        <PasswordInput label={t("Key")} placeholder="nin_…" value={key} onChange={(event) => setKey(event.currentTarget.value)} autoFocus autoComplete="current-password" />
+        <PasswordInput
+          label={t("Key")}
+          value={key}
+          onChange={(event) => setKey(event.currentTarget.value)}
+          autoFocus
+          autoComplete="current-password"
+        />
         {signIn.error && <Failure error={signIn.error} />}
         <Button type="submit" loading={signIn.isPending} disabled={!key.trim()}>
           {t("Sign in")}
         </Button>
         <p className="dim">
-          {t("On the first start the server prints a one-time link. The owner's key lies in {path}.", { path: "<data>/first-run/owner.key" })}
+          {t("On the first start the server prints a one-time link. The owner's key lies in {path}.", {
+            path: "<data>/first-run/owner.key",
+          })}
         </p>
       </form>
     </main>

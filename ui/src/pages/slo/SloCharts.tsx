@@ -1,7 +1,7 @@
 // The error rate against what is allowed, and the budget that is left, on one time axis with the changes marked.
 import { useComputedColorScheme } from "@mantine/core";
 import { useMemo, useState } from "react";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import type { Slo, SloSeriesResponse } from "../../api/types";
 import { axes, Chart, timeAxis, token } from "../../components/Chart";
 import { Failure, Loading } from "../../components/states";
@@ -10,21 +10,42 @@ import { t } from "../../lib/i18n";
 import { adjust, type Range, zoneName } from "../../lib/time";
 import styles from "./Slo.module.css";
 
-type Props = { slo: Slo; series?: SloSeriesResponse; error: unknown; range: Range; retry: () => void; onRange: (start: number, end: number) => void };
+type Props = {
+  slo: Slo;
+  series?: SloSeriesResponse;
+  error: unknown;
+  range: Range;
+  retry: () => void;
+  onRange: (start: number, end: number) => void;
+};
 
 export function SloCharts({ slo, series, error, range, retry, onRange }: Props) {
   const scheme = useComputedColorScheme("light");
   const [at, setAt] = useState<number | null>(null);
   const xs = useMemo(() => (series?.starts ?? []).map((start) => Date.parse(start) / 1000), [series]);
   const rates = useMemo<uPlot.AlignedData>(
-    () => [xs, (series?.total ?? []).map((total, i) => (total ? (total - (series?.good[i] ?? 0)) / total : null)), (series?.total ?? []).map(() => 1 - slo.target)],
+    () => [
+      xs,
+      (series?.total ?? []).map((total, i) => (total ? (total - (series?.good[i] ?? 0)) / total : null)),
+      (series?.total ?? []).map(() => 1 - slo.target),
+    ],
     [xs, series, slo.target],
   );
-  const left = useMemo<uPlot.AlignedData>(() => [xs, (series?.budget_remaining ?? []).map((value) => value ?? null)], [xs, series]);
+  const left = useMemo<uPlot.AlignedData>(
+    () => [xs, (series?.budget_remaining ?? []).map((value) => value ?? null)],
+    [xs, series],
+  );
   const spanSecs = (xs.at(-1) ?? 0) - (xs[0] ?? 0);
   const changes = series?.changes ?? [];
-  const key = [scheme, spanSecs > 2 * 86_400, spanSecs < 900, slo.target, changes.map((change) => change.id).join()].join("|");
+  const key = [
+    scheme,
+    spanSecs > 2 * 86_400,
+    spanSecs < 900,
+    slo.target,
+    changes.map((change) => change.id).join(),
+  ].join("|");
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: key stands for theme and changes
   const shared = useMemo(() => {
     // Changes are vertical lines with a flag on top, drawn over the data.
     const flags = (u: uPlot) => {
@@ -52,28 +73,55 @@ export function SloCharts({ slo, series, error, range, retry, onRange }: Props) 
       cursor: { sync: { key: `slo-${slo.name}` } },
       hooks: { draw: [flags], setCursor: [(u: uPlot) => setAt(u.cursor.idx ?? null)] },
     };
-    // biome-ignore lint/correctness/useExhaustiveDependencies: key stands for theme and changes
   }, [key, slo.name]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: key stands for theme and span
   const rateOptions = useMemo(() => {
     const [x, y] = axes((value) => percent(value, value > 0.1 ? 0 : 2));
     return {
       ...shared,
-      scales: { x: { time: true }, y: { range: (_: uPlot, __: number, max: number): [number, number] => [0, Math.max((1 - slo.target) * 2, max * 1.08)] } },
+      scales: {
+        x: { time: true },
+        y: {
+          range: (_: uPlot, __: number, max: number): [number, number] => [
+            0,
+            Math.max((1 - slo.target) * 2, max * 1.08),
+          ],
+        },
+      },
       axes: [timeAxis(x ?? {}, spanSecs), y ?? {}],
-      series: [{}, { stroke: token("--bad-fill"), fill: `${token("--bad-fill")}33`, width: 1.5, points: { show: false } }, { stroke: token("--ink-3"), dash: [5, 4], width: 1, points: { show: false } }],
+      series: [
+        {},
+        {
+          stroke: token("--bad-fill"),
+          fill: `${token("--bad-fill")}33`,
+          width: 1.5,
+          points: { show: false },
+        },
+        { stroke: token("--ink-3"), dash: [5, 4], width: 1, points: { show: false } },
+      ],
     };
-    // biome-ignore lint/correctness/useExhaustiveDependencies: key stands for theme and span
   }, [key, shared]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: key stands for theme and span
   const leftOptions = useMemo(() => {
     const [x, y] = axes((value) => percent(value, 0));
     return {
       ...shared,
-      scales: { x: { time: true }, y: { range: (_: uPlot, min: number, max: number): [number, number] => [Math.min(0, min), Math.max(0.2, max) * 1.05] } },
+      scales: {
+        x: { time: true },
+        y: {
+          range: (_: uPlot, min: number, max: number): [number, number] => [
+            Math.min(0, min),
+            Math.max(0.2, max) * 1.05,
+          ],
+        },
+      },
       axes: [timeAxis(x ?? {}, spanSecs), y ?? {}],
-      series: [{}, { stroke: token("--info"), fill: `${token("--info")}22`, width: 1.5, points: { show: false } }],
+      series: [
+        {},
+        { stroke: token("--info"), fill: `${token("--info")}22`, width: 1.5, points: { show: false } },
+      ],
     };
-    // biome-ignore lint/correctness/useExhaustiveDependencies: key stands for theme and span
   }, [key, shared]);
 
   const nudge = (shift: number, zoom: number) => {
@@ -96,7 +144,9 @@ export function SloCharts({ slo, series, error, range, retry, onRange }: Props) 
     <section className="panel">
       <header>
         <h2>{t("Bad share and budget over time")}</h2>
-        <span className="label">{series ? `${reading} · ${t("{width} a point", { width: span(series.bucket_secs) })}` : ""}</span>
+        <span className="label">
+          {series ? `${reading} · ${t("{width} a point", { width: span(series.bucket_secs) })}` : ""}
+        </span>
       </header>
       <div className="pad">
         {error != null && <Failure error={error} retry={retry} />}
@@ -105,12 +155,30 @@ export function SloCharts({ slo, series, error, range, retry, onRange }: Props) 
         ) : (
           <div className={styles.charts}>
             <figure>
-              <figcaption className="label">{t("bad share, dashed: what the promise allows; flags: changes")}</figcaption>
-              <Chart data={rates} options={rateOptions} shapeKey={`rate|${key}`} height={150} label={t("Bad share over time")} onRange={onRange} onNudge={nudge} />
+              <figcaption className="label">
+                {t("bad share, dashed: what the promise allows; flags: changes")}
+              </figcaption>
+              <Chart
+                data={rates}
+                options={rateOptions}
+                shapeKey={`rate|${key}`}
+                height={150}
+                label={t("Bad share over time")}
+                onRange={onRange}
+                onNudge={nudge}
+              />
             </figure>
             <figure>
               <figcaption className="label">{t("budget left")}</figcaption>
-              <Chart data={left} options={leftOptions} shapeKey={`left|${key}`} height={150} label={t("Budget left over time")} onRange={onRange} onNudge={nudge} />
+              <Chart
+                data={left}
+                options={leftOptions}
+                shapeKey={`left|${key}`}
+                height={150}
+                label={t("Budget left over time")}
+                onRange={onRange}
+                onNudge={nudge}
+              />
             </figure>
           </div>
         )}

@@ -8,8 +8,8 @@ import { BudgetGauge } from "../../components/BudgetGauge";
 import { ChangeGlyph } from "../../components/ChangeGlyph";
 import { Mark } from "../../components/Mark";
 import { NinesScale } from "../../components/NinesScale";
-import { Empty, Failure, Figure, Loading, Notice } from "../../components/states";
 import { SuspectTable } from "../../components/SuspectTable";
+import { Empty, Failure, Figure, Loading, Notice } from "../../components/states";
 import { TimePicker } from "../../components/TimePicker";
 import { both, clause } from "../../lib/filter";
 import { ago, count, decimalsFor, minutes, moment, percent, span, targetText } from "../../lib/format";
@@ -51,7 +51,17 @@ export default function SloPage() {
   return <SloBody slo={query.data} aged={aged} error={query.error} retry={() => query.refetch()} />;
 }
 
-function SloBody({ slo, aged, error, retry }: { slo: Slo; aged: boolean; error: unknown; retry: () => void }) {
+function SloBody({
+  slo,
+  aged,
+  error,
+  retry,
+}: {
+  slo: Slo;
+  aged: boolean;
+  error: unknown;
+  retry: () => void;
+}) {
   const { href, set } = useUrl();
   const range = useRange(CHART_MS);
   const series = useSloSeries(slo.name, iso(range.start), iso(range.end));
@@ -82,7 +92,11 @@ function SloBody({ slo, aged, error, retry }: { slo: Slo; aged: boolean; error: 
           <h1>{slo.display_name || slo.name}</h1>
           {slo.description && <p className="dim">{slo.description}</p>}
         </div>
-        <TimePicker expression={range.expression} range={range} onChange={(next) => set({ from: next.from, to: next.to })} />
+        <TimePicker
+          expression={range.expression}
+          range={range}
+          onChange={(next) => set({ from: next.from, to: next.to })}
+        />
       </div>
       {error != null && <Failure error={error} retry={retry} />}
       {!measured && <Notice tone="warn">{`${look.word}: ${slo.measurement_reason ?? ""}`}</Notice>}
@@ -99,7 +113,14 @@ function SloBody({ slo, aged, error, retry }: { slo: Slo; aged: boolean; error: 
           </section>
           <Left slo={slo} />
         </div>
-        <SloCharts slo={slo} series={series.data} error={series.error} range={range} retry={() => series.refetch()} onRange={(start, end) => set({ from: iso(start), to: iso(end) })} />
+        <SloCharts
+          slo={slo}
+          series={series.data}
+          error={series.error}
+          range={range}
+          retry={() => series.refetch()}
+          onRange={(start, end) => set({ from: iso(start), to: iso(end) })}
+        />
         <div className={styles.columns}>
           <Suspects slo={slo} dataset={dataset} bad={bad} />
           <Changes changes={series.data?.changes ?? []} />
@@ -110,7 +131,10 @@ function SloBody({ slo, aged, error, retry }: { slo: Slo; aged: boolean; error: 
             <dl className={styles.filters}>
               <dt>{t("all")}</dt>
               <dd>
-                <Link className="mono" href={href("/search", { dataset, q: slo.indicator.total_filter, service: slo.service })}>
+                <Link
+                  className="mono"
+                  href={href("/search", { dataset, q: slo.indicator.total_filter, service: slo.service })}
+                >
                   {slo.indicator.total_filter || t("everything")}
                 </Link>
               </dd>
@@ -137,20 +161,37 @@ function Three({ slo }: { slo: Slo }) {
       <div>
         <div className="label">{t("SLA, the contract")}</div>
         <div className={styles.big}>{slo.sla_target == null ? "–" : targetText(slo.sla_target)}</div>
-        <p className="dim">{slo.sla_budget ? t("{time} of its margin left", { time: minutes(slo.sla_budget.remaining_minutes) }) : t("no contract")}</p>
+        <p className="dim">
+          {slo.sla_budget
+            ? t("{time} of its margin left", { time: minutes(slo.sla_budget.remaining_minutes) })
+            : t("no contract")}
+        </p>
       </div>
       <div>
         <div className="label">{t("SLO, the promise")}</div>
         <div className={styles.big}>{targetText(slo.target)}</div>
-        <p className="dim">{t("{time} may fail in {window}", { time: minutes(slo.budget.total_minutes), window: slo.window })}</p>
+        <p className="dim">
+          {t("{time} may fail in {window}", { time: minutes(slo.budget.total_minutes), window: slo.window })}
+        </p>
       </div>
       <div data-tone={measured ? look.tone : "none"}>
         <div className="label">{t("SLI, what is measured")}</div>
-        <div className={`${styles.big} ${styles.sli}`}>{measured ? percent(slo.sli, decimalsFor(slo.target)) : "–"}</div>
-        <p className="dim">{t("{good} of {total} good", { good: count(slo.good), total: count(slo.total) })}</p>
+        <div className={`${styles.big} ${styles.sli}`}>
+          {measured ? percent(slo.sli, decimalsFor(slo.target)) : "–"}
+        </div>
+        <p className="dim">
+          {t("{good} of {total} good", { good: count(slo.good), total: count(slo.total) })}
+        </p>
       </div>
       <div className={styles.scale}>
-        <NinesScale sli={measured ? slo.sli : null} slo={slo.target} sla={slo.sla_target} tone={look.tone} labels height={44} />
+        <NinesScale
+          sli={measured ? slo.sli : null}
+          slo={slo.target}
+          sla={slo.sla_target}
+          tone={look.tone}
+          labels
+          height={44}
+        />
         <div className={styles.now}>
           <span>
             {t("bad now")} <b>{percent(slo.error_rate_now, 2)}</b>
@@ -191,16 +232,44 @@ function Left({ slo }: { slo: Slo }) {
         />
       </header>
       <div className={`pad ${styles.left}`}>
-        <p className={styles.sentence}>{audience === "engineer" ? slo.sentence_engineer : slo.sentence_leader}</p>
+        <p className={styles.sentence}>
+          {audience === "engineer" ? slo.sentence_engineer : slo.sentence_leader}
+        </p>
         {measured && (
           <>
-            <BudgetGauge remaining={budget.remaining_fraction} minutesLeft={budget.remaining_minutes} tone={look.tone} height={20} />
+            <BudgetGauge
+              remaining={budget.remaining_fraction}
+              minutesLeft={budget.remaining_minutes}
+              tone={look.tone}
+              height={20}
+            />
             <div className={styles.figures}>
-              <Figure label={t("minutes left")} value={minutes(budget.remaining_minutes)} unit={t("of {total}", { total: minutes(budget.total_minutes) })} tone={budget.remaining_minutes < 0 ? "bad" : undefined} />
-              <Figure label={t("events left")} value={count(Math.round(budget.allowed_events - budget.spent_events))} unit={t("of {total}", { total: count(Math.round(budget.allowed_events)) })} />
-              <Figure label={t("gone in")} value={span(budget.exhausted_in_secs)} tone={budget.exhausted_in_secs != null && budget.exhausted_in_secs < 86_400 ? "bad" : undefined} />
+              <Figure
+                label={t("minutes left")}
+                value={minutes(budget.remaining_minutes)}
+                unit={t("of {total}", { total: minutes(budget.total_minutes) })}
+                tone={budget.remaining_minutes < 0 ? "bad" : undefined}
+              />
+              <Figure
+                label={t("events left")}
+                value={count(Math.round(budget.allowed_events - budget.spent_events))}
+                unit={t("of {total}", { total: count(Math.round(budget.allowed_events)) })}
+              />
+              <Figure
+                label={t("gone in")}
+                value={span(budget.exhausted_in_secs)}
+                tone={
+                  budget.exhausted_in_secs != null && budget.exhausted_in_secs < 86_400 ? "bad" : undefined
+                }
+              />
             </div>
-            {slo.coverage < 0.9 && <p className="dim">{t("Young promise: only {share} of its window has been measured.", { share: percent(slo.coverage, 0) })}</p>}
+            {slo.coverage < 0.9 && (
+              <p className="dim">
+                {t("Young promise: only {share} of its window has been measured.", {
+                  share: percent(slo.coverage, 0),
+                })}
+              </p>
+            )}
           </>
         )}
       </div>
@@ -217,7 +286,13 @@ function Suspects({ slo, dataset, bad }: { slo: Slo; dataset: string; bad: strin
     <section className="panel">
       <header>
         <h2>{t("What stands out")}</h2>
-        <SegmentedControl size="xs" value={String(window)} onChange={(value) => setWindow(Number(value))} data={SUSPECT_WINDOWS.map((secs) => ({ value: String(secs), label: span(secs) }))} aria-label={t("Window")} />
+        <SegmentedControl
+          size="xs"
+          value={String(window)}
+          onChange={(value) => setWindow(Number(value))}
+          data={SUSPECT_WINDOWS.map((secs) => ({ value: String(secs), label: span(secs) }))}
+          aria-label={t("Window")}
+        />
       </header>
       {query.error ? (
         <div className="pad">
@@ -231,7 +306,8 @@ function Suspects({ slo, dataset, bad }: { slo: Slo; dataset: string; bad: strin
         <>
           <div className={styles.suspectHead}>
             <span>
-              {t("users hit")} <b>{`${query.data.users_hit_at_least ? "≥ " : ""}${count(query.data.users_hit)}`}</b>
+              {t("users hit")}{" "}
+              <b>{`${query.data.users_hit_at_least ? "≥ " : ""}${count(query.data.users_hit)}`}</b>
             </span>
             {query.data.sample_trace_ids.slice(0, 4).map((id, i) => (
               <Link key={id} href={href(`/trace/${id}`, { service: slo.service })}>
@@ -239,13 +315,27 @@ function Suspects({ slo, dataset, bad }: { slo: Slo; dataset: string; bad: strin
               </Link>
             ))}
             {bad && (
-              <Link href={href("/search", { dataset, q: bad, service: slo.service, ...range })}>{t("all failures")}</Link>
+              <Link href={href("/search", { dataset, q: bad, service: slo.service, ...range })}>
+                {t("all failures")}
+              </Link>
             )}
           </div>
           {query.data.suspects.length === 0 ? (
-            <Empty title={t("Nothing stands out")}>{t("There are too few failures, or they are spread evenly.")}</Empty>
+            <Empty title={t("Nothing stands out")}>
+              {t("There are too few failures, or they are spread evenly.")}
+            </Empty>
           ) : (
-            <SuspectTable suspects={query.data.suspects} to={(suspect) => href("/search", { dataset, service: slo.service, q: both(bad, clause(suspect.field, suspect.value)), ...range })} />
+            <SuspectTable
+              suspects={query.data.suspects}
+              to={(suspect) =>
+                href("/search", {
+                  dataset,
+                  service: slo.service,
+                  q: both(bad, clause(suspect.field, suspect.value)),
+                  ...range,
+                })
+              }
+            />
           )}
         </>
       )}
@@ -275,7 +365,16 @@ function Changes({ changes }: { changes: Change[] }) {
                 </div>
                 {change.undo && <code>{change.undo}</code>}
               </div>
-              <Link href={href("/search", { dataset: "spans", service: change.service, q: `service.name: ${change.service}`, ...around(change.at, 10 * 60e3, 20 * 60e3) })}>{t("look")}</Link>
+              <Link
+                href={href("/search", {
+                  dataset: "spans",
+                  service: change.service,
+                  q: `service.name: ${change.service}`,
+                  ...around(change.at, 10 * 60e3, 20 * 60e3),
+                })}
+              >
+                {t("look")}
+              </Link>
             </li>
           ))}
         </ul>

@@ -30,7 +30,11 @@ export default function StatusPage() {
         {query.data && (
           <>
             <span className="dim mono">{query.data.version}</span>
-            <span className="dim">{t("up for {time}", { time: span((Date.parse(query.data.now) - Date.parse(query.data.started_at)) / 1000) })}</span>
+            <span className="dim">
+              {t("up for {time}", {
+                time: span((Date.parse(query.data.now) - Date.parse(query.data.started_at)) / 1000),
+              })}
+            </span>
           </>
         )}
       </div>
@@ -56,7 +60,17 @@ function Body({ status, now }: { status: Status; now: number }) {
         {bad.length === 0 ? (
           <Mark look={{ tone: "good", shape: "check", word: modeWord("ok") }} size={22} />
         ) : (
-          bad.map((mode) => <Mark key={mode} look={{ tone: mode === "paging_delayed" ? "warn" : "bad", shape: mode === "paging_delayed" ? "triangle" : "octagon", word: modeWord(mode) }} size={22} />)
+          bad.map((mode) => (
+            <Mark
+              key={mode}
+              look={{
+                tone: mode === "paging_delayed" ? "warn" : "bad",
+                shape: mode === "paging_delayed" ? "triangle" : "octagon",
+                word: modeWord(mode),
+              }}
+              size={22}
+            />
+          ))
         )}
       </div>
       {status.damage.map((one) => (
@@ -69,13 +83,35 @@ function Body({ status, now }: { status: Status; now: number }) {
           <h2>{t("Taking in")}</h2>
           <div className={styles.figures}>
             <Figure label={t("events per second")} value={count(ingest.events_per_second)} />
-            <Figure label={t("accepted")} value={count(ingest.accepted_events)} unit={bytes(ingest.accepted_bytes)} />
+            <Figure
+              label={t("accepted")}
+              value={count(ingest.accepted_events)}
+              unit={bytes(ingest.accepted_bytes)}
+            />
             <Figure label={t("refused")} value={count(refused)} tone={refused ? "warn" : undefined} />
-            <Figure label={t("last event")} value={ingest.last_event_at ? span(Math.max(0, (now - Date.parse(ingest.last_event_at)) / 1000)) : "–"} unit={t("ago")} />
-            <Figure label={t("fsync p50")} value={ingest.fsync_p50_ms == null ? "–" : millis(ingest.fsync_p50_ms)} />
-            <Figure label={t("fsync p99")} value={ingest.fsync_p99_ms == null ? "–" : millis(ingest.fsync_p99_ms)} />
+            <Figure
+              label={t("last event")}
+              value={
+                ingest.last_event_at
+                  ? span(Math.max(0, (now - Date.parse(ingest.last_event_at)) / 1000))
+                  : "–"
+              }
+              unit={t("ago")}
+            />
+            <Figure
+              label={t("fsync p50")}
+              value={ingest.fsync_p50_ms == null ? "–" : millis(ingest.fsync_p50_ms)}
+            />
+            <Figure
+              label={t("fsync p99")}
+              value={ingest.fsync_p99_ms == null ? "–" : millis(ingest.fsync_p99_ms)}
+            />
           </div>
-          <p className="dim">{status.durability === "fsync" ? t("A write is acknowledged after it is on disk (fsync).") : t("A write is acknowledged before it is safe on disk: {mode}.", { mode: status.durability })}</p>
+          <p className="dim">
+            {status.durability === "fsync"
+              ? t("A write is acknowledged after it is on disk (fsync).")
+              : t("A write is acknowledged before it is safe on disk: {mode}.", { mode: status.durability })}
+          </p>
           {ingest.refused.some((one) => one.count > 0) && (
             <ul className={styles.refused}>
               {ingest.refused
@@ -92,17 +128,43 @@ function Body({ status, now }: { status: Status; now: number }) {
           <h2>{t("Paging")}</h2>
           <div className={styles.figures}>
             <Figure label={t("rules")} value={count(paging.rules)} />
-            <Figure label={t("firing")} value={count(paging.firing)} tone={paging.firing ? "bad" : undefined} />
-            <Figure label={t("waiting")} value={count(paging.queued)} tone={paging.queued ? "warn" : undefined} unit={paging.oldest_queued_secs == null ? undefined : t("oldest {time}", { time: span(paging.oldest_queued_secs) })} />
-            <Figure label={t("undeliverable")} value={count(paging.undeliverable)} tone={paging.undeliverable ? "bad" : undefined} />
-            <Figure label={t("rules last read")} value={span(paging.evaluated_secs_ago)} unit={t("ago")} tone={paging.evaluated_secs_ago > 10 ? "bad" : undefined} />
+            <Figure
+              label={t("firing")}
+              value={count(paging.firing)}
+              tone={paging.firing ? "bad" : undefined}
+            />
+            <Figure
+              label={t("waiting")}
+              value={count(paging.queued)}
+              tone={paging.queued ? "warn" : undefined}
+              unit={
+                paging.oldest_queued_secs == null
+                  ? undefined
+                  : t("oldest {time}", { time: span(paging.oldest_queued_secs) })
+              }
+            />
+            <Figure
+              label={t("undeliverable")}
+              value={count(paging.undeliverable)}
+              tone={paging.undeliverable ? "bad" : undefined}
+            />
+            <Figure
+              label={t("rules last read")}
+              value={span(paging.evaluated_secs_ago)}
+              unit={t("ago")}
+              tone={paging.evaluated_secs_ago > 10 ? "bad" : undefined}
+            />
           </div>
         </section>
         <section className="panel pad">
           <h2>{t("Machine")}</h2>
           <div className={styles.figures}>
             <Figure label={t("memory")} value={bytes(status.memory_bytes)} />
-            <Figure label={t("disk free")} value={bytes(status.disk_free_bytes)} tone={status.disk_free_bytes < 2e9 ? "bad" : undefined} />
+            <Figure
+              label={t("disk free")}
+              value={bytes(status.disk_free_bytes)}
+              tone={status.disk_free_bytes < 2e9 ? "bad" : undefined}
+            />
             <Figure label={t("journal")} value={bytes(status.journal_bytes)} />
           </div>
         </section>
@@ -132,7 +194,11 @@ function Body({ status, now }: { status: Status; now: number }) {
                 <td className="num">{count(one.hot_rows)}</td>
                 <td className="num">{count(one.segments)}</td>
                 <td className="num">{bytes(one.bytes_on_disk)}</td>
-                <td className="num">{one.rows > one.hot_rows ? bytes(Math.round(one.bytes_on_disk / (one.rows - one.hot_rows))) : "–"}</td>
+                <td className="num">
+                  {one.rows > one.hot_rows
+                    ? bytes(Math.round(one.bytes_on_disk / (one.rows - one.hot_rows)))
+                    : "–"}
+                </td>
                 <td className="num">{count(one.columns)}</td>
                 <td>{one.oldest ? moment(one.oldest, now) : "–"}</td>
                 <td>{one.newest ? ago(one.newest, now) : "–"}</td>

@@ -8,7 +8,13 @@ import type { View } from "./TracePage";
 
 const HEIGHT = 62;
 
-type Props = { rows: Row[]; full: View; view: View; colors: Map<string, string>; onZoom: (view: View | null) => void };
+type Props = {
+  rows: Row[];
+  full: View;
+  view: View;
+  colors: Map<string, string>;
+  onZoom: (view: View | null) => void;
+};
 
 export function MiniMap({ rows, full, view, colors, onZoom }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -80,7 +86,8 @@ export function MiniMap({ rows, full, view, colors, onZoom }: Props) {
       }}
       onPointerMove={(event) => drag && setDrag({ ...drag, to: at(event.clientX) })}
       onPointerUp={() => {
-        if (drag && right - left > 0.004) onZoom({ from: full.from + left * width, to: full.from + right * width });
+        if (drag && right - left > 0.004)
+          onZoom({ from: full.from + left * width, to: full.from + right * width });
         setDrag(null);
       }}
       onKeyDown={(event) => {

@@ -38,7 +38,9 @@ export function SpanPanel({ row, total, logs, close }: Props) {
           <Glyph shape="octagon" size={14} /> {span.status_message ?? t("error")}
         </div>
       )}
-      {span.critical && <p className={styles.panelNote}>{t("On the critical path: a faster span makes a faster trace.")}</p>}
+      {span.critical && (
+        <p className={styles.panelNote}>{t("On the critical path: a faster span makes a faster trace.")}</p>
+      )}
       <dl className={styles.facts}>
         {facts.map(([label, value]) => (
           <div key={label}>
@@ -53,7 +55,8 @@ export function SpanPanel({ row, total, logs, close }: Props) {
           {span.events.map((event, i) => (
             <div key={i} className={styles.event}>
               <div>
-                <b>{event.name ?? t("event")}</b> <span className="dim">{event.time ? clock(event.time, true) : ""}</span>
+                <b>{event.name ?? t("event")}</b>{" "}
+                <span className="dim">{event.time ? clock(event.time, true) : ""}</span>
               </div>
               {Object.entries(event.attributes ?? {}).map(([key, value]) => (
                 <div key={key}>
@@ -87,7 +90,16 @@ export function SpanPanel({ row, total, logs, close }: Props) {
                   {typeof value === "object" ? (
                     <span className="mono">{text(value)}</span>
                   ) : (
-                    <Link className="mono" title={t("Spans with this value")} href={href("/search", { dataset: "spans", service: span.service, q: `${clause("service.name", span.service)} and ${clause(key, value as string)}`, ...window })}>
+                    <Link
+                      className="mono"
+                      title={t("Spans with this value")}
+                      href={href("/search", {
+                        dataset: "spans",
+                        service: span.service,
+                        q: `${clause("service.name", span.service)} and ${clause(key, value as string)}`,
+                        ...window,
+                      })}
+                    >
                       {text(value)}
                     </Link>
                   )}
@@ -96,7 +108,16 @@ export function SpanPanel({ row, total, logs, close }: Props) {
             ))}
         </dl>
       </section>
-      <Link href={href("/search", { dataset: "spans", service: span.service, q: `${clause("service.name", span.service)} and ${clause("name", span.name)}`, ...window })}>{t("More spans like this")}</Link>
+      <Link
+        href={href("/search", {
+          dataset: "spans",
+          service: span.service,
+          q: `${clause("service.name", span.service)} and ${clause("name", span.name)}`,
+          ...window,
+        })}
+      >
+        {t("More spans like this")}
+      </Link>
     </aside>
   );
 }

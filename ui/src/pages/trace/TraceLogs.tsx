@@ -5,11 +5,21 @@ import { t } from "../../lib/i18n";
 import styles from "./Trace.module.css";
 
 /** The log records of the trace in order; a click opens the span that wrote them. */
-export function TraceLogs({ logs, colors, onSpan }: { logs: EventRow[]; colors: Map<string, string>; onSpan: (span: string) => void }) {
+export function TraceLogs({
+  logs,
+  colors,
+  onSpan,
+}: {
+  logs: EventRow[];
+  colors: Map<string, string>;
+  onSpan: (span: string) => void;
+}) {
   if (logs.length === 0) {
     return (
       <div className="panel">
-        <Empty title={t("No log record carries this trace id")}>{t("Log with the trace context to see records here.")}</Empty>
+        <Empty title={t("No log record carries this trace id")}>
+          {t("Log with the trace context to see records here.")}
+        </Empty>
       </div>
     );
   }
@@ -27,7 +37,8 @@ export function TraceLogs({ logs, colors, onSpan }: { logs: EventRow[]; colors: 
                 {severity}
               </span>
               <span>
-                <i style={{ background: colors.get(String(log["service.name"])) }} aria-hidden="true" /> {String(log["service.name"] ?? "")}
+                <i style={{ background: colors.get(String(log["service.name"])) }} aria-hidden="true" />{" "}
+                {String(log["service.name"] ?? "")}
               </span>
               <span className="mono">{String(log.body ?? "")}</span>
             </button>

@@ -23,6 +23,8 @@ export type View = { from: number; to: number };
 /** A trace with more spans than this opens with only its first levels unfolded. */
 const FOLD_ABOVE = 2_000;
 const FOLD_DEPTH = 3;
+/** A trace that leaves room on the screen shows its logs below the spans. */
+const SHORT_TRACE = 24;
 
 export default function TracePage() {
   const { id = "" } = useParams<{ id: string }>();
@@ -31,7 +33,10 @@ export default function TracePage() {
   const spans = useMemo(() => query.data?.spans ?? [], [query.data]);
   const logs = useMemo(() => query.data?.logs ?? [], [query.data]);
   const made = useMemo(() => layout(spans), [spans]);
-  const colors = useMemo(() => new Map([...services(spans)].map(([name, i]) => [name, seriesColor(i)])), [spans]);
+  const colors = useMemo(
+    () => new Map([...services(spans)].map(([name, i]) => [name, seriesColor(i)])),
+    [spans],
+  );
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const [zoom, setZoom] = useState<View | null>(null);
   const full = useMemo(() => ({ from: made.startNs, to: made.startNs + made.durationNs }), [made]);
@@ -43,7 +48,15 @@ export default function TracePage() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new trace starts unfolded and unzoomed
   useEffect(() => {
     setZoom(null);
-    setCollapsed(new Set(made.rows.length > FOLD_ABOVE ? made.rows.filter((row) => row.depth >= FOLD_DEPTH && row.descendants > 0).map((row) => row.span.span_id) : []));
+    setCollapsed(
+      new Set(
+        made.rows.length > FOLD_ABOVE
+          ? made.rows
+              .filter((row) => row.depth >= FOLD_DEPTH && row.descendants > 0)
+              .map((row) => row.span.span_id)
+          : [],
+      ),
+    );
   }, [id, made]);
 
   const rows = useMemo(() => visible(made.rows, collapsed), [made, collapsed]);
@@ -83,7 +96,12 @@ export default function TracePage() {
           <div className="row wrap dim">
             <span className="mono">{id}</span>
             {root && <span>{`${moment(root.span.start, Date.now(), true)} ${zoneName()}`}</span>}
-            <span>{t("{time}, {bytes} scanned", { time: millis(query.data.stats.run_time_ms), bytes: bytes(query.data.stats.bytes_scanned) })}</span>
+            <span>
+              {t("{time}, {bytes} scanned", {
+                time: millis(query.data.stats.run_time_ms),
+                bytes: bytes(query.data.stats.bytes_scanned),
+              })}
+            </span>
           </div>
           <h1>{root ? `${root.span.service} · ${root.span.name}` : id}</h1>
         </div>
@@ -93,15 +111,39 @@ export default function TracePage() {
           <Figure label={t("errors")} value={count(errors)} tone={errors ? "bad" : undefined} />
         </div>
       </div>
-      {query.data.truncated && <Notice tone="warn">{t("The trace is larger than what is shown: {n} spans were read.", { n: count(spans.length) })}</Notice>}
+      {query.data.truncated && (
+        <Notice tone="warn">
+          {t("The trace is larger than what is shown: {n} spans were read.", { n: count(spans.length) })}
+        </Notice>
+      )}
       <CriticalBar share={criticalShare(made.rows)} colors={colors} />
       <MiniMap rows={made.rows} full={full} view={view} colors={colors} onZoom={setZoom} />
       <div className={styles.bar}>
-        <SegmentedControl size="xs" value={showLogs ? "logs" : "spans"} onChange={(tab) => set({ tab: tab === "logs" ? "logs" : null }, { replace: true })} data={[{ value: "spans", label: t("Spans") }, { value: "logs", label: t("Logs ({n})", { n: logs.length }) }]} />
+        <SegmentedControl
+          size="xs"
+          value={showLogs ? "logs" : "spans"}
+          onChange={(tab) => set({ tab: tab === "logs" ? "logs" : null }, { replace: true })}
+          data={[
+            { value: "spans", label: t("Spans") },
+            { value: "logs", label: t("Logs ({n})", { n: logs.length }) },
+          ]}
+        />
         <Button size="compact-xs" variant="default" onClick={() => setCollapsed(new Set())}>
           {t("Unfold all")}
         </Button>
-        <Button size="compact-xs" variant="default" onClick={() => setCollapsed(new Set(made.rows.filter((row) => row.depth >= 1 && row.descendants > 0).map((row) => row.span.span_id)))}>
+        <Button
+          size="compact-xs"
+          variant="default"
+          onClick={() =>
+            setCollapsed(
+              new Set(
+                made.rows
+                  .filter((row) => row.depth >= 1 && row.descendants > 0)
+                  .map((row) => row.span.span_id),
+              ),
+            )
+          }
+        >
           {t("Fold")}
         </Button>
         {zoom && (
@@ -110,29 +152,67 @@ export default function TracePage() {
           </Button>
         )}
         <span className="grow" />
-        <Link href={href("/search", { dataset: "spans", q: `trace_id: ${id}`, ...when })}>{t("Its spans in search")}</Link>
-        <Link href={href("/search", { dataset: "logs", q: `trace_id: ${id}`, ...when })}>{t("Its logs in search")}</Link>
+        <Link href={href("/search", { dataset: "spans", q: `trace_id: ${id}`, ...when })}>
+          {t("Its spans in search")}
+        </Link>
+        <Link href={href("/search", { dataset: "logs", q: `trace_id: ${id}`, ...when })}>
+          {t("Its logs in search")}
+        </Link>
       </div>
       <div className={styles.body} data-panel={current ? true : undefined}>
-        {showLogs ? (
-          <TraceLogs logs={logs} colors={colors} onSpan={select} />
-        ) : (
-          <Waterfall rows={rows} view={view} colors={colors} collapsed={collapsed} toggle={toggle} selected={selected} select={select} logs={logs} traceStart={root ? Date.parse(root.span.start) - root.span.offset_ns / 1e6 : 0} />
+        <div className={styles.main}>
+          {!showLogs && (
+            <Waterfall
+              rows={rows}
+              view={view}
+              colors={colors}
+              collapsed={collapsed}
+              toggle={toggle}
+              selected={selected}
+              select={select}
+              logs={logs}
+              traceStart={root ? Date.parse(root.span.start) - root.span.offset_ns / 1e6 : 0}
+            />
+          )}
+          {(showLogs || (logs.length > 0 && made.rows.length <= SHORT_TRACE)) && (
+            <TraceLogs logs={logs} colors={colors} onSpan={select} />
+          )}
+        </div>
+        {current && (
+          <SpanPanel
+            row={current}
+            total={made.durationNs}
+            traceId={id}
+            logs={logs.filter((log) => log.span_id === current.span.span_id)}
+            close={() => select(null)}
+          />
         )}
-        {current && <SpanPanel row={current} total={made.durationNs} traceId={id} logs={logs.filter((log) => log.span_id === current.span.span_id)} close={() => select(null)} />}
       </div>
     </div>
   );
 }
 
 /** Where the time went: the critical path's self time by service. */
-function CriticalBar({ share, colors }: { share: ReturnType<typeof criticalShare>; colors: Map<string, string> }) {
+function CriticalBar({
+  share,
+  colors,
+}: {
+  share: ReturnType<typeof criticalShare>;
+  colors: Map<string, string>;
+}) {
   if (share.length === 0) return null;
   return (
     <div className={styles.critical}>
-      <div className={styles.criticalBar} role="img" aria-label={share.map((one) => `${one.service} ${percent(one.share, 0)}`).join(", ")}>
+      <div
+        className={styles.criticalBar}
+        role="img"
+        aria-label={share.map((one) => `${one.service} ${percent(one.share, 0)}`).join(", ")}
+      >
         {share.map((one) => (
-          <i key={one.service} style={{ width: `${one.share * 100}%`, background: colors.get(one.service) }} />
+          <i
+            key={one.service}
+            style={{ width: `${one.share * 100}%`, background: colors.get(one.service) }}
+          />
         ))}
       </div>
       <div className={styles.legend}>
@@ -172,7 +252,8 @@ function useKeys(keys: Keys) {
       const row = rows[at];
       if (event.key === "j" || event.key === "ArrowDown") go(at + 1);
       else if (event.key === "k" || event.key === "ArrowUp") go(at - 1);
-      else if (event.key === "ArrowLeft" && row?.descendants && !collapsed.has(row.span.span_id)) toggle(row.span.span_id);
+      else if (event.key === "ArrowLeft" && row?.descendants && !collapsed.has(row.span.span_id))
+        toggle(row.span.span_id);
       else if (event.key === "ArrowRight" && row && collapsed.has(row.span.span_id)) toggle(row.span.span_id);
       else if (event.key === "e") {
         const next = rows.findIndex((one, i) => i > at && one.span.status === "error");

@@ -26,9 +26,24 @@ type Props = {
   traceStart: number;
 };
 
-export function Waterfall({ rows, view, colors, collapsed, toggle, selected, select, logs, traceStart }: Props) {
+export function Waterfall({
+  rows,
+  view,
+  colors,
+  collapsed,
+  toggle,
+  selected,
+  select,
+  logs,
+  traceStart,
+}: Props) {
   const box = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => ROW_HEIGHT, overscan: 16 });
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 16,
+  });
   const selectedAt = useMemo(() => rows.findIndex((row) => row.span.span_id === selected), [rows, selected]);
   useEffect(() => {
     if (selectedAt >= 0) virtual.scrollToIndex(selectedAt, { align: "auto" });
@@ -38,7 +53,10 @@ export function Waterfall({ rows, view, colors, collapsed, toggle, selected, sel
     for (const log of logs) {
       if (typeof log.span_id !== "string") continue;
       const list = map.get(log.span_id) ?? [];
-      list.push({ at: (Date.parse(log.timestamp) - traceStart) * 1e6, bad: /^(error|fatal)/i.test(String(log.severity_text ?? "")) });
+      list.push({
+        at: (Date.parse(log.timestamp) - traceStart) * 1e6,
+        bad: /^(error|fatal)/i.test(String(log.severity_text ?? "")),
+      });
       map.set(log.span_id, list);
     }
     return map;
@@ -47,7 +65,9 @@ export function Waterfall({ rows, view, colors, collapsed, toggle, selected, sel
   return (
     <div className={`panel ${styles.waterfall}`}>
       <div className={styles.ruler}>
-        <span className="label">{t("{n, plural, one {# span} other {# spans}} in sight", { n: rows.length })}</span>
+        <span className="label">
+          {t("{n, plural, one {# span} other {# spans}} in sight", { n: rows.length })}
+        </span>
         <div>
           {[0, 0.25, 0.5, 0.75, 1].map((share) => (
             <span key={share} style={{ left: `${share * 100}%` }}>
@@ -56,7 +76,13 @@ export function Waterfall({ rows, view, colors, collapsed, toggle, selected, sel
           ))}
         </div>
       </div>
-      <div ref={box} className={styles.rows} role="tree" aria-label={t("Spans")}>
+      <div
+        ref={box}
+        className={styles.rows}
+        style={{ flexBasis: rows.length * ROW_HEIGHT }}
+        role="tree"
+        aria-label={t("Spans")}
+      >
         <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
           {virtual.getVirtualItems().map((item) => {
             const row = rows[item.index];
@@ -94,16 +120,44 @@ type RowProps = {
   logs?: { at: number; bad: boolean }[];
 };
 
-const SpanRow = memo(function SpanRow({ row, top, view, color, collapsed, toggle, selected, select, logs }: RowProps) {
+const SpanRow = memo(function SpanRow({
+  row,
+  top,
+  view,
+  color,
+  collapsed,
+  toggle,
+  selected,
+  select,
+  logs,
+}: RowProps) {
   const { span } = row;
   const width = view.to - view.from;
   const share = (ns: number) => ((ns - view.from) / width) * 100;
   const left = Math.max(0, share(span.offset_ns));
   const right = Math.min(100, share(span.offset_ns + span.duration_ns));
   const inSight = right > 0 && left < 100;
-  const wordsLeft = left > 70;
+  // The duration stands after the bar; before it, or on it, where there is no room.
+  const words =
+    right < 88
+      ? { left: `${right}%` }
+      : left > 12
+        ? { right: `${100 - left}%` }
+        : { right: `${100 - right}%` };
+  const onBar = right >= 88 && left <= 12;
   return (
-    <div role="treeitem" aria-level={row.depth + 1} aria-selected={selected} aria-expanded={row.descendants ? !collapsed : undefined} tabIndex={-1} className={styles.row} style={{ transform: `translateY(${top}px)` }} data-critical={span.critical || undefined} onClick={() => select(span.span_id)} onKeyDown={() => {}}>
+    <div
+      role="treeitem"
+      aria-level={row.depth + 1}
+      aria-selected={selected}
+      aria-expanded={row.descendants ? !collapsed : undefined}
+      tabIndex={-1}
+      className={styles.row}
+      style={{ transform: `translateY(${top}px)` }}
+      data-critical={span.critical || undefined}
+      onClick={() => select(span.span_id)}
+      onKeyDown={() => {}}
+    >
       <div className={styles.name} style={{ paddingLeft: 6 + Math.min(row.depth, MAX_INDENT) * 13 }}>
         {row.descendants > 0 ? (
           <button
@@ -142,11 +196,20 @@ const SpanRow = memo(function SpanRow({ row, top, view, color, collapsed, toggle
       <div className={styles.lane}>
         {inSight && (
           <>
-            <div className={styles.span} style={{ left: `${left}%`, width: `max(2px, ${right - left}%)`, background: color }} data-error={span.status === "error" || undefined} />
+            <div
+              className={styles.span}
+              style={{ left: `${left}%`, width: `max(2px, ${right - left}%)`, background: color }}
+              data-error={span.status === "error" || undefined}
+            />
             {logs?.map((log, i) => (
-              <i key={i} className={styles.tick} data-bad={log.bad || undefined} style={{ left: `${share(log.at)}%` }} />
+              <i
+                key={i}
+                className={styles.tick}
+                data-bad={log.bad || undefined}
+                style={{ left: `${share(log.at)}%` }}
+              />
             ))}
-            <span className={styles.duration} style={wordsLeft ? { right: `${100 - left}%` } : { left: `${right}%` }}>
+            <span className={styles.duration} data-on={onBar || undefined} style={words}>
               {nanos(span.duration_ns)}
             </span>
           </>
