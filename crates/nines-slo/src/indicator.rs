@@ -1,8 +1,8 @@
 //! An indicator made ready to judge events: two filters over one dataset.
 
 use nines_base::ErrorKind;
-use nines_filter::{Expr, Filter, FilterError};
-use nines_model::{Dataset, Event, field};
+use nines_filter::{Expr, Filter, FilterError, Operator, Test};
+use nines_model::{Dataset, Event, SmolStr, field};
 
 use crate::document::{Metric, NinesSource, Objective, Op, RatioParts, Source, Threshold, duration_unit};
 
@@ -77,6 +77,23 @@ impl Indicator {
             return None;
         }
         Some(if self.good.matches(event) { Outcome::Good } else { Outcome::Bad })
+    }
+
+    /// The one service whose events can count, if the filter names one outright. Events of others need not be judged.
+    pub(crate) fn only_service(&self) -> Option<SmolStr> {
+        let named = |part: &Expr| -> Option<SmolStr> {
+            let Expr::Compare(comparison) = part else { return None };
+            match &comparison.test {
+                Test::Is(Operator::Equal, literal) if comparison.field == field::SERVICE_NAME => {
+                    Some(SmolStr::new(literal.text()))
+                }
+                _ => None,
+            }
+        };
+        match self.total.ast() {
+            Expr::And(parts) => parts.iter().find_map(named),
+            alone => named(alone),
+        }
     }
 
     /// Fields that define this indicator: they cannot explain its badness.

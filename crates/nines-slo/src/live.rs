@@ -1,12 +1,12 @@
 //! All indicators that are measured while data flows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use nines_base::ErrorKind;
-use nines_model::{Batch, Dataset, Timestamp};
+use nines_model::{Batch, Dataset, Event, SmolStr, Timestamp, Value, field};
 use parking_lot::Mutex;
 
 use crate::budget::Counts;
@@ -43,7 +43,18 @@ pub struct LiveSlis {
 #[derive(Debug, Default)]
 struct Set {
     by_id: BTreeMap<String, Arc<LiveSli>>,
-    by_dataset: BTreeMap<Dataset, Vec<Arc<LiveSli>>>,
+    by_dataset: BTreeMap<Dataset, Group>,
+}
+
+/// The indicators of one dataset. Most are about one service, and an event is judged only by its own service's.
+#[derive(Debug, Default)]
+struct Group {
+    slis: Vec<Arc<LiveSli>>,
+    /// Positions in `slis`, by the service that the indicator names.
+    by_service: HashMap<SmolStr, Vec<usize>>,
+    /// Positions of those that name none.
+    of_any: Vec<usize>,
+    all: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -129,8 +140,8 @@ impl LiveSlis {
         let mut turn = self.turn.lock();
         turn.last_sequence = turn.last_sequence.max(sequence);
         let set = self.current.load();
-        for sli in set.by_dataset.get(&batch.dataset).into_iter().flatten() {
-            sli.observe(sequence, batch);
+        if let Some(group) = set.by_dataset.get(&batch.dataset) {
+            group.observe(sequence, batch);
         }
     }
 
@@ -237,27 +248,65 @@ impl LiveSlis {
 
 impl Set {
     fn new(by_id: BTreeMap<String, Arc<LiveSli>>) -> Self {
-        let mut by_dataset: BTreeMap<Dataset, Vec<Arc<LiveSli>>> = BTreeMap::new();
+        let mut by_dataset: BTreeMap<Dataset, Group> = BTreeMap::new();
         for sli in by_id.values() {
-            by_dataset.entry(sli.indicator.dataset).or_default().push(Arc::clone(sli));
+            let group = by_dataset.entry(sli.indicator.dataset).or_default();
+            let position = group.slis.len();
+            match sli.indicator.only_service() {
+                Some(service) => group.by_service.entry(service).or_default().push(position),
+                None => group.of_any.push(position),
+            }
+            group.all.push(position);
+            group.slis.push(Arc::clone(sli));
         }
         Self { by_id, by_dataset }
     }
 }
 
-impl LiveSli {
+impl Group {
     fn observe(&self, sequence: u64, batch: &Batch) {
-        let mut writer = self.writer.lock();
+        let mut writers: Vec<_> = self.slis.iter().map(|sli| sli.writer.lock()).collect();
         for event in &batch.events {
-            let Some(outcome) = self.indicator.classify(event) else { continue };
-            if !self.rings.record(event.timestamp, outcome, batch.received_at) {
-                continue;
+            let of_service: &[usize] = match event.get(field::SERVICE_NAME) {
+                Some(Value::Str(service) | Value::Json(service)) => {
+                    self.by_service.get(service.as_str()).map_or(&[], Vec::as_slice)
+                }
+                None => &[],
+                // Not text: the filter decides what it is equal to.
+                Some(_) => {
+                    for position in &self.all {
+                        self.slis[*position].judge(
+                            &mut writers[*position],
+                            sequence,
+                            event,
+                            batch.received_at,
+                        );
+                    }
+                    continue;
+                }
+            };
+            for position in of_service.iter().chain(&self.of_any) {
+                self.slis[*position].judge(&mut writers[*position], sequence, event, batch.received_at);
             }
-            writer.history.remember(sequence, event.timestamp, outcome);
-            writer.collector.observe(event, outcome, batch.received_at);
         }
-        if batch.received_at.since(writer.published_at) >= EVIDENCE_PUBLISH_EVERY {
-            writer.published_at = batch.received_at;
+        for (sli, writer) in self.slis.iter().zip(&mut writers) {
+            sli.publish(writer, batch.received_at);
+        }
+    }
+}
+
+impl LiveSli {
+    fn judge(&self, writer: &mut Writer, sequence: u64, event: &Event, received_at: Timestamp) {
+        let Some(outcome) = self.indicator.classify(event) else { return };
+        if self.rings.record(event.timestamp, outcome, received_at) {
+            writer.history.remember(sequence, event.timestamp, outcome);
+            writer.collector.observe(event, outcome, received_at);
+        }
+    }
+
+    fn publish(&self, writer: &mut Writer, received_at: Timestamp) {
+        if received_at.since(writer.published_at) >= EVIDENCE_PUBLISH_EVERY {
+            writer.published_at = received_at;
             self.published.store(Arc::new(writer.collector.snapshot()));
         }
     }

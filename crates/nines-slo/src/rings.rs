@@ -107,10 +107,6 @@ impl Ring {
         self.slots.len() as i64
     }
 
-    fn slot(&self, bucket: i64) -> &Slot {
-        &self.slots[bucket.rem_euclid(self.len()) as usize]
-    }
-
     fn retains(&self, bucket: i64) -> bool {
         bucket > self.head.load(Ordering::Acquire) - self.len()
             && bucket >= self.floor.load(Ordering::Acquire)
@@ -122,7 +118,7 @@ impl Ring {
         if !self.retains(bucket) {
             return false;
         }
-        let slot = self.slot(bucket);
+        let slot = &self.slots[bucket.rem_euclid(self.len()) as usize];
         if slot.bucket.load(Ordering::Relaxed) != bucket {
             // A reader that still wants the old bucket must not see the new one's counts: mark, clear, name.
             slot.bucket.store(NO_BUCKET, Ordering::Relaxed);
@@ -137,17 +133,30 @@ impl Ring {
         true
     }
 
-    /// Counts of a bucket; zero if nothing happened in it, or if it is no longer here.
-    fn get(&self, bucket: i64) -> Counts {
-        let slot = self.slot(bucket);
-        if slot.bucket.load(Ordering::Acquire) != bucket {
-            return Counts::default();
+    /// The index of the oldest bucket that is complete here.
+    fn oldest(&self) -> i64 {
+        let kept = self.head.load(Ordering::Acquire) - self.len() + 1;
+        kept.max(self.floor.load(Ordering::Acquire))
+    }
+
+    /// Calls `see` with the index and counts of every bucket of `buckets` in which something happened. A bucket that is
+    /// no longer here is passed over.
+    fn scan(&self, buckets: std::ops::Range<i64>, mut see: impl FnMut(i64, Counts)) {
+        let mut position = buckets.start.rem_euclid(self.len()) as usize;
+        for bucket in buckets {
+            let slot = &self.slots[position];
+            position = if position + 1 == self.slots.len() { 0 } else { position + 1 };
+            if slot.bucket.load(Ordering::Acquire) != bucket {
+                continue;
+            }
+            let counts =
+                Counts { good: slot.good.load(Ordering::Relaxed), bad: slot.bad.load(Ordering::Relaxed) };
+            fence(Ordering::Acquire);
+            // Taken over by a newer bucket meanwhile: the old one is gone.
+            if slot.bucket.load(Ordering::Relaxed) == bucket && counts.total() > 0 {
+                see(bucket, counts);
+            }
         }
-        let counts =
-            Counts { good: slot.good.load(Ordering::Relaxed), bad: slot.bad.load(Ordering::Relaxed) };
-        fence(Ordering::Acquire);
-        // Taken over by a newer bucket meanwhile: the old one is gone.
-        if slot.bucket.load(Ordering::Relaxed) == bucket { counts } else { Counts::default() }
     }
 }
 
@@ -331,26 +340,30 @@ impl Rings {
         }
         let end = end.min(head.saturating_add(1).saturating_mul(QUARTER));
         let mut at = range.start.as_secs().max((head - quarters.len() + 1).saturating_mul(QUARTER));
-        if let Some(tier) = self.finest(at) {
-            at = at.div_euclid(tier.step) * tier.step;
+        let oldest = [0, 1, 2].map(|tier: usize| self.tiers[tier].oldest());
+        let finest = |at: i64| (0..3).find(|tier| at.div_euclid(self.tiers[*tier].step) >= oldest[*tier]);
+        if let Some(tier) = finest(at) {
+            at -= at.rem_euclid(self.tiers[tier].step);
         }
         while at < end {
-            let fits = |tier: &&Ring| {
-                let whole = at % tier.step == 0 && at + tier.step <= end;
-                whole && tier.step <= step_max && tier.retains(at / tier.step)
+            // The coarsest tier whose buckets fit, else the finest that reaches back so far.
+            let fits = |tier: &usize| {
+                let step = self.tiers[*tier].step;
+                step <= step_max && at % step == 0 && at + step <= end && at / step >= oldest[*tier]
             };
-            let Some(tier) = self.tiers.iter().rev().find(fits).or_else(|| self.finest(at)) else { return };
-            let bucket = at.div_euclid(tier.step);
-            let counts = tier.get(bucket);
-            if counts.total() > 0 {
-                see(bucket * tier.step, counts);
-            }
-            at = (bucket + 1) * tier.step;
+            let fitting = (0..3).rev().find(fits);
+            let Some(tier) = fitting.or_else(|| finest(at)) else { return };
+            let step = self.tiers[tier].step;
+            let first = at.div_euclid(step);
+            // As far as the next coarser tier may take over, in one go.
+            let until = match (fitting, self.tiers.get(tier + 1)) {
+                (None, _) => first + 1,
+                (Some(_), Some(coarser)) => (end / step).min((at / coarser.step + 1) * (coarser.step / step)),
+                (Some(_), None) => end / step,
+            };
+            self.tiers[tier].scan(first..until.max(first + 1), |bucket, counts| see(bucket * step, counts));
+            at = until.max(first + 1) * step;
         }
-    }
-
-    fn finest(&self, at: i64) -> Option<&Ring> {
-        self.tiers.iter().find(|tier| tier.retains(at.div_euclid(tier.step)))
     }
 
     /// Judges each slice of `range` by itself; slices without events are left out. Slices are aligned to the epoch, and
@@ -378,17 +391,16 @@ impl Rings {
         };
         let (mut current, mut counts) = (i64::MIN, Counts::default());
         let minutes = &self.tiers[1];
-        let head = minutes.head.load(Ordering::Acquire);
-        let oldest = (head - minutes.len() + 1).max(minutes.floor.load(Ordering::Acquire));
-        let from = (whole.start.as_secs() / MINUTE).max(oldest);
-        for bucket in from..(whole.end.as_secs() / MINUTE).min(head.saturating_add(1)) {
+        let end = minutes.head.load(Ordering::Acquire).saturating_add(1);
+        let from = (whole.start.as_secs() / MINUTE).max(minutes.oldest());
+        minutes.scan(from..(whole.end.as_secs() / MINUTE).min(end), |bucket, minute| {
             let slice = (bucket * MINUTE).div_euclid(step);
             if slice != current {
                 judge(current, std::mem::take(&mut counts));
                 current = slice;
             }
-            counts = counts + minutes.get(bucket);
-        }
+            counts = counts + minute;
+        });
         judge(current, counts);
     }
 
