@@ -1,5 +1,6 @@
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The HTTP API as a plain client sees it: JSON in, JSON out.
 #[derive(Clone)]
@@ -29,6 +30,48 @@ impl Api {
         let status = response.status().as_u16();
         let text = response.text().await?;
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// Only the status; the body is not awaited, so this works on streams too.
+    pub async fn status(&self, method: &str, path: &str, body: Option<(&str, Vec<u8>)>) -> anyhow::Result<u16> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())?;
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if !self.key.is_empty() {
+            request = request.bearer_auth(&self.key);
+        }
+        if let Some((content_type, bytes)) = body {
+            request = request.header("content-type", content_type).body(bytes);
+        }
+        Ok(request.send().await?.status().as_u16())
+    }
+
+    /// The status of a request whose path goes out byte for byte, without a client tidying it up; without a key.
+    pub async fn raw_status(&self, method: &str, path: &str) -> anyhow::Result<u16> {
+        let head = self.raw(method, path).await?;
+        let status = head.split(' ').nth(1).context("a response begins with its status")?;
+        Ok(status.parse()?)
+    }
+
+    /// Whether the answer to a raw GET is a page or an asset of the web application.
+    pub async fn is_page(&self, path: &str) -> anyhow::Result<bool> {
+        Ok(self.raw("GET", path).await?.to_ascii_lowercase().contains("content-type: text/html"))
+    }
+
+    async fn raw(&self, method: &str, path: &str) -> anyhow::Result<String> {
+        let host = self.base.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(host).await?;
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut head = vec![0; 4096];
+        let mut filled = 0;
+        while filled < head.len() {
+            let read = stream.read(&mut head[filled..]).await?;
+            filled += read;
+            if read == 0 || head[..filled].windows(4).any(|window| window == b"\r\n\r\n") {
+                break;
+            }
+        }
+        Ok(String::from_utf8_lossy(&head[..filled]).into_owned())
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {

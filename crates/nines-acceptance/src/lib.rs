@@ -10,7 +10,7 @@ mod otlp;
 mod tools;
 
 pub use api::Api;
-pub use node::{Addresses, Node};
+pub use node::{Addresses, Node, binary, command};
 pub use otlp::{Spans, span_request};
 pub use tools::{run_tool, shared_folder, workspace_root};
 

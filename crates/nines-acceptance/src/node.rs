@@ -23,7 +23,7 @@ pub struct Node {
 }
 
 /// The binary under test: `NINES_BIN`, or the one that the workspace's release build left.
-fn binary() -> anyhow::Result<PathBuf> {
+pub fn binary() -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("NINES_BIN")
         .map_or_else(|| workspace_root().join("target/release/nines"), PathBuf::from);
     if !path.is_file() {

@@ -81,6 +81,7 @@ pub struct PromiseClock {
     pub last_update_at: Option<Time>,
     pub overdue: bool,
     pub updates: u32,
+    /// Updates that came after their time.
     pub late_updates: u32,
     /// Lateness of all late updates together.
     pub late_secs: f64,
@@ -172,7 +173,7 @@ pub struct StepRequest {
 /// One message of the event stream (`GET /api/v1/events`, server-sent events, `id:` is the revision).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StreamEvent {
-    /// `incident`, `alert`, `page`, `slos`, `change`: what to read again.
+    /// `incident`, `alert`, `page`, `slos`, `change`: what to read again. `resync`: everything.
     pub kind: String,
     /// Which one; absent for `slos`.
     #[serde(skip_serializing_if = "Option::is_none")]

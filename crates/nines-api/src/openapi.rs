@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::routes::{Access, Body, Route};
-use crate::{Method, Problem, ROUTES};
+use crate::{Problem, ROUTES};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The document as JSON. Deterministic: the same build gives the same bytes.
@@ -94,6 +94,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::Method;
 
     #[test]
     fn every_route_and_operation_is_named_once() {

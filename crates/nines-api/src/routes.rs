@@ -292,7 +292,7 @@ pub const ROUTES: &[Route] = &[
         RESPONDER,
         body::<StepRequest>(),
         body::<Incident>(),
-        "acknowledge, confirm, assign, update, note, mitigate, resolve, review, cancel, reopen",
+        "acknowledge, confirm, assign, update, note, mitigate, relapse, resolve, reopen, review, cancel",
     ),
     get(
         "/api/v1/events",

@@ -80,7 +80,21 @@ pub struct SearchResponse {
     pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+    /// About the filter, if it may not say what was meant: fields that the dataset does not have, with the nearest one
+    /// that it has.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     pub stats: QueryStats,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Notice {
+    pub message: String,
+    /// The word in the filter that it is about, and what to put in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -14,7 +14,8 @@ pub struct Backoff {
 impl Backoff {
     /// The pause after failed attempt number `attempt`, counted from 0.
     pub fn pause(&self, attempt: u32, random: &Random) -> Duration {
-        let bound = self.base.saturating_mul(1_u32.checked_shl(attempt.min(31)).unwrap_or(u32::MAX)).min(self.cap);
+        let bound =
+            self.base.saturating_mul(1_u32.checked_shl(attempt.min(31)).unwrap_or(u32::MAX)).min(self.cap);
         bound.mul_f64(0.1 + 0.9 * random.unit())
     }
 }
@@ -29,7 +30,10 @@ mod tests {
         let random = Random::from_seed(7);
         for attempt in 0..100 {
             let pause = backoff.pause(attempt, &random);
-            assert!(pause >= Duration::from_millis(100) && pause <= backoff.cap, "attempt {attempt}: {pause:?}");
+            assert!(
+                pause >= Duration::from_millis(100) && pause <= backoff.cap,
+                "attempt {attempt}: {pause:?}"
+            );
         }
     }
 }

@@ -38,7 +38,8 @@ impl SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the seam")]
     fn now(&self) -> Timestamp {
-        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::EPOCH + since_epoch
     }
 
@@ -99,7 +100,8 @@ mod tests {
         let clock = ManualClock::at(Timestamp::from_secs(100));
         let mut sleep = clock.sleep(Duration::from_secs(10));
         clock.advance(Duration::from_secs(9));
-        let early = std::future::poll_fn(|cx| std::task::Poll::Ready(sleep.as_mut().poll(cx).is_ready())).await;
+        let early =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(sleep.as_mut().poll(cx).is_ready())).await;
         assert!(!early);
         clock.advance(Duration::from_secs(1));
         sleep.await;

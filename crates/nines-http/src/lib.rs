@@ -1,1 +1,24 @@
-//! HTTP handlers: authenticate, parse, one call, render.
+//! HTTP: the web application and the API of one node.
+//!
+//! Every route is a row of [`nines_api::ROUTES`]. [`router`] walks that table, finds the handler by the row's operation
+//! name and puts the guard of the row's access in front of it. A row without a handler stops the node from starting (and
+//! fails a test); a handler without a row cannot be reached. So the authorisation matrix is whole by construction.
+//!
+//! Handlers do four things: authenticate (the guard), parse (extractors), one call, render. Conversions between domain
+//! and wire types are pure functions in [`render`].
+
+mod app;
+mod extract;
+mod feed;
+mod guard;
+mod handlers;
+mod problem;
+mod promises;
+pub mod render;
+mod router;
+
+pub use app::{App, Health, SharedApp};
+pub use feed::Feed;
+pub use problem::status_of;
+pub use promises::{AppliedDocument, ApplyError, PromiseView, Promises};
+pub use router::router;

@@ -1,14 +1,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 /// Decides who may send. Asked before the body is read, so a stranger costs little.
+#[async_trait]
 pub trait IngestGate: Send + Sync {
     /// `authorization` is the key that came as `Authorization: Bearer KEY` or as `x-nines-key: KEY` (header or gRPC
-    /// metadata), without the scheme. Called on an async thread: must not block.
-    fn admit(&self, authorization: Option<&str>, peer: SocketAddr) -> Result<IngestIdentity, GateError>;
+    /// metadata), without the scheme.
+    async fn admit(&self, authorization: Option<&str>, peer: SocketAddr) -> Result<IngestIdentity, GateError>;
 }
 
 /// Who sends, for logs and audit.
@@ -34,8 +36,9 @@ pub enum GateError {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnonymousGate;
 
+#[async_trait]
 impl IngestGate for AnonymousGate {
-    fn admit(&self, _authorization: Option<&str>, _peer: SocketAddr) -> Result<IngestIdentity, GateError> {
+    async fn admit(&self, _authorization: Option<&str>, _peer: SocketAddr) -> Result<IngestIdentity, GateError> {
         Ok(IngestIdentity { name: "anonymous".to_owned() })
     }
 }

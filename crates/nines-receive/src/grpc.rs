@@ -92,7 +92,7 @@ impl Inner {
         signal: Signal,
         request: Request<Body>,
     ) -> Result<Option<PartialSuccess>, Refusal> {
-        self.admit(request.headers(), request.extensions())?;
+        self.admit(request.headers(), request.extensions()).await?;
         // A value that is not text is as unknown as one that is not a coding.
         let encoding = request.headers().get(ENCODING).map(|value| value.to_str().unwrap_or("?"));
         let encoding = Encoding::parse(encoding)?;

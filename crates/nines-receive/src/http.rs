@@ -54,7 +54,7 @@ impl Inner {
         format: Format,
         request: Request<Body>,
     ) -> Result<Option<PartialSuccess>, Refusal> {
-        self.admit(request.headers(), request.extensions())?;
+        self.admit(request.headers(), request.extensions()).await?;
         let encoding = content_encoding(request.headers())?;
         let limit = self.limits.http_body_bytes;
         let body = request.into_body();

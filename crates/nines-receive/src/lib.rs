@@ -22,6 +22,7 @@ mod config;
 mod gate;
 mod grpc;
 mod http;
+mod ingest;
 mod receiver;
 mod refusal;
 mod serve;

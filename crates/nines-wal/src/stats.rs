@@ -23,6 +23,19 @@ impl LatencyHistogram {
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
+
+    /// The upper bound of the bucket that holds quantile `q`; the last bucket answers with the largest bound. `None`
+    /// without records.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let rank = (self.count() as f64 * q.clamp(0.0, 1.0)).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        let bucket = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        })?;
+        let bound = LATENCY_BOUNDS_MS[bucket.min(LATENCY_BOUNDS_MS.len() - 1)];
+        Some(Duration::from_secs_f64(bound / 1e3))
+    }
 }
 
 /// What the journal says of itself. All counts are since it was opened.

@@ -1,4 +1,5 @@
 //! The promises of the journal, on a simulated disk.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

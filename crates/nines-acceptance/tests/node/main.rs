@@ -1,4 +1,6 @@
 //! A node as users meet it.
 
+mod access;
 mod durability;
+mod guides;
 mod sdks;

@@ -1,0 +1,127 @@
+//! What handlers reach: one struct with the parts of a node.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use nines_access::Access;
+use nines_api as api;
+use nines_base::{Random, SharedClock, Shutdown};
+use nines_incidents::{Incidents, Language};
+use nines_ingest::Ingest;
+use nines_notify::{OutboxStore, Page, PageFilter, Subject, Targets};
+use nines_query::Engine;
+use nines_receive::OtlpReceiver;
+use nines_slo::DocumentKind;
+use nines_state::alerts::{AlertFilter, Alerts, StoredAlert};
+use nines_state::objects::Objects;
+use nines_storage::Store;
+
+use crate::feed::Feed;
+use crate::problem::{ApiError, ApiResult};
+use crate::promises::{PromiseView, Promises};
+use crate::render;
+
+pub type SharedApp = Arc<App>;
+
+/// Pages of one alert that are shown; an alert makes a few for each transition.
+const PAGES_SHOWN_MAX: u32 = 100;
+
+/// What the node knows of itself; gathered by the server.
+#[async_trait]
+pub trait Health: Send + Sync {
+    async fn status(&self) -> Result<api::Status, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+pub struct App {
+    pub version: &'static str,
+    pub clock: SharedClock,
+    pub random: Random,
+    pub shutdown: Shutdown,
+    pub access: Access,
+    /// Senders of telemetry need no key on this listener.
+    pub anonymous_ingest: bool,
+    /// How people reach this node, without a slash at the end.
+    pub public_url: String,
+    pub store: Store,
+    pub engine: Engine,
+    pub ingest: Ingest,
+    pub receiver: OtlpReceiver,
+    pub promises: Arc<dyn Promises>,
+    pub objects: Objects,
+    pub alerts: Alerts,
+    pub outbox: Arc<dyn OutboxStore>,
+    pub targets: Targets,
+    pub incidents: Incidents,
+    pub health: Arc<dyn Health>,
+    pub feed: Feed,
+}
+
+impl App {
+    /// Cookies are marked `Secure` when people come by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// Promises on the wire, with their open alerts and incidents.
+    pub async fn slos(&self, views: &[PromiseView], language: Language) -> ApiResult<Vec<api::Slo>> {
+        let open = AlertFilter { open: Some(true), limit: 1000, ..AlertFilter::default() };
+        let open: HashMap<String, (String, Option<String>)> = self
+            .alerts
+            .alerts(&open)
+            .await?
+            .into_iter()
+            .map(|alert| (alert.slo, (alert.alert.id.0, alert.incident)))
+            .collect();
+        let rendered = views.iter().map(|view| {
+            let (alert, incident) = open.get(&view.promise.id).cloned().map_or((None, None), |(alert, incident)| (Some(alert), incident));
+            render::slos::slo(view, language, alert, incident)
+        });
+        Ok(rendered.collect())
+    }
+
+    pub async fn alert(&self, id: &str) -> ApiResult<Option<api::Alert>> {
+        match self.alerts.alert(&nines_alerting::AlertId(id.to_owned())).await? {
+            Some(stored) => self.rendered_alert(&stored).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub async fn rendered_alert(&self, stored: &StoredAlert) -> ApiResult<api::Alert> {
+        let transitions = self.alerts.transitions(&stored.alert.id).await?;
+        let filter = PageFilter { limit: PAGES_SHOWN_MAX, ..PageFilter::of_subject(Subject::alert(stored.alert.id.0.clone())) };
+        let pages = self.outbox.pages(&filter).await?;
+        let pages = pages.iter().map(|page| self.rendered_page(page)).collect();
+        Ok(render::alerts::alert(stored, &transitions, pages))
+    }
+
+    pub fn rendered_page(&self, page: &Page) -> api::Page {
+        let kind = self.targets.kind(&page.new.target);
+        render::alerts::page(page, kind.map_or("", |kind| kind.as_str()))
+    }
+
+    /// Applied documents, secrets left out.
+    pub async fn objects(&self, kind: Option<DocumentKind>) -> ApiResult<Vec<api::DeclaredObject>> {
+        let objects = self.objects.list().await.map_err(|error| ApiError::from_kind(error.kind(), &error))?;
+        let wanted = objects.into_iter().filter(|object| kind.is_none_or(|kind| kind.as_str() == object.kind));
+        Ok(wanted
+            .map(|object| api::DeclaredObject {
+                yaml: redacted(&object.yaml),
+                kind: object.kind,
+                name: object.name,
+                revision: object.revision,
+                applied_at: object.applied_at.to_string(),
+                applied_by: object.applied_by,
+            })
+            .collect())
+    }
+}
+
+/// The document as it may be shown: parsed and written again without its secrets.
+fn redacted(yaml: &str) -> String {
+    match nines_slo::parse(None, yaml) {
+        Ok(file) => file.documents.iter().map(|parsed| parsed.document.to_yaml_redacted()).collect::<Vec<_>>().join("---\n"),
+        // What is stored was parsed before; if it cannot be now, it is not shown rather than shown with its secrets.
+        Err(_) => "# this document cannot be read by this version\n".to_owned(),
+    }
+}

@@ -1,0 +1,166 @@
+//! The way in: one check of the path, one of the caller, one decision, before any handler runs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use nines_access::{AccessError, Action, Actor, Credentials, Resource, RouteAccess, authorize};
+use nines_base::ErrorKind;
+
+use crate::SharedApp;
+use crate::extract::Caller;
+use crate::problem::{ApiError, ApiResult, REQUEST_ID};
+
+/// Sent back on every answer, and in problem documents.
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("nines-request-id");
+
+/// What a browser may do with our pages: scripts and everything else from here alone, frames never. Inline style
+/// attributes are how the component library positions things; inline style *elements* and scripts stay forbidden.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        let kind = error.kind();
+        let answer = match (&error, error.to_string().split_once(": ")) {
+            (AccessError::Repository(_), _) => Self::from_kind(kind, &error),
+            (_, Some((detail, hint))) => Self::new(kind, detail).hint(hint),
+            (_, None) => Self::new(kind, error.to_string()),
+        };
+        match error {
+            AccessError::Throttled { wait } => answer.retry_after(wait + Duration::from_secs(1)),
+            AccessError::Csrf => answer.code("csrf"),
+            _ => answer,
+        }
+    }
+}
+
+/// Outermost: names the request, refuses ambiguous paths, and puts the security headers on whatever comes back.
+pub async fn envelope(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let id = app.random.uuid(app.clock.now()).simple().to_string();
+    let mut response = REQUEST_ID
+        .scope(id.clone(), async {
+            match check_path(request.uri().path()) {
+                Ok(()) => next.run(request).await,
+                Err(refusal) => refusal.into_response(),
+            }
+        })
+        .await;
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID_HEADER, HeaderValue::from_str(&id).expect("a UUID is visible ASCII"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// There is one spelling of each path. Others are refused before routing, so that no rule can be walked around.
+fn check_path(path: &str) -> ApiResult<()> {
+    let lower = path.to_ascii_lowercase();
+    let ambiguous = path.contains("//")
+        || path.contains(['\\', ';', '\0'])
+        || path.split('/').any(|part| part == "." || part == "..")
+        || ["%2f", "%5c", "%2e", "%00", "%3b", "%25"].iter().any(|code| lower.contains(code));
+    if ambiguous {
+        return Err(ApiError::invalid("the path can be read in more than one way")
+            .code("ambiguous_path")
+            .hint("send it without empty, `.` or `..` segments, `;`, or encoded separators"));
+    }
+    Ok(())
+}
+
+/// What one row of the route table asks for, beside the application.
+#[derive(Clone)]
+pub struct Gate {
+    pub app: SharedApp,
+    pub access: RouteAccess,
+}
+
+/// Before a handler: who calls, and may they enter this route. The handler then finds the [`Actor`] and the [`Caller`].
+pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let peer = peer_of(&request);
+    let authenticated = {
+        let credentials = credentials(request.headers(), request.method(), peer);
+        // What is public must not fail because of a stale cookie.
+        match gate.app.access.authenticate(&credentials).await {
+            Err(_) if gate.access == RouteAccess::Public => None,
+            other => Some(other),
+        }
+    };
+    let actor = match authenticated {
+        None => Actor::anonymous(false),
+        Some(Err(error)) => return ApiError::from(error).into_response(),
+        Some(Ok(authenticated)) => {
+            if let Some(session) = authenticated.session {
+                request.extensions_mut().insert(session);
+            }
+            authenticated.actor
+        }
+    };
+    let actor = match (actor.is_anonymous(), gate.access) {
+        (true, RouteAccess::Ingest) => Actor::anonymous(gate.app.anonymous_ingest),
+        _ => actor,
+    };
+    if let Err(denial) = authorize(&actor, Action::CallRoute(gate.access), &Resource::Node).into_result() {
+        return ApiError::from(AccessError::from(denial)).into_response();
+    }
+    let role = actor.role().and_then(|role| nines_api::Role::parse(role.as_str()));
+    request.extensions_mut().insert(Caller { name: actor.name.clone(), role });
+    request.extensions_mut().insert(Arc::new(actor));
+    next.run(request).await
+}
+
+fn peer_of(request: &Request) -> SocketAddr {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0)
+}
+
+fn credentials<'a>(headers: &'a HeaderMap, method: &Method, peer: SocketAddr) -> Credentials<'a> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Credentials {
+        authorization: text("authorization"),
+        cookie: text("cookie"),
+        csrf: text("x-nines-csrf"),
+        is_unsafe: !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS),
+        address: peer.ip(),
+    }
+}
+
+/// The wire's access word as the decision's.
+pub fn route_access(access: nines_api::Access) -> RouteAccess {
+    match access {
+        nines_api::Access::Public => RouteAccess::Public,
+        nines_api::Access::Ingest => RouteAccess::Ingest,
+        nines_api::Access::AtLeast(role) => RouteAccess::AtLeast(
+            nines_access::Role::parse(role.as_str()).expect("both enums spell the same five roles"),
+        ),
+    }
+}
+
+/// Nothing matched: an error for programs. Pages are served by a route of their own.
+pub async fn not_found(request: Request) -> ApiError {
+    ApiError::new(ErrorKind::NotFound, format!("there is nothing at {} {}", request.method(), request.uri().path()))
+        .hint("the routes are in /api/v1/openapi.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_path;
+
+    #[test]
+    fn only_one_spelling_of_a_path_is_let_through() {
+        for path in ["/", "/api/v1/slos/checkout-availability", "/incident/INC-2026-0001", "/search", "/assets/a-b.js"] {
+            assert!(check_path(path).is_ok(), "{path}");
+        }
+        for path in ["//api", "/api//v1", "/./api", "/x/../api", "/%2e/api", "/api%2fv1", "/api;x=1", "/api%00", "/a%5cb", "/%252e"] {
+            assert!(check_path(path).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Alerts and pages, read only: the page path writes them.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use nines_api as api;
+use nines_notify::{PageFilter, PageState};
+use nines_state::StateError;
+use nines_state::alerts::AlertFilter;
+use serde::Deserialize;
+
+use crate::SharedApp;
+use crate::problem::{ApiError, ApiResult};
+
+const LISTED_MAX: u32 = 200;
+
+impl From<StateError> for ApiError {
+    fn from(error: StateError) -> Self {
+        Self::from_kind(error.kind(), &error)
+    }
+}
+
+impl From<nines_notify::StoreError> for ApiError {
+    fn from(error: nines_notify::StoreError) -> Self {
+        Self::from_kind(error.kind(), &error)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ListQuery {
+    state: Option<String>,
+    slo: Option<String>,
+}
+
+pub async fn list(State(app): State<SharedApp>, Query(asked): Query<ListQuery>) -> ApiResult<Json<api::AlertsResponse>> {
+    let open = match asked.state.as_deref() {
+        None => None,
+        Some("firing") => Some(true),
+        Some("resolved") => Some(false),
+        Some(other) => return Err(ApiError::invalid(format!("`{other}` is not a state of an alert")).hint("use firing or resolved")),
+    };
+    let filter = AlertFilter { open, slo: asked.slo, limit: LISTED_MAX, ..AlertFilter::default() };
+    let mut alerts = Vec::new();
+    for stored in app.alerts.alerts(&filter).await? {
+        alerts.push(app.rendered_alert(&stored).await?);
+    }
+    alerts.sort_by_key(|alert| alert.state == "resolved");
+    Ok(Json(api::AlertsResponse { alerts }))
+}
+
+pub async fn show(State(app): State<SharedApp>, Path(id): Path<String>) -> ApiResult<Json<api::Alert>> {
+    let alert = app.alert(&id).await?;
+    alert.map(Json).ok_or_else(|| ApiError::not_found(format!("there is no alert `{id}`")))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct PagesQuery {
+    state: Option<String>,
+}
+
+pub async fn pages(State(app): State<SharedApp>, Query(asked): Query<PagesQuery>) -> ApiResult<Json<api::PagesResponse>> {
+    let state = asked.state.as_deref().map(|word| {
+        PageState::parse(word).ok_or_else(|| {
+            let words: Vec<_> = PageState::ALL.iter().map(|state| state.as_str()).collect();
+            ApiError::invalid(format!("`{word}` is not a state of a page")).hint(format!("use {}", words.join(", ")))
+        })
+    });
+    let filter = PageFilter { state: state.transpose()?, limit: LISTED_MAX, ..PageFilter::default() };
+    let pages = app.outbox.pages(&filter).await?;
+    Ok(Json(api::PagesResponse { pages: pages.iter().map(|page| app.rendered_page(page)).collect() }))
+}

@@ -1,0 +1,98 @@
+//! Signing in and out, and keys.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Extension, Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use nines_access::{Actor, Grant, KeyId, NewKey, SessionInfo, clear_cookie, session_cookie};
+use nines_api as api;
+
+use crate::extract::{Body, optional_time};
+use crate::problem::{ApiError, ApiResult};
+use crate::SharedApp;
+
+pub async fn show(Extension(actor): Extension<Arc<Actor>>, session: Option<Extension<SessionInfo>>) -> Json<api::Session> {
+    Json(api::Session {
+        name: actor.name.clone(),
+        role: actor.grant.as_str().to_owned(),
+        csrf_token: session.as_ref().map(|session| session.csrf_token.clone()),
+        expires_at: session.map(|session| session.expires_at.to_string()),
+    })
+}
+
+/// Exchanges a key or a one-time token for a session cookie. Public: what is sent is the credential.
+pub async fn sign_in(
+    State(app): State<SharedApp>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Body(request): Body<api::SignInRequest>,
+) -> ApiResult<Response> {
+    let signed_in = match (request.key, request.token) {
+        (Some(key), None) => app.access.sign_in_with_key(key.trim(), peer.ip()).await?,
+        (None, Some(token)) => app.access.sign_in_with_link(token.trim(), peer.ip()).await?,
+        _ => return Err(ApiError::invalid("send either `key` or `token`").hint("a key starts with nin_; a token is the end of the one-time link")),
+    };
+    let session = api::Session {
+        name: signed_in.actor.name.clone(),
+        role: signed_in.actor.grant.as_str().to_owned(),
+        csrf_token: Some(signed_in.csrf_token.clone()),
+        expires_at: Some(signed_in.expires_at.to_string()),
+    };
+    let cookie = session_cookie(&signed_in, app.clock.now(), app.is_secure());
+    Ok(with_cookie(Json(session).into_response(), &cookie))
+}
+
+pub async fn sign_out(State(app): State<SharedApp>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult<Response> {
+    app.access.sign_out(&actor).await?;
+    Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &clear_cookie(app.is_secure())))
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    let value = HeaderValue::from_str(cookie).expect("a cookie of ours is visible ASCII");
+    response.headers_mut().insert(header::SET_COOKIE, value);
+    response
+}
+
+pub async fn keys(State(app): State<SharedApp>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult<Json<api::KeysResponse>> {
+    let keys = app.access.keys(&actor).await?;
+    Ok(Json(api::KeysResponse { keys: keys.iter().map(rendered).collect() }))
+}
+
+pub async fn create_key(
+    State(app): State<SharedApp>,
+    Extension(actor): Extension<Arc<Actor>>,
+    Body(request): Body<api::KeyRequest>,
+) -> ApiResult<Json<api::KeyCreated>> {
+    let new = NewKey {
+        name: request.name,
+        grant: Grant::parse(&request.role).map_err(nines_access::AccessError::from)?,
+        expires_at: optional_time("expires_at", request.expires_at.as_deref())?,
+    };
+    let issued = app.access.create_key(&actor, &new).await?;
+    Ok(Json(api::KeyCreated { key: rendered(&issued.key), secret: issued.secret.expose().to_owned() }))
+}
+
+pub async fn revoke_key(
+    State(app): State<SharedApp>,
+    Extension(actor): Extension<Arc<Actor>>,
+    Path(id): Path<String>,
+) -> ApiResult<StatusCode> {
+    app.access.revoke_key(&actor, &KeyId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn rendered(key: &nines_access::Key) -> api::Key {
+    api::Key {
+        id: key.id.to_string(),
+        name: key.name.clone(),
+        role: key.grant.as_str().to_owned(),
+        prefix: format!("nin_{}_{}", key.grant.as_str(), key.id),
+        created_at: key.created_at.to_string(),
+        created_by: key.created_by.clone(),
+        expires_at: key.expires_at.map(|at| at.to_string()),
+        last_used_at: key.last_used_at.map(|at| at.to_string()),
+        revoked: key.revoked_at.is_some(),
+    }
+}

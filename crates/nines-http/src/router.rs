@@ -1,0 +1,117 @@
+//! From the route table to a router.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+use nines_api::{Method, ROUTES, Route};
+use tower::ServiceExt;
+
+use crate::guard::{Gate, envelope, gate, not_found, route_access};
+use crate::handlers::{alerts, changes, incidents, session, slos, status, stream, telemetry, web};
+use crate::{SharedApp, problem::ApiError};
+
+/// Everything that the node serves on its web and API listener.
+///
+/// # Panics
+/// If a row of the table has no handler: a defect that a test finds.
+pub fn router(app: SharedApp) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let handler = handler(route).unwrap_or_else(|| panic!("route {} {} has no handler", route.method.as_str(), route.path));
+        let guard = Gate { app: app.clone(), access: route_access(route.access) };
+        router = router.route(route.path, handler.layer(from_fn_with_state(guard, gate)));
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app.clone())
+        .layer(from_fn(catch_panics))
+        .layer(from_fn_with_state(app, envelope))
+}
+
+fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
+    Some(match (route.method, route.operation) {
+        (Method::Get, "healthy") => get(status::healthy),
+        (Method::Get, "ready") => get(status::ready),
+        (Method::Get, "metrics") => get(status::metrics),
+        (Method::Get, "openapi") => get(status::openapi),
+        (Method::Get, "status") => get(status::status),
+        (Method::Get, "session") => get(session::show),
+        (Method::Post, "sign_in") => post(session::sign_in),
+        (Method::Delete, "sign_out") => delete(session::sign_out),
+        (Method::Get, "keys") => get(session::keys),
+        (Method::Post, "create_key") => post(session::create_key),
+        (Method::Delete, "revoke_key") => delete(session::revoke_key),
+        (Method::Post, "sql") => post(telemetry::sql),
+        (Method::Post, "search") => post(telemetry::search),
+        (Method::Post, "histogram") => post(telemetry::histogram),
+        (Method::Post, "facets") => post(telemetry::facets),
+        (Method::Post, "suggest") => post(telemetry::suggest),
+        (Method::Get, "fields") => get(telemetry::fields),
+        (Method::Get, "trace") => get(telemetry::trace),
+        (Method::Get, "services") => get(telemetry::services),
+        (Method::Get, "changes") => get(changes::list),
+        (Method::Post, "record_change") => post(changes::record),
+        (Method::Get, "slos") => get(slos::list),
+        (Method::Get, "slo") => get(slos::show),
+        (Method::Get, "slo_series") => get(slos::history),
+        (Method::Get, "slo_suspects") => get(slos::suspects),
+        (Method::Get, "slo_replay") => get(slos::replay),
+        (Method::Post, "apply") => post(slos::apply),
+        (Method::Get, "objects") => get(slos::objects),
+        (Method::Delete, "delete_object") => delete(slos::delete),
+        (Method::Get, "alerts") => get(alerts::list),
+        (Method::Get, "alert") => get(alerts::show),
+        (Method::Get, "pages") => get(alerts::pages),
+        (Method::Get, "incidents") => get(incidents::list),
+        (Method::Post, "report_incident") => post(incidents::report),
+        (Method::Get, "incident") => get(incidents::show),
+        (Method::Post, "step_incident") => post(incidents::step),
+        (Method::Get, "events") => get(stream::events),
+        (Method::Post, "otlp_logs" | "otlp_traces" | "otlp_metrics") => post(otlp),
+        (Method::Get, "ui" | "ui_asset") => get(web::serve),
+        _ => return None,
+    })
+}
+
+/// The receiver has its own limits and speaks the protocol's own errors.
+async fn otlp(State(app): State<SharedApp>, request: Request) -> Response {
+    match app.receiver.http_router().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+async fn method_not_allowed(request: Request) -> Response {
+    let error = ApiError::invalid(format!("{} is not a method of {}", request.method(), request.uri().path()));
+    let mut response = error.code("method_not_allowed").hint("the methods are in /api/v1/openapi.json").into_response();
+    *response.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
+/// A panic in a handler fails that request, loudly, and nothing else.
+async fn catch_panics(request: Request, next: axum::middleware::Next) -> Response {
+    use futures::FutureExt;
+    match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            tracing::error!(panic = text.unwrap_or("unknown"), "handler panicked");
+            ApiError::new(nines_base::ErrorKind::Internal, "the request failed inside nines").into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_has_a_handler() {
+        for route in ROUTES {
+            assert!(handler(route).is_some(), "{} {} has no handler", route.method.as_str(), route.path);
+        }
+    }
+}

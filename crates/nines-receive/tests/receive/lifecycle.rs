@@ -1,0 +1,124 @@
+//! Slow senders, silent peers and stopping.
+
+use std::time::Duration;
+
+use nines_receive::Limits;
+use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{TestServer, logs, small_limits};
+
+/// Advances the server's clock again and again until `done` is: what waits on the clock may not do so yet.
+async fn advance_until<T>(server: &TestServer, step: Duration, done: impl Future<Output = T>) -> T {
+    let mut done = std::pin::pin!(done);
+    loop {
+        tokio::select! {
+            result = done.as_mut() => return result,
+            () = tokio::time::sleep(Duration::from_millis(5)) => server.clock.advance(step),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_cut_off_and_may_be_sent_again() {
+    let server = TestServer::start(small_limits()).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let head = "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 100\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(b"half").await.unwrap();
+    let mut answer = vec![0; 4096];
+    let length = advance_until(&server, Duration::from_secs(10), stream.read(&mut answer)).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]);
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert_eq!(server.receiver.stats().requests_deferred, 1);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_a_success() {
+    let server = TestServer::start(small_limits()).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let body = logs(2).encode_to_vec();
+    let head = format!(
+        "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body[..body.len() - 1]).await.unwrap();
+    drop(stream);
+    // The next request is answered, so the broken one has been seen off.
+    assert_eq!(server.post_protobuf(&[], body).await.status, 200);
+    assert_eq!(server.sink.events(), 2);
+}
+
+#[tokio::test]
+async fn peers_that_say_nothing_or_half_a_preface_are_dropped() {
+    let server = TestServer::start(small_limits()).await;
+    for start in ["", "P", "PRI * HTTP"] {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let read = advance_until(&server, Duration::from_secs(10), stream.read(&mut [0; 16])).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "{start:?}: {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_their_turn() {
+    let server = TestServer::start(Limits { connections: 1, ..small_limits() }).await;
+    let silent = TcpStream::connect(server.addr).await.unwrap();
+    let body = logs(1).encode_to_vec();
+    let mut waiting = std::pin::pin!(server.post_protobuf(&[], body));
+    let early = tokio::time::timeout(Duration::from_millis(50), waiting.as_mut()).await;
+    assert!(early.is_err(), "the only slot is taken");
+    drop(silent);
+    assert_eq!(waiting.await.status, 200);
+}
+
+#[tokio::test]
+async fn stopping_answers_what_has_begun_and_accepts_nothing_new() {
+    let mut server = TestServer::start(small_limits()).await;
+    server.sink.hold();
+    let addr = server.addr;
+    let (shutdown, sink) = (server.shutdown.clone(), server.sink.clone());
+    let begun = server.post_protobuf(&[], logs(1).encode_to_vec());
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        shutdown.begin();
+        // The listener is closed before the drain begins.
+        while TcpStream::connect(addr).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        sink.release(1);
+    };
+    let (answer, ()) = tokio::join!(begun, stop);
+    assert_eq!(answer.status, 200);
+    (&mut server.serving).await.unwrap();
+    assert_eq!(server.sink.events(), 1);
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_ever() {
+    let mut server = TestServer::start(small_limits()).await;
+    server.sink.hold();
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let body = logs(1).encode_to_vec();
+    let mut stuck = stream;
+    let head = format!(
+        "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stuck.write_all(head.as_bytes()).await.unwrap();
+    stuck.write_all(&body).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.shutdown.begin();
+    let (serving, clock) = (&mut server.serving, server.clock.clone());
+    let mut serving = std::pin::pin!(serving);
+    loop {
+        tokio::select! {
+            stopped = serving.as_mut() => break stopped.unwrap(),
+            () = tokio::time::sleep(Duration::from_millis(5)) => clock.advance(Duration::from_secs(1)),
+        }
+    }
+    let read = stuck.read(&mut [0; 16]).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "cut off without an answer: {read:?}");
+}

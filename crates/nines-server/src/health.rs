@@ -1,0 +1,135 @@
+//! What the node says of itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use nines_api as api;
+use nines_base::{SharedClock, disk::SharedDisk};
+use nines_http::Health;
+use nines_ingest::Ingest;
+use nines_model::{Dataset, Timestamp};
+use nines_notify::{OutboxStore, PageState};
+use nines_storage::Store;
+use parking_lot::Mutex;
+
+use crate::paging::{Vitals, count};
+use crate::promises::PromiseKeeper;
+
+/// Rules not evaluated for this long are late: `paging_delayed`.
+const EVALUATION_LATE: Duration = Duration::from_secs(10);
+
+pub struct NodeHealth {
+    pub clock: SharedClock,
+    pub started_at: Timestamp,
+    pub disk: SharedDisk,
+    pub data_dir: PathBuf,
+    pub store: Store,
+    pub ingest: Ingest,
+    pub keeper: Arc<PromiseKeeper>,
+    pub outbox: Arc<dyn OutboxStore>,
+    pub vitals: Arc<Vitals>,
+    /// What recovery found damaged, in words.
+    pub recovery_damage: Vec<String>,
+    /// Accepted events when they were last looked at, for the rate.
+    pub last_rate: Mutex<(Duration, u64, f64)>,
+}
+
+#[async_trait]
+impl Health for NodeHealth {
+    async fn status(&self) -> Result<api::Status, Box<dyn std::error::Error + Send + Sync>> {
+        let stats = self.ingest.stats();
+        let store = self.store.stats();
+        let counts = self.outbox.counts().await?;
+        let damage: Vec<String> = self
+            .recovery_damage
+            .iter()
+            .cloned()
+            .chain(self.store.damaged().iter().map(|damaged| format!("segment {}: {}", damaged.file.path.display(), damaged.reason)))
+            .collect();
+        let evaluated_ago = self.vitals.evaluated_ago(&self.clock);
+        let accepted: u64 = stats.accepted_events.values().sum();
+        let mut modes = Vec::new();
+        if stats.journal.failed_commits_in_a_row > 0 {
+            modes.push("journal_failed".to_owned());
+        }
+        if !damage.is_empty() {
+            modes.push("storage_damaged".to_owned());
+        }
+        if evaluated_ago > EVALUATION_LATE {
+            modes.push("paging_delayed".to_owned());
+        }
+        let millis = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64() * 1e3);
+        Ok(api::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at.to_string(),
+            now: self.clock.now().to_string(),
+            modes,
+            durability: "fsync".to_owned(),
+            ingest: api::IngestStatus {
+                accepted_events: accepted,
+                accepted_bytes: stats.accepted_bytes,
+                refused: stats
+                    .refused_requests
+                    .iter()
+                    .map(|(reason, count)| api::Refused { reason: (*reason).to_owned(), count: *count })
+                    .collect(),
+                events_per_second: self.rate(accepted),
+                fsync_p50_ms: millis(stats.journal.commit_latency.quantile(0.5)),
+                fsync_p99_ms: millis(stats.journal.commit_latency.quantile(0.99)),
+                last_event_at: None,
+            },
+            storage: Dataset::ALL
+                .into_iter()
+                .map(|dataset| {
+                    let stats = store.datasets.get(&dataset).cloned().unwrap_or_default();
+                    api::DatasetStatus {
+                        dataset: dataset.to_string(),
+                        rows: stats.hot_rows + stats.segment_rows,
+                        hot_rows: stats.hot_rows,
+                        segments: stats.segments,
+                        bytes_on_disk: stats.segment_bytes,
+                        columns: stats.columns,
+                        oldest: stats.oldest.map(|at| at.to_string()),
+                        newest: stats.newest.map(|at| at.to_string()),
+                    }
+                })
+                .collect(),
+            journal_bytes: store.journal_bytes,
+            disk_free_bytes: self.disk.free_bytes(&self.data_dir).unwrap_or(0),
+            memory_bytes: resident_bytes(),
+            paging: api::PagingStatus {
+                rules: self.keeper.kept().len() as u64,
+                firing: self.vitals.firing.load(std::sync::atomic::Ordering::Relaxed),
+                queued: count(&counts, PageState::Queued) + count(&counts, PageState::Sending),
+                undeliverable: count(&counts, PageState::Undeliverable),
+                evaluated_secs_ago: evaluated_ago.as_secs_f64(),
+                oldest_queued_secs: None,
+            },
+            damage,
+        })
+    }
+}
+
+impl NodeHealth {
+    /// Events per second since the rate was last asked for, over at least a second.
+    fn rate(&self, accepted: u64) -> f64 {
+        let now = self.clock.monotonic();
+        let mut last = self.last_rate.lock();
+        let (at, count, rate) = *last;
+        let elapsed = now.saturating_sub(at);
+        if elapsed < Duration::from_secs(1) {
+            return rate;
+        }
+        let rate = accepted.saturating_sub(count) as f64 / elapsed.as_secs_f64();
+        *last = (now, accepted, rate);
+        rate
+    }
+}
+
+/// From `/proc/self/statm`, in pages of 4 KiB; 0 where there is no such file.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}

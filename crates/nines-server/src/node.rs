@@ -1,0 +1,393 @@
+//! How a node is put together, started and stopped.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use nines_access::{Access, Config as AccessConfig};
+use nines_base::disk::{RealDisk, SharedDisk};
+use nines_base::{Random, SharedClock, Shutdown, SystemClock};
+use nines_egress::{Config as EgressConfig, Egress, Policy as EgressPolicy};
+use nines_http::{App, Feed, router};
+use nines_incidents::{Cadence, Incidents};
+use nines_ingest::{Ingest, IngestConfig};
+use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
+use nines_query::{Engine, EngineConfig};
+use nines_receive::{Limits, OtlpReceiver};
+use nines_slo::{LiveSlis, RecentChanges};
+use nines_state::access::SqliteAccess;
+use nines_state::alerts::Alerts;
+use nines_state::incidents::SqliteIncidents;
+use nines_state::objects::Objects;
+use nines_state::outbox::Outbox;
+use nines_state::{Database, access, audit, incidents, objects, response};
+use nines_storage::{Store, StoreConfig};
+use nines_wal::JournalConfig;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::gate::KeyGate;
+use crate::health::NodeHealth;
+use crate::paging::{Paging, Vitals};
+use crate::promises::{LiveObserver, PromiseKeeper};
+use crate::first_run;
+
+/// Housekeeping of keys and sessions.
+const ACCESS_ROUND: Duration = Duration::from_secs(60);
+/// Threads of the page runtime: one that evaluates, one that talks to providers.
+const PAGE_THREADS: usize = 2;
+/// How long open requests may go on once stopping has begun.
+const HTTP_DRAIN: Duration = Duration::from_secs(5);
+
+/// A running node.
+pub struct Node {
+    addresses: [SocketAddr; 3],
+    public_url: String,
+    owner_key: Option<String>,
+    sign_in_token: Option<String>,
+    shutdown: Shutdown,
+    page_shutdown: Shutdown,
+    tasks: Vec<JoinHandle<()>>,
+    page_thread: Option<std::thread::JoinHandle<()>>,
+    ingest: Ingest,
+    store: Store,
+}
+
+impl Node {
+    pub fn http_addr(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub fn otlp_grpc_addr(&self) -> SocketAddr {
+        self.addresses[1]
+    }
+
+    pub fn otlp_http_addr(&self) -> SocketAddr {
+        self.addresses[2]
+    }
+
+    /// How people reach it, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The key that the first start left in the data directory, if it is still there.
+    pub fn owner_key(&self) -> Option<&str> {
+        self.owner_key.as_deref()
+    }
+
+    /// Signs the owner in, once.
+    pub fn sign_in_url(&self) -> Option<String> {
+        self.sign_in_token.as_ref().map(|token| format!("{}/first-run/{token}", self.public_url))
+    }
+
+    /// What a person needs to know at start; also what programs read: one address per line.
+    pub fn banner(&self) -> String {
+        let mut lines = vec![
+            format!("nines {}", env!("CARGO_PKG_VERSION")),
+            format!("  web and API  {}", self.public_url),
+            format!("  OTLP gRPC    http://{}", self.otlp_grpc_addr()),
+            format!("  OTLP HTTP    http://{}", self.otlp_http_addr()),
+        ];
+        if let Some(url) = self.sign_in_url() {
+            lines.push(format!("  sign in      {url}  (works once)"));
+        }
+        lines.join("\n")
+    }
+
+    /// Stops taking in, seals what is hot, and returns when everything is on disk. Pages that wait are sent by the next
+    /// process.
+    pub async fn shutdown(mut self) {
+        self.shutdown.begin();
+        for task in self.tasks.drain(..) {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the node ended badly");
+            }
+        }
+        self.page_shutdown.begin();
+        if let Some(thread) = self.page_thread.take()
+            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
+        {
+            tracing::error!("the page path ended badly");
+        }
+        if let Err(error) = self.ingest.close().await {
+            tracing::error!(error = error.to_string(), "the journal did not close well; it will be recovered");
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::error!(error = error.to_string(), "hot rows were not sealed; the journal has them");
+        }
+    }
+}
+
+/// Opens everything, recovers, and serves. Returns once telemetry is taken in and pages can go out.
+///
+/// # Errors
+/// A port that is taken, a data directory that is in use or cannot be read, a configuration that would be unsafe.
+pub async fn start(config: Config) -> anyhow::Result<Node> {
+    config.check()?;
+    let clock = SystemClock::shared();
+    let random = Random::from_system();
+    let data = config.data_dir.as_path();
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data directory {}", data.display()))?;
+    let started_at = clock.now();
+    let shutdown = Shutdown::new();
+    let page_shutdown = Shutdown::new();
+
+    // The doors first: a taken port should not cost a recovery.
+    let http = bind("listen", config.listen).await?;
+    let grpc = bind("otlp-grpc", config.otlp_grpc).await?;
+    let otlp_http = bind("otlp-http", config.otlp_http).await?;
+    let addresses = [http.local_addr()?, grpc.local_addr()?, otlp_http.local_addr()?];
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", addresses[0]));
+    let public_url = public_url.trim_end_matches('/').to_owned();
+
+    // The telemetry column.
+    let disk: SharedDisk = RealDisk::shared();
+    let (store, store_recovery) = Store::open(StoreConfig::new(data.join("telemetry")), Arc::clone(&disk), Arc::clone(&clock)).await?;
+    let live = Arc::new(LiveSlis::new());
+    let changes = Arc::new(RecentChanges::new());
+    let observer = Arc::new(LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes) });
+    let (ingest, ingest_recovery) = Ingest::start(
+        IngestConfig::new(JournalConfig::new(data.join("journal"))),
+        store.clone(),
+        Arc::clone(&disk),
+        Arc::clone(&clock),
+        random.clone(),
+        vec![observer],
+    )
+    .await?;
+    let engine = Engine::new(store.clone(), EngineConfig::default(), Arc::clone(&clock))?;
+    let recovery_damage: Vec<String> = ingest_recovery
+        .journal
+        .damaged
+        .iter()
+        .map(|damage| format!("journal {} at byte {}: {} bytes, {:?}", damage.file.display(), damage.offset, damage.bytes, damage.reason))
+        .collect();
+    tracing::info!(
+        segments = store_recovery.segments,
+        rows = store_recovery.rows,
+        orphans = store_recovery.orphans,
+        replayed = ingest_recovery.replayed_events,
+        damaged = recovery_damage.len(),
+        "telemetry is recovered"
+    );
+
+    // Control state.
+    let control = open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN]).await?;
+    let access = Access::new(
+        Arc::new(SqliteAccess::new(control.clone())),
+        Arc::clone(&clock),
+        random.clone(),
+        AccessConfig { anonymous_ingest: false },
+    );
+    let sign_in_token = first_run::prepare(&access, data).await?;
+    let targets = Targets::default();
+    let egress = Egress::new(EgressConfig {
+        policy: EgressPolicy { allow: config.allow_egress.clone() },
+        ..EgressConfig::default()
+    })?;
+    let (keeper, backfill) = PromiseKeeper::new(
+        Arc::clone(&clock),
+        store.clone(),
+        engine.clone(),
+        Objects::new(control.clone()),
+        live,
+        targets.clone(),
+        egress,
+    );
+    let keeper = Arc::new(keeper);
+    keeper.load().await?;
+
+    // The page path: its own file handle, threads and stop signal.
+    let feed = Feed::new(Arc::clone(&clock));
+    let vitals = Arc::new(Vitals::default());
+    let page_parts = PageParts {
+        data: data.to_owned(),
+        clock: Arc::clone(&clock),
+        random: random.clone(),
+        keeper: Arc::clone(&keeper),
+        changes,
+        targets: targets.clone(),
+        feed: feed.clone(),
+        public_url: public_url.clone(),
+        vitals: Arc::clone(&vitals),
+    };
+    let (page_thread, incidents) = start_page_path(page_parts, page_shutdown.clone()).await?;
+
+    // What people see reads the same file over handles of its own.
+    let response = open_database(data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await?;
+    let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(response.clone()));
+    let health = NodeHealth {
+        clock: Arc::clone(&clock),
+        started_at,
+        disk,
+        data_dir: data.to_owned(),
+        store: store.clone(),
+        ingest: ingest.clone(),
+        keeper: Arc::clone(&keeper),
+        outbox: Arc::clone(&outbox),
+        vitals,
+        recovery_damage,
+        last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),
+    };
+    let receiver = |listener: SocketAddr| {
+        let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
+        OtlpReceiver::new(Limits::default(), Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
+    };
+    let app = Arc::new(App {
+        version: env!("CARGO_PKG_VERSION"),
+        clock: Arc::clone(&clock),
+        random,
+        shutdown: shutdown.clone(),
+        access: access.clone(),
+        anonymous_ingest: config.takes_anonymous(config.listen),
+        public_url: public_url.clone(),
+        store: store.clone(),
+        engine,
+        ingest: ingest.clone(),
+        receiver: receiver(config.listen),
+        promises: Arc::clone(&keeper) as Arc<dyn nines_http::Promises>,
+        objects: Objects::new(control),
+        alerts: Alerts::new(response),
+        outbox,
+        targets,
+        incidents,
+        health: Arc::new(health),
+        feed,
+    });
+
+    let mut tasks = vec![tokio::spawn(serve_http(http, app, Arc::clone(&clock), shutdown.clone()))];
+    for (listener, address) in [(grpc, config.otlp_grpc), (otlp_http, config.otlp_http)] {
+        let (receiver, stop) = (receiver(address), shutdown.clone());
+        tasks.push(tokio::spawn(async move { receiver.serve(listener, stop).await }));
+    }
+    tasks.push(tokio::spawn({
+        let (keeper, stop) = (Arc::clone(&keeper), shutdown.clone());
+        async move { keeper.run_backfill(backfill, stop).await }
+    }));
+    tasks.push(tokio::spawn({
+        let (store, stop) = (store.clone(), shutdown.clone());
+        async move { store.run(&stop).await }
+    }));
+    tasks.push(tokio::spawn({
+        let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
+        async move { keep_access(access, clock, stop).await }
+    }));
+
+    Ok(Node {
+        addresses,
+        public_url,
+        owner_key: first_run::owner_key(data).ok(),
+        sign_in_token,
+        shutdown,
+        page_shutdown,
+        tasks,
+        page_thread: Some(page_thread),
+        ingest,
+        store,
+    })
+}
+
+async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let hint = "is another nines, or another collector, running? choose another port, or 0 for any";
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (--{name}): {hint}"))
+}
+
+async fn open_database(data: &Path, file: &str, domains: &[nines_state::Domain]) -> anyhow::Result<Database> {
+    let path = data.join(file);
+    Database::open(&path, domains).await.with_context(|| format!("cannot open {}", path.display()))
+}
+
+async fn serve_http(listener: TcpListener, app: Arc<App>, clock: SharedClock, shutdown: Shutdown) {
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let stop = shutdown.clone();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stop.begun().await });
+    let too_long = async {
+        shutdown.begun().await;
+        clock.sleep(HTTP_DRAIN).await;
+    };
+    tokio::select! {
+        ended = serving => if let Err(error) = ended {
+            tracing::error!(%error, "the web listener ended");
+        },
+        () = too_long => tracing::warn!("open requests were cut off"),
+    }
+}
+
+async fn keep_access(access: Access, clock: SharedClock, shutdown: Shutdown) {
+    while !shutdown.has_begun() {
+        if let Err(error) = access.tick().await {
+            tracing::warn!(error = error.to_string(), "keys and sessions could not be tidied");
+        }
+        tokio::select! {
+            () = shutdown.begun() => {}
+            () = clock.sleep(ACCESS_ROUND) => {}
+        }
+    }
+}
+
+/// What crosses into the page path.
+struct PageParts {
+    data: std::path::PathBuf,
+    clock: SharedClock,
+    random: Random,
+    keeper: Arc<PromiseKeeper>,
+    changes: Arc<RecentChanges>,
+    targets: Targets,
+    feed: Feed,
+    public_url: String,
+    vitals: Arc<Vitals>,
+}
+
+/// Starts the page runtime on a thread of its own, and gives the incidents, which people and the page path share.
+async fn start_page_path(parts: PageParts, shutdown: Shutdown) -> anyhow::Result<(std::thread::JoinHandle<()>, Incidents)> {
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("paging".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(PAGE_THREADS)
+            .thread_name("paging")
+            .enable_all()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(run_page_path(parts, shutdown, ready)),
+            Err(error) => drop(ready.send(Err(anyhow::Error::from(error)))),
+        }
+    })?;
+    let incidents = is_ready.await.context("the page path ended before it was ready")??;
+    Ok((thread, incidents))
+}
+
+async fn run_page_path(parts: PageParts, shutdown: Shutdown, ready: tokio::sync::oneshot::Sender<anyhow::Result<Incidents>>) {
+    let database = match open_database(&parts.data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await {
+        Ok(database) => database,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(database.clone()));
+    let repository = Arc::new(SqliteIncidents::new(database.clone()));
+    let incidents = Incidents::new(repository, Arc::clone(&parts.clock), Cadence::default());
+    let deliverer = Deliverer::new(
+        Arc::clone(&outbox),
+        parts.targets,
+        Arc::clone(&parts.clock),
+        parts.random,
+        DelivererConfig::default(),
+    );
+    let paging = Paging {
+        clock: parts.clock,
+        keeper: parts.keeper,
+        changes: parts.changes,
+        alerts: Alerts::new(database),
+        outbox,
+        deliverer,
+        incidents: incidents.clone(),
+        feed: parts.feed,
+        public_url: parts.public_url,
+        vitals: parts.vitals,
+    };
+    if ready.send(Ok(incidents)).is_ok() {
+        paging.run(shutdown).await;
+    }
+}

@@ -1,0 +1,404 @@
+//! The page path: from live counters to a provider's request, on a runtime of its own.
+//!
+//! Three loops, all idempotent:
+//! - the **evaluator** reads every promise, moves its rule, and records what changed: the alert and its pages are one
+//!   transaction in `response.db`;
+//! - the **deliverer** (of `nines_notify`) empties the outbox;
+//! - the **promise clock** of open incidents, whose effects (nudges, misses, updates) become pages.
+//!
+//! They share with the rest of the node only what is read without locks: rings, evidence, recent changes, the declared
+//! promises. The incident of an alert is opened before the page is written, so that the page can link to it; if that
+//! fails or takes long, the page goes out without.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nines_alerting::{AlertMessage, Language, Level, OpenAlert, Policy, Reading, Track, Transition, TransitionKind, decide};
+use nines_base::{SharedClock, Shutdown};
+use nines_http::Feed;
+use nines_incidents::{
+    Actor, AlertSignal, Class, Command, EffectKind, EntryKind, Incident, Incidents, PendingEffect, Record as TimelineRecord, Text,
+};
+use nines_model::Timestamp;
+use nines_notify::{Deliverer, Draft, Event, NewPage, OutboxStore, PageState, Priority, Route, Subject, plan, plan_draft};
+use nines_slo::{RecentChanges, SloReading, evaluate};
+use nines_state::alerts::{Alerts, Record, Step};
+use serde_json::json;
+
+use crate::promises::{Kept, PromiseKeeper};
+use crate::translate;
+
+/// The pause between two rounds: what a bad second waits at most before it is seen.
+const ROUND: Duration = Duration::from_millis(200);
+/// With very many promises a round takes longer; it must leave the machine nine tenths of the time.
+const ROUND_SHARE: u32 = 10;
+/// The board is told at least this often, and at once when a state changes.
+const BOARD_EVERY: Duration = Duration::from_secs(5);
+/// How long a page waits for its incident.
+const INCIDENT_WAIT: Duration = Duration::from_millis(500);
+/// The clock of incidents works in minutes.
+const CLOCK_ROUND: Duration = Duration::from_secs(1);
+const EFFECTS_PER_ROUND: u32 = 100;
+
+pub struct Paging {
+    pub clock: SharedClock,
+    pub keeper: Arc<PromiseKeeper>,
+    pub changes: Arc<RecentChanges>,
+    pub alerts: Alerts,
+    pub outbox: Arc<dyn OutboxStore>,
+    pub deliverer: Deliverer,
+    pub incidents: Incidents,
+    pub feed: Feed,
+    pub public_url: String,
+    pub vitals: Arc<Vitals>,
+}
+
+/// What the rest of the node may know of the page path, without asking it.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    /// Monotonic milliseconds at the end of the last round.
+    evaluated_ms: AtomicU64,
+    pub firing: AtomicU64,
+}
+
+impl Vitals {
+    /// How long ago the evaluator finished a round.
+    pub fn evaluated_ago(&self, clock: &SharedClock) -> Duration {
+        clock.monotonic().saturating_sub(Duration::from_millis(self.evaluated_ms.load(Ordering::Relaxed)))
+    }
+}
+
+impl Paging {
+    /// Runs until shutdown, on the caller's runtime.
+    pub async fn run(self, shutdown: Shutdown) {
+        let this = Arc::new(self);
+        let deliverer = this.deliverer.clone();
+        let stop = shutdown.clone();
+        let delivering = tokio::spawn(async move { deliverer.run(stop).await });
+        let (clock_of_incidents, stop) = (Arc::clone(&this), shutdown.clone());
+        let ticking = tokio::spawn(async move { clock_of_incidents.run_promise_clock(stop).await });
+        this.run_evaluator(shutdown).await;
+        for task in [delivering, ticking] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a loop of the page path ended badly");
+            }
+        }
+    }
+
+    async fn run_evaluator(&self, shutdown: Shutdown) {
+        let policy = Policy::default();
+        let mut tracks = self.load_tracks(&shutdown).await;
+        let mut board = Board::default();
+        while !shutdown.has_begun() {
+            let started = self.clock.monotonic();
+            let now = self.clock.now();
+            let kept = self.keeper.kept();
+            let mut readings = HashMap::with_capacity(kept.len());
+            for kept in kept.iter() {
+                let rings = kept.live.as_ref().map(|live| live.rings());
+                let reading = Arc::new(evaluate(&kept.promise, rings, now));
+                // History that is still being counted must neither fire nor resolve anything.
+                if kept.live.as_ref().is_some_and(|live| live.has_history()) {
+                    let track = tracks.entry(kept.promise.id.clone()).or_insert_with(|| Track::new(kept.promise.id.as_str()));
+                    self.step(&policy, track, kept, &reading).await;
+                }
+                readings.insert(kept.promise.id.clone(), reading);
+            }
+            self.forget_removed(&mut tracks, &kept, now).await;
+            let firing = tracks.values().filter(|track| track.phase == nines_alerting::Phase::Firing).count();
+            self.vitals.firing.store(firing as u64, Ordering::Relaxed);
+            if board.is_news(&readings, started) {
+                self.feed.publish("slos", None);
+            }
+            self.keeper.publish(readings);
+            let ended = self.clock.monotonic();
+            self.vitals.evaluated_ms.store(u64::try_from(ended.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let pause = ROUND.max((ended - started) * ROUND_SHARE);
+            tokio::select! {
+                () = shutdown.begun() => {}
+                () = self.clock.sleep(pause) => {}
+            }
+        }
+    }
+
+    /// What the last process knew. Without it, alerts would fire anew: retried until it can be read.
+    async fn load_tracks(&self, shutdown: &Shutdown) -> HashMap<String, Track> {
+        loop {
+            match self.alerts.load_tracks().await {
+                Ok(tracks) => return tracks.into_iter().map(|track| (track.slo.clone(), track)).collect(),
+                Err(error) => tracing::error!(%error, "cannot read where the rules stand, will retry"),
+            }
+            tokio::select! {
+                () = shutdown.begun() => return HashMap::new(),
+                () = self.clock.sleep(CLOCK_ROUND) => {}
+            }
+        }
+    }
+
+    async fn step(&self, policy: &Policy, track: &mut Track, kept: &Kept, slo: &SloReading) {
+        let reading = translate::reading(kept, slo);
+        let decision = decide(policy, track, &reading);
+        let stored = match (&decision.transition, &decision.track.alert) {
+            (Some(transition), Some(alert)) => {
+                tracing::info!(slo = kept.promise.id, kind = transition.kind.as_str(), reason = transition.reason.to_string(), "alert changed");
+                self.record(kept, &reading, &decision.track, alert, transition).await
+            }
+            _ if decision.track.differs_from(track) => {
+                self.alerts.record(&Record { track: &decision.track, step: None }).await.map(|_| ())
+            }
+            _ => Ok(()),
+        };
+        match stored {
+            // Only what is stored is true: otherwise the next round decides the same again.
+            Ok(()) => *track = decision.track,
+            Err(error) => tracing::error!(slo = kept.promise.id, %error, "cannot record an alert, will retry"),
+        }
+    }
+
+    /// Alert, message and pages in one transaction; the deliverer is woken; the incident's timeline is told.
+    async fn record(
+        &self,
+        kept: &Kept,
+        reading: &Reading,
+        track: &Track,
+        alert: &OpenAlert,
+        transition: &Transition,
+    ) -> Result<(), nines_state::StateError> {
+        let mut evidence = translate::evidence(kept, reading.at, alert.started_at, &self.changes, &self.public_url);
+        let compose = |evidence: &nines_alerting::Evidence| {
+            AlertMessage::compose(Language::English, &track.fingerprint(), alert, transition, reading, evidence)
+        };
+        let incident = self.incident_of(kept, alert, transition, &compose(&evidence)).await;
+        if let Some(incident) = &incident {
+            let url = format!("{}/incident/{}", self.public_url, incident.id);
+            evidence.incident = Some(incident.id.to_string());
+            evidence.links.acknowledge = Some(format!("{url}?do=acknowledge"));
+            evidence.links.incident = Some(url);
+        }
+        let message = compose(&evidence);
+        let now = self.clock.now();
+        let pages = plan(&message, &kept.routing.routes, now);
+        let step = Step { transition, message: &message, pages: &pages };
+        self.alerts.record(&Record { track, step: Some(step) }).await?;
+        self.deliverer.wake();
+        self.feed.publish("alert", Some(alert.id.0.clone()));
+        self.feed.publish("slos", None);
+        if let Some(incident) = incident {
+            if let Err(error) = self.alerts.set_incident(&alert.id, &incident.id.to_string()).await {
+                tracing::warn!(%error, "cannot link an alert to its incident");
+            }
+            self.tell_timeline(&incident, transition, &pages, now).await;
+        }
+        Ok(())
+    }
+
+    /// Opens or joins the incident of an alert that pages; reports the end of one that does not fire any more.
+    async fn incident_of(&self, kept: &Kept, alert: &OpenAlert, transition: &Transition, message: &AlertMessage) -> Option<Incident> {
+        let pages = transition.severity == nines_alerting::Severity::Page;
+        let work = async {
+            match transition.kind {
+                TransitionKind::Resolved => self.incidents.alert_resolved(&alert.id.0).await,
+                _ if !pages => self.incidents.by_alert(&alert.id.0).await,
+                _ => self.incidents.alert_fired(&signal(kept, alert, message)).await.map(|outcome| Some(outcome.incident)),
+            }
+        };
+        tokio::select! {
+            found = work => found.unwrap_or_else(|error| {
+                tracing::error!(error = error.to_string(), "cannot open an incident; the page goes out without");
+                None
+            }),
+            () = self.clock.sleep(INCIDENT_WAIT) => {
+                tracing::error!("the incident store is slow; the page goes out without an incident");
+                None
+            }
+        }
+    }
+
+    async fn tell_timeline(&self, incident: &Incident, transition: &Transition, pages: &[NewPage], now: Timestamp) {
+        if pages.is_empty() {
+            return;
+        }
+        let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
+        let text = format!("{} page to {}", transition.kind.as_str(), targets.join(", "));
+        let record = TimelineRecord { at: now, kind: EntryKind::Page, text: Text::Plain(text), link: None };
+        if let Err(error) = self.incidents.act(incident.id, &Command::Record(record), &Actor::system()).await {
+            tracing::debug!(error = error.to_string(), "a page is not on the timeline");
+        }
+    }
+
+    /// Rules whose promise was removed end; what they had open is closed.
+    async fn forget_removed(&self, tracks: &mut HashMap<String, Track>, kept: &[Kept], now: Timestamp) {
+        if tracks.len() <= kept.len() {
+            return;
+        }
+        let known: BTreeSet<&str> = kept.iter().map(|kept| kept.promise.id.as_str()).collect();
+        let gone: Vec<String> = tracks.keys().filter(|slo| !known.contains(slo.as_str())).cloned().collect();
+        for slo in gone {
+            match self.alerts.forget_track(&slo, now).await {
+                Ok(()) => drop(tracks.remove(&slo)),
+                Err(error) => tracing::warn!(slo, %error, "cannot forget a rule, will retry"),
+            }
+        }
+    }
+
+    async fn run_promise_clock(&self, shutdown: Shutdown) {
+        let mut changes = self.incidents.watch(self.incidents.revision().await.unwrap_or(0));
+        let mut counts = Vec::new();
+        while !shutdown.has_begun() {
+            if let Err(error) = self.incidents.tick().await {
+                tracing::error!(error = error.to_string(), "the promise clock cannot be read, will retry");
+            }
+            self.perform_effects().await;
+            // Pages change behind the deliverer's back; the pages that show them are told.
+            if let Ok(now) = self.outbox.counts().await
+                && now != counts
+            {
+                counts = now;
+                self.feed.publish("page", None);
+            }
+            tokio::select! {
+                () = shutdown.begun() => {}
+                () = self.clock.sleep(CLOCK_ROUND) => {}
+                changed = changes.next() => {
+                    for change in changed.ok().flatten().unwrap_or_default() {
+                        self.feed.publish("incident", Some(change.incident.to_string()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what incidents ask for, at least once: page ids are made from the effect's key, so twice is once.
+    async fn perform_effects(&self) {
+        let pending = match self.incidents.pending_effects(EFFECTS_PER_ROUND).await {
+            Ok(pending) => pending,
+            Err(error) => return tracing::error!(error = error.to_string(), "cannot read the effects of incidents, will retry"),
+        };
+        for effect in pending {
+            let done = match self.pages_for(&effect).await {
+                Ok(pages) if pages.is_empty() => true,
+                Ok(pages) => match self.outbox.insert(&pages).await {
+                    Ok(_) => true,
+                    Err(error) => {
+                        tracing::error!(%error, "cannot queue pages about an incident, will retry");
+                        false
+                    }
+                },
+                Err(error) => {
+                    tracing::error!(error = error.to_string(), "cannot read an incident, will retry");
+                    false
+                }
+            };
+            if done {
+                self.deliverer.wake();
+                if let Err(error) = self.incidents.effect_done(effect.sequence).await {
+                    tracing::warn!(error = error.to_string(), "an effect is not marked done and will be repeated");
+                }
+            }
+        }
+    }
+
+    async fn pages_for(&self, pending: &PendingEffect) -> Result<Vec<NewPage>, nines_incidents::IncidentError> {
+        let effect = &pending.effect;
+        let incident = self.incidents.get(effect.incident).await?;
+        let (headline, priority) = match &effect.kind {
+            EffectKind::Nudge { due_at } => (format!("the next update is due at {due_at}"), Priority(1)),
+            EffectKind::Overdue { due_at, misses } => (format!("the update due at {due_at} did not come (missed {misses})"), Priority(1)),
+            EffectKind::Escalation { streak } => (format!("{streak} updates in a row did not come: take over"), Priority(0)),
+            EffectKind::UpdatePosted { number } => {
+                let updates = self.incidents.updates(effect.incident).await?;
+                let text = updates.iter().find(|update| update.number == *number).map(|update| update.text.clone());
+                (format!("update {number}: {}", text.unwrap_or_default()), Priority(2))
+            }
+            // The alert's own page tells of these.
+            EffectKind::Opened | EffectKind::LevelChanged | EffectKind::StateChanged { .. } => return Ok(Vec::new()),
+        };
+        let draft = self.notice(&incident, &headline);
+        let routes = self.routes_of(&incident);
+        let subject = Subject::incident(incident.id.to_string());
+        Ok(plan_draft(&subject, &effect.key, Event::Notice, priority, &draft, &routes, self.clock.now()))
+    }
+
+    fn notice(&self, incident: &Incident, headline: &str) -> Draft {
+        let url = format!("{}/incident/{}", self.public_url, incident.id);
+        let payload = json!({
+            "type": "incident.notice",
+            "timestamp": self.clock.now().to_string(),
+            "data": {
+                "incident": incident.id.to_string(), "title": incident.title, "level": incident.level().as_str(),
+                "state": incident.state.as_str(), "text": headline, "url": url,
+            },
+        });
+        Draft::plain(format!("{}: {headline}", incident.id), format!("{}\n{headline}\n{url}", incident.title), payload)
+    }
+
+    /// The channels of every promise of the incident's services, each once.
+    fn routes_of(&self, incident: &Incident) -> Vec<Route> {
+        let mut routes: Vec<Route> = Vec::new();
+        for kept in self.keeper.kept().iter().filter(|kept| incident.services.contains(&kept.promise.service)) {
+            for route in &kept.routing.routes {
+                if !routes.contains(route) {
+                    routes.push(route.clone());
+                }
+            }
+        }
+        routes
+    }
+}
+
+fn signal(kept: &Kept, alert: &OpenAlert, message: &AlertMessage) -> AlertSignal {
+    let scope = match message.suspects.first() {
+        Some(suspect) => format!("{} = {}", suspect.field, suspect.value),
+        None => "no attribute stands out".to_owned(),
+    };
+    AlertSignal {
+        alert_id: alert.id.0.clone(),
+        rule: kept.promise.id.clone(),
+        service: kept.promise.service.clone(),
+        // Found by monitoring.
+        class: Class::S2,
+        level: match message.level {
+            Level::P0 => nines_incidents::Level::P0,
+            Level::P1 => nines_incidents::Level::P1,
+            Level::P2 => nines_incidents::Level::P2,
+        },
+        summary: message.title.clone(),
+        scope,
+        started_at: alert.started_at,
+        detected_at: alert.detected_at,
+        link: message.links.iter().find(|link| link.kind == nines_alerting::LinkKind::Slo).map(|link| link.url.clone()),
+    }
+}
+
+/// Whether the board changed since it was last told.
+#[derive(Default)]
+struct Board {
+    told_at: Option<Duration>,
+    words: HashMap<String, (&'static str, Option<&'static str>)>,
+}
+
+impl Board {
+    fn is_news(&mut self, readings: &HashMap<String, Arc<SloReading>>, at: Duration) -> bool {
+        let words: HashMap<_, _> = readings
+            .iter()
+            .map(|(id, reading)| {
+                let status = reading.status.map(|status| status.as_str());
+                (id.clone(), (nines_http::render::slos::measurement(&reading.state), status))
+            })
+            .collect();
+        let due = self.told_at.is_none_or(|told| at.saturating_sub(told) >= BOARD_EVERY);
+        let news = words != self.words || due;
+        if news {
+            self.words = words;
+            self.told_at = Some(at);
+        }
+        news
+    }
+}
+
+/// For the status page.
+pub fn count(counts: &[(PageState, u64)], state: PageState) -> u64 {
+    counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count)
+}

@@ -1,0 +1,317 @@
+//! The promises of this node: declared documents, live counters, and the latest readings.
+//!
+//! A new promise begins to count at once; its history is then counted from a snapshot of the store and merged in
+//! (`nines_slo::LiveSlis` sees to it that no event is counted twice). The same happens for every promise at start, so
+//! creating one and restarting are one path.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use nines_base::{SharedClock, Shutdown};
+use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises};
+use nines_ingest::Observer;
+use nines_model::{Batch, Dataset, TimeRange, Timestamp};
+use nines_notify::Targets;
+use nines_query::{Engine, Limits};
+use nines_slo::{
+    Bucket, Counts, Document, DocumentKey, DocumentKind, DocumentWarning, LiveSli, LiveSlis, Promise, RecentChanges,
+    Registry, SloReading, evaluate, parse,
+};
+use nines_state::objects::{Applied, NewObject, Objects};
+use nines_storage::Store;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::channels::{Routing, configured_targets};
+
+/// Promises whose history waits to be counted. As many as can be live.
+const BACKFILL_QUEUE: usize = nines_slo::LIVE_MAX;
+/// After a count of history failed (overload, a damaged segment): the promise counts live meanwhile.
+const BACKFILL_PAUSE: Duration = Duration::from_secs(5);
+/// Counting months of history may take longer than a person would wait for an answer.
+const BACKFILL_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What the publisher calls for every batch, in order.
+pub struct LiveObserver {
+    pub live: Arc<LiveSlis>,
+    pub changes: Arc<RecentChanges>,
+}
+
+impl Observer for LiveObserver {
+    fn observe(&self, sequence: u64, batch: &Batch) {
+        self.live.observe(sequence, batch);
+        self.changes.observe(batch);
+    }
+}
+
+/// One promise with what the evaluator needs beside its counters. Replaced as a whole when documents change.
+#[derive(Clone)]
+pub struct Kept {
+    pub promise: Arc<Promise>,
+    pub live: Option<Arc<LiveSli>>,
+    pub owner: Option<String>,
+    pub on_call: Option<String>,
+    pub runbook: Option<String>,
+    /// Services that this one calls, by its service document.
+    pub dependencies: Vec<String>,
+    pub routing: Routing,
+}
+
+pub struct PromiseKeeper {
+    clock: SharedClock,
+    store: Store,
+    engine: Engine,
+    objects: Objects,
+    live: Arc<LiveSlis>,
+    targets: Targets,
+    egress: nines_egress::Egress,
+    registry: Mutex<Registry>,
+    kept: ArcSwap<Vec<Kept>>,
+    readings: ArcSwap<HashMap<String, Arc<SloReading>>>,
+    backfill: mpsc::Sender<Arc<LiveSli>>,
+}
+
+impl PromiseKeeper {
+    /// Also gives the queue of promises whose history is to be counted, for [`Self::run_backfill`].
+    pub fn new(
+        clock: SharedClock,
+        store: Store,
+        engine: Engine,
+        objects: Objects,
+        live: Arc<LiveSlis>,
+        targets: Targets,
+        egress: nines_egress::Egress,
+    ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
+        let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
+        let keeper = Self {
+            clock,
+            store,
+            engine,
+            objects,
+            live,
+            targets,
+            egress,
+            registry: Mutex::default(),
+            kept: ArcSwap::default(),
+            readings: ArcSwap::default(),
+            backfill,
+        };
+        (keeper, waiting)
+    }
+
+    /// Reads the stored documents. One that this version cannot read is logged and left out: the rest still pages.
+    pub async fn load(&self) -> anyhow::Result<()> {
+        let mut registry = self.registry.lock().await;
+        let stored = self.objects.list().await?;
+        // Together first, because they refer to each other; one by one only if that fails.
+        let texts: Vec<&str> = stored.iter().map(|object| object.yaml.as_str()).collect();
+        let whole = parse(None, &texts.join("\n---\n")).map(|file| registry.apply(file.documents));
+        if !matches!(whole, Ok(Ok(_))) {
+            for object in &stored {
+                let outcome = parse(None, &object.yaml).and_then(|file| registry.apply(file.documents));
+                if let Err(faults) = outcome {
+                    let fault = faults.first().map(ToString::to_string);
+                    tracing::error!(kind = object.kind, name = object.name, fault, "stored document cannot be read");
+                }
+            }
+        }
+        self.reconcile(&registry)?;
+        Ok(())
+    }
+
+    pub fn kept(&self) -> Arc<Vec<Kept>> {
+        self.kept.load_full()
+    }
+
+    /// What the evaluator read last; for the board.
+    pub fn publish(&self, readings: HashMap<String, Arc<SloReading>>) {
+        self.readings.store(Arc::new(readings));
+    }
+
+    /// Makes the live counters and the targets those of the registry.
+    fn reconcile(&self, registry: &Registry) -> Result<(), nines_slo::LiveError> {
+        let promises = registry.promises();
+        let wanted: BTreeMap<&str, &Promise> = promises.iter().map(|promise| (promise.id.as_str(), promise)).collect();
+        for id in self.live.ids() {
+            let keep = wanted.get(id.as_str()).is_some_and(|promise| {
+                let same = |live: &Arc<LiveSli>| promise.indicator.as_ref().is_ok_and(|indicator| *indicator == live.indicator);
+                self.live.get(&id).as_ref().is_some_and(same)
+            });
+            if !keep {
+                self.live.remove(&id);
+            }
+        }
+        for promise in &promises {
+            if let Ok(indicator) = &promise.indicator
+                && self.live.get(&promise.id).is_none()
+            {
+                let live = self.live.add(&promise.id, indicator.clone(), &promise.window, promise.budgeting)?;
+                if self.backfill.try_send(live).is_err() {
+                    tracing::error!(promise = promise.id, "history is not counted: the queue is full");
+                }
+            }
+        }
+        self.targets.replace(configured_targets(registry, &self.egress));
+        let kept = promises.into_iter().map(|promise| self.keep(registry, promise)).collect();
+        self.kept.store(Arc::new(kept));
+        Ok(())
+    }
+
+    fn keep(&self, registry: &Registry, promise: Promise) -> Kept {
+        let service = match registry.get(DocumentKind::Service, &promise.service).map(|document| &**document) {
+            Some(Document::Service(service)) => Some(service),
+            _ => None,
+        };
+        let owner = promise.settings.owner.clone().or_else(|| service.and_then(|service| service.owner.clone()));
+        let team = owner.as_deref().and_then(|owner| registry.get(DocumentKind::Team, owner));
+        let team = match team.map(|document| &**document) {
+            Some(Document::Team(team)) => Some(team),
+            _ => None,
+        };
+        Kept {
+            live: self.live.get(&promise.id),
+            runbook: promise.settings.runbook.clone().or_else(|| service.and_then(|service| service.runbook.clone())),
+            dependencies: service.map(|service| service.dependencies.clone()).unwrap_or_default(),
+            on_call: team.and_then(|team| team.on_call.clone()),
+            routing: Routing::of(registry, &promise, team),
+            owner,
+            promise: Arc::new(promise),
+        }
+    }
+
+    fn view(&self, kept: &Kept) -> PromiseView {
+        let reading = self.readings.load().get(&kept.promise.id).cloned();
+        let reading = reading.unwrap_or_else(|| {
+            let rings = kept.live.as_ref().map(|live| live.rings());
+            Arc::new(evaluate(&kept.promise, rings, self.clock.now()))
+        });
+        PromiseView {
+            promise: Arc::clone(&kept.promise),
+            reading,
+            live: kept.live.clone(),
+            owner: kept.owner.clone(),
+            runbook: kept.runbook.clone(),
+        }
+    }
+
+    /// Counts the history of promises, one after the other, until shutdown.
+    pub async fn run_backfill(&self, mut waiting: mpsc::Receiver<Arc<LiveSli>>, shutdown: Shutdown) {
+        loop {
+            let live = tokio::select! {
+                () = shutdown.begun() => return,
+                live = waiting.recv() => live,
+            };
+            let Some(live) = live else { return };
+            let still_wanted = || self.live.get(&live.id).is_some_and(|current| Arc::ptr_eq(&current, &live));
+            while still_wanted() && !shutdown.has_begun() {
+                match self.count_history(&live).await {
+                    Ok(()) => break,
+                    Err(error) => tracing::warn!(promise = live.id, error = format!("{error:#}"), "history could not be counted, will retry"),
+                }
+                tokio::select! {
+                    () = shutdown.begun() => return,
+                    () = self.clock.sleep(BACKFILL_PAUSE) => {}
+                }
+            }
+        }
+    }
+
+    async fn count_history(&self, live: &LiveSli) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let plan = live.backfill_plan(now);
+        let whole = plan.iter().map(|part| part.range).reduce(|all, part| {
+            TimeRange::new(all.start.min(part.start), all.end.max(part.end))
+        });
+        let whole = whole.unwrap_or(TimeRange::new(now, now));
+        let snapshot = self.store.snapshot(live.indicator.dataset, whole)?;
+        let last_sequence = snapshot.last_sequence;
+        let mut parts = Vec::new();
+        for part in plan {
+            let limits = Limits { timeout: Some(BACKFILL_TIMEOUT), ..Limits::default() };
+            let (total, good) = (live.indicator.total.clone(), live.indicator.good.clone());
+            let counted = self.engine.count_buckets(snapshot.clone(), total, good, part.range, part.step, limits).await?;
+            let buckets = counted.into_iter().map(|bucket| Bucket {
+                start: bucket.start,
+                counts: Counts { good: bucket.good, bad: bucket.total - bucket.good },
+            });
+            parts.push((part.step, buckets.collect()));
+        }
+        let since = self.known_since(live.indicator.dataset, now);
+        self.live.finish(live, last_sequence, now, since, &parts)?;
+        tracing::info!(promise = live.id, since = since.to_string(), "history is counted");
+        Ok(())
+    }
+
+    /// Since when this node has telemetry of the dataset; now if it has none.
+    fn known_since(&self, dataset: Dataset, now: Timestamp) -> Timestamp {
+        let stats = self.store.stats();
+        let oldest = stats.datasets.get(&dataset).and_then(|stats| stats.oldest);
+        oldest.unwrap_or(now).min(now)
+    }
+}
+
+#[async_trait]
+impl Promises for PromiseKeeper {
+    fn all(&self) -> Vec<PromiseView> {
+        self.kept.load().iter().map(|kept| self.view(kept)).collect()
+    }
+
+    async fn apply(
+        &self,
+        file: Option<&str>,
+        yaml: &str,
+        by: &str,
+        dry_run: bool,
+    ) -> Result<(Vec<AppliedDocument>, Vec<DocumentWarning>), ApplyError> {
+        let parsed = parse(file, yaml).map_err(ApplyError::Faults)?;
+        let mut warnings = parsed.warnings;
+        let keys: Vec<DocumentKey> = parsed.documents.iter().map(|parsed| parsed.document.key()).collect();
+        let mut registry = self.registry.lock().await;
+        let mut next = registry.clone();
+        let applied = next.apply(parsed.documents).map_err(ApplyError::Faults)?;
+        warnings.extend(applied.warnings.iter().cloned());
+        let outcome = |key: &DocumentKey| match key {
+            key if applied.created.contains(key) => "created",
+            key if applied.changed.contains(key) => "changed",
+            _ => "unchanged",
+        };
+        let mut revisions = vec![0; keys.len()];
+        if !dry_run {
+            let objects: Vec<NewObject> = keys
+                .iter()
+                .filter_map(|key| next.get(key.kind, &key.name).map(|document| (key, document)))
+                .map(|(key, document)| NewObject {
+                    kind: key.kind.as_str().to_owned(),
+                    name: key.name.clone(),
+                    yaml: document.to_yaml(),
+                })
+                .collect();
+            let stored = self.objects.apply(&objects, by, self.clock.now()).await;
+            let stored = stored.map_err(|error| ApplyError::Store(Box::new(error)))?;
+            revisions = stored
+                .iter()
+                .map(|stored| match stored {
+                    Applied::Created { revision } | Applied::Updated { revision } | Applied::Unchanged { revision } => *revision,
+                })
+                .collect();
+            *registry = next.clone();
+            self.reconcile(&registry).map_err(ApplyError::Live)?;
+        }
+        let documents = keys.into_iter().zip(revisions).map(|(key, revision)| AppliedDocument { outcome: outcome(&key), key, revision });
+        Ok((documents.collect(), warnings))
+    }
+
+    async fn remove(&self, key: &DocumentKey, by: &str) -> Result<(), ApplyError> {
+        let mut registry = self.registry.lock().await;
+        let mut next = registry.clone();
+        next.remove(key).map_err(ApplyError::Remove)?;
+        self.objects
+            .delete(key.kind.as_str(), &key.name, by, self.clock.now())
+            .await
+            .map_err(|error| ApplyError::Store(Box::new(error)))?;
+        *registry = next;
+        self.reconcile(&registry).map_err(ApplyError::Live)
+    }
+}

@@ -1,0 +1,213 @@
+//! From a promise's reading to what the rules and messages of alerting want. Pure but for reading counters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nines_alerting as alerting;
+use nines_http::render::slos::{error_rate_normal, indicator};
+use nines_model::{Dataset, Timestamp, field};
+use nines_slo::{
+    Exhaustion, MeasurementState, RecentChanges, Rings, SloReading, TierReading, Verdict, burn_rate,
+};
+
+use crate::promises::Kept;
+
+/// What traffic is judged over.
+const TRAFFIC_WINDOW: Duration = Duration::from_secs(300);
+/// What "now" is, in a message, when no tier is breaching.
+const RECENT: Duration = Duration::from_secs(300);
+/// How far back evidence is looked for.
+const EVIDENCE_WINDOW: Duration = Duration::from_secs(300);
+/// A change older than this explains nothing that begins now.
+const CHANGE_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Changes up to this much after the seeming start still count: the windows see a fault's start only roughly.
+const CHANGE_SLACK: Duration = Duration::from_secs(60);
+/// What links into search show around the fault.
+const SEARCH_BEFORE: Duration = Duration::from_secs(300);
+const SEARCH_AFTER: Duration = Duration::from_secs(600);
+
+/// The rule's input of this instant.
+pub fn reading(kept: &Kept, reading: &SloReading) -> alerting::Reading {
+    let promise = &kept.promise;
+    let rings = kept.live.as_ref().map(|live| live.rings());
+    let recent = reading.burn.as_ref().map_or(RECENT, |burn| burn.over.min(RECENT));
+    let counts = rings.map(|rings| rings.sum(reading.at, recent)).unwrap_or_default();
+    let budget = reading.budget.as_ref();
+    alerting::Reading {
+        at: reading.at,
+        subject: Arc::new(alerting::Subject {
+            slo: promise.id.clone(),
+            noun: noun(kept).to_owned(),
+            failing: failing(kept),
+            service: promise.service.clone(),
+            owner: kept.owner.clone().unwrap_or_default(),
+            environment: None,
+        }),
+        measurement: match &reading.state {
+            MeasurementState::Measured => alerting::Measurement::Measured,
+            MeasurementState::TooFew { .. } => alerting::Measurement::TooFew,
+            MeasurementState::Stale(_) => alerting::Measurement::Stale,
+            MeasurementState::Invalid(_) => alerting::Measurement::Invalid,
+            MeasurementState::Paused => alerting::Measurement::Paused,
+        },
+        burns: reading.tiers.iter().map(|tier| burn(tier, reading)).collect(),
+        last_event_at: reading.newest_event,
+        traffic: reading.volume.as_ref().and_then(|volume| {
+            Some(alerting::Traffic {
+                events: rings?.sum(reading.at, TRAFFIC_WINDOW).total(),
+                expected: volume.expected_per_minute? * TRAFFIC_WINDOW.as_secs_f64() / 60.0,
+                window: TRAFFIC_WINDOW,
+            })
+        }),
+        objective: promise.target.as_f64(),
+        sla: promise.settings.sla.map(|sla| sla.as_f64()),
+        window: window_words(promise.window.nominal()),
+        error_rate: counts.bad_ratio(),
+        normal_rate: rings.and_then(|rings| normal_rate(rings, reading.at)),
+        recent,
+        good: counts.good,
+        total: counts.total(),
+        budget_left: budget.map(|budget| budget.remaining_share),
+        budget_left_time: budget.map(|budget| budget.remaining_time),
+        exhaustion_in: match reading.exhaustion {
+            Some(Exhaustion::In(duration)) => Some(duration),
+            Some(Exhaustion::Exhausted) => Some(Duration::ZERO),
+            _ => None,
+        },
+    }
+}
+
+/// What the SLI counts, for sentences.
+fn noun(kept: &Kept) -> &'static str {
+    match kept.promise.indicator.as_ref().map(|indicator| indicator.dataset) {
+        Ok(Dataset::Spans) => "requests",
+        Ok(Dataset::Logs) => "log records",
+        _ => "events",
+    }
+}
+
+fn failing(kept: &Kept) -> alerting::Failing {
+    let slow = kept.promise.indicator.as_ref().is_ok_and(|indicator| indicator.good.fields().contains(&field::DURATION_NS));
+    if slow { alerting::Failing::TooSlow } else { alerting::Failing::Fail }
+}
+
+/// What is usual: a day's figure where there is one, else the hour before the last minutes.
+fn normal_rate(rings: &Rings, at: Timestamp) -> Option<f64> {
+    error_rate_normal(rings, at).or_else(|| {
+        let before = at - RECENT;
+        rings.sum_range(nines_model::TimeRange::new(before - Duration::from_secs(3600), before)).bad_ratio()
+    })
+}
+
+fn burn(tier: &TierReading, reading: &SloReading) -> alerting::Burn {
+    let rate = |counts: nines_slo::Counts, rate: f64| (counts.total() > 0).then_some(rate);
+    alerting::Burn {
+        tier: format!("{}/{}", compact(tier.tier.long), compact(tier.tier.short)),
+        severity: match tier.tier.severity {
+            nines_slo::Severity::Page => alerting::Severity::Page,
+            nines_slo::Severity::Ticket => alerting::Severity::Ticket,
+        },
+        long: tier.tier.long,
+        short: tier.tier.short,
+        threshold: burn_rate(tier.tier.short_bad_share, reading.target),
+        long_rate: rate(tier.long_counts, tier.long_burn),
+        short_rate: rate(tier.short_counts, tier.short_burn),
+        enough_events: tier.verdict != Verdict::TooFew,
+        firing: tier.verdict == Verdict::Breaching,
+    }
+}
+
+fn compact(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..=90 => format!("{seconds}s"),
+        _ if seconds.is_multiple_of(86_400) => format!("{}d", seconds / 86_400),
+        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        _ => format!("{}m", seconds.div_ceil(60)),
+    }
+}
+
+fn window_words(window: Duration) -> String {
+    match window.as_secs() / 86_400 {
+        0 => format!("{} hours", window.as_secs() / 3600),
+        1 => "day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+/// What is known about the cause, gathered once at a transition.
+pub fn evidence(kept: &Kept, at: Timestamp, started_at: Timestamp, changes: &RecentChanges, public_url: &str) -> alerting::Evidence {
+    let promise = &kept.promise;
+    let mut evidence = alerting::Evidence { on_call: kept.on_call.clone(), ..alerting::Evidence::default() };
+    if let Some(live) = &kept.live {
+        let seen = live.evidence();
+        let users = seen.users_hit(at, EVIDENCE_WINDOW);
+        evidence.users_hit = (users.count > 0).then_some(alerting::UsersHit { count: users.count, window: EVIDENCE_WINDOW });
+        evidence.suspects = seen.suspects(at, EVIDENCE_WINDOW).iter().map(suspect).collect();
+        evidence.sample_traces = seen.bad_traces(at, EVIDENCE_WINDOW).iter().map(ToString::to_string).collect();
+    }
+    let services = std::iter::once(promise.service.as_str()).chain(kept.dependencies.iter().map(String::as_str));
+    let change = changes.last_of(services, started_at + CHANGE_SLACK);
+    evidence.last_change = change.filter(|change| started_at.since(change.at) <= CHANGE_AGE_MAX).map(|change| alerting::Change {
+        at: change.at,
+        kind: change.kind.as_deref().unwrap_or("change").replace('_', " "),
+        summary: change.title.as_deref().unwrap_or("without a title").to_owned(),
+        by: change.by.as_deref().map(str::to_owned),
+        undo: change.undo.as_deref().map(str::to_owned),
+    });
+    evidence.links = links(kept, started_at, &evidence, public_url);
+    evidence
+}
+
+fn suspect(suspect: &nines_slo::Suspect) -> alerting::Suspect {
+    alerting::Suspect {
+        field: suspect.field.to_string(),
+        value: suspect.value.to_string(),
+        share_of_bad: suspect.share_of_bad,
+        share_of_all: suspect.share_of_total,
+    }
+}
+
+fn links(kept: &Kept, started_at: Timestamp, evidence: &alerting::Evidence, public_url: &str) -> alerting::Links {
+    let search = kept.promise.indicator.as_ref().ok().map(|ours| {
+        let ours = indicator(ours);
+        format!(
+            "{public_url}/search?dataset={}&filter={}&start={}&end={}",
+            ours.dataset,
+            encoded(&ours.bad_filter),
+            encoded(&(started_at - SEARCH_BEFORE).to_string()),
+            encoded(&(started_at + SEARCH_AFTER).to_string()),
+        )
+    });
+    alerting::Links {
+        incident: None,
+        slo: Some(format!("{public_url}/slo/{}", encoded(&kept.promise.id))),
+        search,
+        traces: evidence.sample_traces.first().map(|trace| format!("{public_url}/trace/{trace}")),
+        runbook: kept.runbook.clone(),
+        acknowledge: None,
+        silence: None,
+    }
+}
+
+/// Percent-encoding of a query value: all but RFC 3986's unreserved characters.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte as char),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn filters_survive_a_link() {
+        assert_eq!(encoded("a.b: \"x y\" & c"), "a.b%3A%20%22x%20y%22%20%26%20c");
+    }
+}
