@@ -10,7 +10,8 @@ use axum::http::header::AUTHORIZATION;
 pub trait IngestGate: Send + Sync {
     /// `authorization` is the key that came as `Authorization: Bearer KEY` or as `x-nines-key: KEY` (header or gRPC
     /// metadata), without the scheme.
-    async fn admit(&self, authorization: Option<&str>, peer: SocketAddr) -> Result<IngestIdentity, GateError>;
+    async fn admit(&self, authorization: Option<&str>, peer: SocketAddr)
+    -> Result<IngestIdentity, GateError>;
 }
 
 /// Who sends, for logs and audit.
@@ -38,7 +39,11 @@ pub struct AnonymousGate;
 
 #[async_trait]
 impl IngestGate for AnonymousGate {
-    async fn admit(&self, _authorization: Option<&str>, _peer: SocketAddr) -> Result<IngestIdentity, GateError> {
+    async fn admit(
+        &self,
+        _authorization: Option<&str>,
+        _peer: SocketAddr,
+    ) -> Result<IngestIdentity, GateError> {
         Ok(IngestIdentity { name: "anonymous".to_owned() })
     }
 }

@@ -75,7 +75,11 @@ impl OtlpReceiver {
 }
 
 impl Inner {
-    pub async fn admit(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<IngestIdentity, Refusal> {
+    pub async fn admit(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<IngestIdentity, Refusal> {
         // Only a listener that forgets to say who is there leaves this out.
         let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0);

@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn texts_name_the_limits_as_they_are() {
+        let says = |reason: Reason, limit: u64| reason.as_str().contains(&limit.to_string());
+        assert!(says(Reason::TooManyAttributes, crate::otlp::MAX_ATTRIBUTES_PER_ITEM as u64));
+        assert!(says(Reason::AttributeNameTooLong, crate::otlp::MAX_NAME_BYTES as u64));
+        assert!(says(Reason::NestedTooDeep, u64::from(crate::otlp::MAX_DEPTH)));
+    }
+
+    #[test]
     fn the_message_counts_reasons_and_names_the_first_place_of_each() {
         let mut tally = Tally::default();
         assert_eq!(tally.partial_success(Signal::Traces), None);

@@ -13,7 +13,11 @@ struct Keys;
 
 #[async_trait::async_trait]
 impl IngestGate for Keys {
-    async fn admit(&self, authorization: Option<&str>, peer: SocketAddr) -> Result<IngestIdentity, GateError> {
+    async fn admit(
+        &self,
+        authorization: Option<&str>,
+        peer: SocketAddr,
+    ) -> Result<IngestIdentity, GateError> {
         assert!(peer.ip().is_loopback() && peer.port() != 0, "the gate sees who is there");
         match authorization {
             Some("good") => Ok(IngestIdentity { name: "good".to_owned() }),

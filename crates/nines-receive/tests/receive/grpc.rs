@@ -96,13 +96,15 @@ async fn a_message_over_the_limit_is_exhausted_without_retry_info() {
     assert_eq!(server.sink.events(), 0);
 }
 
-/// What the bytes of a call can get wrong, the code that answers it, and a part of the message.
+/// What a call gets wrong, its headers and bytes, the code that answers it, and a part of the message.
+type BrokenCall = (&'static str, &'static [(&'static str, &'static str)], Vec<u8>, u32, &'static str);
+
 #[tokio::test]
 async fn broken_calls_are_answered_precisely() {
     let server = TestServer::start(small_limits()).await;
     let message = logs(1).encode_to_vec();
     let good = framed(false, &message);
-    let cases: &[(&str, &[(&str, &str)], Vec<u8>, u32, &str)] = &[
+    let cases: &[BrokenCall] = &[
         ("no message", &[], Vec::new(), 3, "call has no message"),
         ("half a prefix", &[], vec![0, 0, 0], 3, "call has no message"),
         (
