@@ -44,8 +44,9 @@ pub struct IngestConfig {
 }
 
 impl IngestConfig {
-    /// 64 MiB per request is above every protocol's own limit (OTLP 20 MiB); 128 MiB in flight are some seconds of a busy
-    /// node; 256 MiB of free space hold one seal of every dataset and the control databases.
+    /// 32 MiB per request is above every protocol's own limit (OTLP 20 MiB). 64 MiB in flight are about a second of a
+    /// busy node, and decoded events take some times as much memory. 256 MiB of free space hold one seal of every
+    /// dataset and the control databases.
     pub fn new(journal: JournalConfig) -> Self {
         Self {
             journal,

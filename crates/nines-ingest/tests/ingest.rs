@@ -1,4 +1,5 @@
 //! The promises of ingest. The disk is simulated; the catalog is SQLite in a real folder.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "ingest/crashes.rs"]
 mod crashes;

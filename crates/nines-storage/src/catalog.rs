@@ -51,7 +51,7 @@ impl Catalog {
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await;
         let pool = pool.map_err(StoreError::catalog("open the database"))?;
         let catalog = Self { pool, root: root.to_owned() };
-        let check: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        let check: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
             .fetch_one(&catalog.pool)
             .await
             .map_err(StoreError::catalog("check the database"))?;

@@ -1,4 +1,5 @@
 //! The promises of the store: one binary, a module per promise.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "storage/batches.rs"]
 mod batches;

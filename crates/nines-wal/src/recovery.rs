@@ -42,6 +42,9 @@ pub struct ClosedSegment {
 pub const SEGMENT_EXTENSION: &str = "journal";
 const QUARANTINE_FOLDER: &str = "quarantine";
 
+/// In place of a segment's last sequence number: it holds bytes that exist nowhere else.
+const NEVER_TRUNCATED: u64 = u64::MAX;
+
 /// The name repeats what the header says, so that a damaged header costs nothing.
 pub fn segment_name(first_sequence: u64, marker: u64) -> String {
     format!("{first_sequence:020}-{marker:016x}.{SEGMENT_EXTENSION}")
@@ -79,7 +82,13 @@ pub fn recover(
             reason = damage.reason.as_str(), after_sequence = damage.after_sequence,
             "journal damage"
         );
-        quarantine(disk, folder, damage);
+        if let Err(error) = quarantine(disk, folder, damage) {
+            // The disk that refuses the copy must not keep the journal from starting; but then the original stays.
+            tracing::error!(file = %damage.file.display(), %error, "journal damage cannot be copied to quarantine");
+            for segment in segments.iter_mut().filter(|segment| segment.path == damage.file) {
+                segment.last_sequence = NEVER_TRUNCATED;
+            }
+        }
     }
     Ok((segments, recovery))
 }
@@ -101,7 +110,7 @@ fn recover_segment(
             tracing::error!(file = %path.display(), %error, "journal segment cannot be read");
             let size = disk.size(&path).unwrap_or(0);
             damage(0, size as usize, DamageReason::Unreadable, None);
-            return Ok(ClosedSegment { path, last_sequence: u64::MAX, bytes: size });
+            return Ok(ClosedSegment { path, last_sequence: NEVER_TRUNCATED, bytes: size });
         }
     };
     match segment_version(&bytes) {
@@ -128,23 +137,17 @@ fn recover_segment(
     Ok(ClosedSegment { path, last_sequence: last.unwrap_or(0), bytes: bytes.len() as u64 })
 }
 
-/// Copies damaged bytes aside before truncation can delete their segment. Best effort: a disk that refuses the copy
-/// must not keep the journal from starting, and the damage has been reported.
-fn quarantine(disk: &dyn Disk, folder: &Path, damage: &Damage) {
-    let copy = || -> io::Result<()> {
-        let folder = folder.join(QUARANTINE_FOLDER);
-        disk.create_dir(&folder)?;
-        let stem = damage.file.file_stem().unwrap_or_default().to_string_lossy();
-        let path = folder.join(format!("{stem}-{}-{}.damaged", damage.offset, damage.bytes));
-        if disk.size(&path).is_ok() {
-            return Ok(());
-        }
-        let bytes = disk.read(&damage.file)?;
-        let end = damage.offset.saturating_add(damage.bytes).min(bytes.len() as u64);
-        let range = damage.offset as usize..end as usize;
-        nines_base::disk::publish(disk, &path, |file| file.write_all(&bytes[range]))
-    };
-    if let Err(error) = copy() {
-        tracing::error!(file = %damage.file.display(), %error, "journal damage cannot be copied to quarantine");
+/// Copies damaged bytes aside before truncation can delete their segment.
+fn quarantine(disk: &dyn Disk, folder: &Path, damage: &Damage) -> io::Result<()> {
+    let folder = folder.join(QUARANTINE_FOLDER);
+    disk.create_dir(&folder)?;
+    let stem = damage.file.file_stem().unwrap_or_default().to_string_lossy();
+    let path = folder.join(format!("{stem}-{}-{}.damaged", damage.offset, damage.bytes));
+    if disk.size(&path).is_ok() {
+        return Ok(());
     }
+    let bytes = disk.read(&damage.file)?;
+    let end = damage.offset.saturating_add(damage.bytes).min(bytes.len() as u64);
+    let range = damage.offset as usize..end as usize;
+    nines_base::disk::publish(disk, &path, |file| file.write_all(&bytes[range]))
 }

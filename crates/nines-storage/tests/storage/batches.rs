@@ -86,11 +86,7 @@ pub fn snapshot_rows(snapshot: &Snapshot, disk: &dyn Disk) -> Vec<Row> {
         assert_eq!(read.iter().map(RecordBatch::num_rows).sum::<usize>() as u64, segment.rows);
         for field in read[0].schema().fields() {
             let known = snapshot.schema.field_with_name(field.name()).unwrap();
-            assert_eq!(
-                known.as_ref() as &arrow::datatypes::Field,
-                field.as_ref(),
-                "types are the same hot and cold"
-            );
+            assert_eq!(known, field.as_ref(), "types are the same hot and cold");
         }
         batches.extend(read);
     }

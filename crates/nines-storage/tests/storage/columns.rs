@@ -5,7 +5,10 @@ use nines_storage::COLUMNS_MAX;
 
 use crate::batches::{Row, START, all_rows, batch, event, open, resource};
 
-async fn stored(events: &[(&[(&str, Value)], &[(&str, Value)])]) -> Vec<Row> {
+type Fields<'a> = &'a [(&'a str, Value)];
+
+/// The rows that come of events, each given as its resource's attributes and its own fields.
+async fn stored(events: &[(Fields<'_>, Fields<'_>)]) -> Vec<Row> {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = open(folder.path(), &ManualClock::at(START)).await;
     for (sequence, (attributes, fields)) in (1..).zip(events) {
