@@ -84,7 +84,9 @@ pub fn complete(text: &str, cursor: usize) -> Completion {
                 } else {
                     let after_term = matches!(state, State::After { .. } | State::Name { .. });
                     let (word, quoted) = scan.name();
-                    if scan.rest().is_empty() && !(quoted && scan.text.len() > start + 1 && scan.text.ends_with('"')) {
+                    if scan.rest().is_empty()
+                        && !(quoted && scan.text.len() > start + 1 && scan.text.ends_with('"'))
+                    {
                         return typing(text, start, cursor, word, after_term, in_group);
                     }
                     if !quoted && is_keyword(&word) {
@@ -118,7 +120,9 @@ enum State {
 fn at_gap(state: State, cursor: usize) -> Completion {
     let (context, keywords) = match state {
         State::Term => (Context::Field { prefix: String::new() }, vec!["not"]),
-        State::Name { name } => (Context::Operator { field: resolve_alias(&name).to_owned() }, vec!["and", "or"]),
+        State::Name { name } => {
+            (Context::Operator { field: resolve_alias(&name).to_owned() }, vec!["and", "or"])
+        }
         State::Value { field } => (Context::Value { field, prefix: String::new() }, Vec::new()),
         State::After { field: Some(_) } => (Context::Keyword, vec!["or", "and"]),
         State::After { field: None } => (Context::Field { prefix: String::new() }, vec!["and", "or", "not"]),
@@ -186,7 +190,8 @@ impl<'a> Scan<'a> {
             return self.quoted();
         }
         let rest = self.rest();
-        let len = rest.find(ends_value).unwrap_or(rest.len()).max(rest.chars().next().map_or(0, char::len_utf8));
+        let len =
+            rest.find(ends_value).unwrap_or(rest.len()).max(rest.chars().next().map_or(0, char::len_utf8));
         self.at += len;
         rest[..len].to_owned()
     }

@@ -20,7 +20,8 @@ impl Literal {
     /// The literal `text` as it is meant beside `field`, whose name decides the unit of times.
     pub fn for_field(name: &str, text: impl Into<SmolStr>) -> Self {
         let text = text.into();
-        let number = if is_time(name) { parse_time(&text) } else { None }.or_else(|| parse_quantity(&text, name));
+        let number =
+            if is_time(name) { parse_time(&text) } else { None }.or_else(|| parse_quantity(&text, name));
         Self { text, number }
     }
 
@@ -204,7 +205,9 @@ mod tests {
         check("size", "4kB", Some(Number::Int(4_000)));
         check("timestamp", "1970-01-01T00:00:01Z", Some(Number::Int(1_000_000_000)));
         check("x", "9223372036854775808", Some(Number::Float(9_223_372_036_854_775_808.0)));
-        for not_a_number in ["", "-", ".5", "5.", "5x", "1e", "1_000", "inf", "nan", "0x10", "1e999", "99999999999d"] {
+        for not_a_number in
+            ["", "-", ".5", "5.", "5x", "1e", "1_000", "inf", "nan", "0x10", "1e999", "99999999999d"]
+        {
             check("x", not_a_number, None);
         }
     }

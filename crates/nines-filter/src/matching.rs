@@ -62,7 +62,8 @@ impl Expr {
 
 impl TextSearch {
     fn is_in(&self, record: &impl Record) -> bool {
-        let in_text = |name: &&str| matches!(record.value(name), Some(ValueRef::Str(text)) if self.is_found_in(text));
+        let in_text =
+            |name: &&str| matches!(record.value(name), Some(ValueRef::Str(text)) if self.is_found_in(text));
         let is_id = |name: &str| matches!(record.value(name), Some(ValueRef::Str(id)) if self.is_id(id));
         TEXT_FIELDS.iter().any(in_text) || self.id_field().is_some_and(is_id)
     }

@@ -28,7 +28,11 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 fn fold(name: &str) -> String {
     // Long enough for every real name, short enough that the quadratic distance is cheap.
     const MAX_CHARS: usize = 64;
-    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).take(MAX_CHARS).collect()
+    name.chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .take(MAX_CHARS)
+        .collect()
 }
 
 #[cfg(test)]

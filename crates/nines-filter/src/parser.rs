@@ -70,7 +70,8 @@ pub(crate) fn is_keyword(word: &str) -> bool {
 
 /// Characters that end a name or a word.
 pub(crate) fn ends_word(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '(' | ')' | '[' | ']' | '"' | ':' | '=' | '<' | '>' | '~' | '*')
+    character.is_whitespace()
+        || matches!(character, '(' | ')' | '[' | ']' | '"' | ':' | '=' | '<' | '>' | '~' | '*')
 }
 
 /// Characters that end an unquoted part of a value.
@@ -119,7 +120,9 @@ impl<'a> Parser<'a> {
             }
             if !explicit && let Scope::Field(_) = scope {
                 let len = self.word_len();
-                return Err(self.error_here("values in a group need a keyword between them", len).hint("write `or`"));
+                return Err(self
+                    .error_here("values in a group need a keyword between them", len)
+                    .hint("write `or`"));
             }
             parts.push(self.one(scope)?);
         }
@@ -170,7 +173,9 @@ impl<'a> Parser<'a> {
             }
         }
         if self.peek() == Some(')') {
-            return Err(self.error_here(format!("{wanted} is missing before this `)`"), 1).hint("complete it"));
+            return Err(self
+                .error_here(format!("{wanted} is missing before this `)`"), 1)
+                .hint("complete it"));
         }
         for (sign, keyword) in [("&&", "and"), ("||", "or"), ("&", "and"), ("|", "or")] {
             if self.rest().starts_with(sign) {
@@ -196,7 +201,9 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         if self.sees_operator() {
             if name.is_empty() {
-                return Err(FilterError::new("a field name is empty", start, end - start).hint("name a field"));
+                return Err(
+                    FilterError::new("a field name is empty", start, end - start).hint("name a field")
+                );
             }
             let name = Name::new(if quoted { &name } else { resolve_alias(&name) });
             return self.test(&name);
@@ -253,7 +260,9 @@ impl<'a> Parser<'a> {
         let error = self.error_here(format!("unexpected `{sign}`"), sign.len_utf8());
         match sign {
             '[' | ']' => error.hint("a range needs a field, as in `status: [500 to 599]`"),
-            ':' | '=' | '<' | '>' | '~' => error.hint("name a field before it, as in `service.name: checkout`"),
+            ':' | '=' | '<' | '>' | '~' => {
+                error.hint("name a field before it, as in `service.name: checkout`")
+            }
             _ => error.hint("quote text that holds signs"),
         }
     }
@@ -298,7 +307,10 @@ impl<'a> Parser<'a> {
             ("=", Operator::Equal),
             (":", Operator::Equal),
         ];
-        SIGNS.iter().find(|(sign, _)| self.rest().starts_with(sign)).map(|(sign, operator)| (*operator, *sign))
+        SIGNS
+            .iter()
+            .find(|(sign, _)| self.rest().starts_with(sign))
+            .map(|(sign, operator)| (*operator, *sign))
     }
 
     fn group(&mut self, name: &Name) -> Parsed<Expr> {
@@ -374,7 +386,8 @@ impl<'a> Parser<'a> {
             return Err(error.hint("write it between slashes, as in `body ~ /timed? out/`"));
         }
         if *name == field::TIMESTAMP {
-            return Err(FilterError::new("`timestamp` is a time, not text", operator_at, 1).hint("compare it with < or >"));
+            return Err(FilterError::new("`timestamp` is a time, not text", operator_at, 1)
+                .hint("compare it with < or >"));
         }
         let start = self.at;
         self.at += 1;
@@ -399,13 +412,18 @@ impl<'a> Parser<'a> {
             "" => false,
             "i" => true,
             other => {
-                let error = self.error_here(format!("`{other}` is not a flag of a regular expression"), flags);
+                let error =
+                    self.error_here(format!("`{other}` is not a flag of a regular expression"), flags);
                 return Err(error.hint("the only flag is `i`, for any case"));
             }
         };
         self.at += flags;
         let pattern = Pattern::new(&pattern, ignore_case).map_err(|reason| {
-            let error = FilterError::new(format!("regular expression is not valid: {reason}"), start, self.at - start);
+            let error = FilterError::new(
+                format!("regular expression is not valid: {reason}"),
+                start,
+                self.at - start,
+            );
             error.hint("see the syntax of RE2; escape signs with `\\`")
         })?;
         Ok(Expr::compare(name.clone(), Test::Matches(pattern)))
@@ -450,11 +468,16 @@ impl<'a> Parser<'a> {
             Some('(') => Err(self
                 .error_here("a group of values stands after `:`", 1)
                 .hint("write `field: (a or b)`; to exclude, `not field: (a or b)`")),
-            Some('[') => Err(self.error_here("a range stands after `:`", 1).hint("write `field: [low to high]`")),
+            Some('[') => {
+                Err(self.error_here("a range stands after `:`", 1).hint("write `field: [low to high]`"))
+            }
             Some(']') => Err(missing(1).hint("quote text that holds signs")),
             Some('<' | '>' | '=' | '~') => {
-                let len = self.rest().chars().take_while(|sign| matches!(sign, '<' | '>' | '=' | '~')).count();
-                Err(self.error_here("two operators in a row", len).hint("use one of : = != < <= > >= ~, or quote the value"))
+                let len =
+                    self.rest().chars().take_while(|sign| matches!(sign, '<' | '>' | '=' | '~')).count();
+                Err(self
+                    .error_here("two operators in a row", len)
+                    .hint("use one of : = != < <= > >= ~, or quote the value"))
             }
             _ => Ok(()),
         }
@@ -523,8 +546,11 @@ impl<'a> Parser<'a> {
                     Some('r') => text.push('\r'),
                     Some('t') => text.push('\t'),
                     _ => {
-                        let error = FilterError::new("unknown escape in quotes", escape_at, self.at - escape_at);
-                        return Err(error.hint("use \\\" \\\\ \\n \\r or \\t; a single backslash is written \\\\"));
+                        let error =
+                            FilterError::new("unknown escape in quotes", escape_at, self.at - escape_at);
+                        return Err(
+                            error.hint("use \\\" \\\\ \\n \\r or \\t; a single backslash is written \\\\")
+                        );
                     }
                 },
                 Some(other) => text.push(other),

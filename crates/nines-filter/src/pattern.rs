@@ -68,7 +68,8 @@ impl Wildcard {
         assert!(parts.len() >= 2, "a wildcard without a star is an equality");
         let last = parts.len() - 1;
         let keep = |index: usize, part: &SmolStr| index == 0 || index == last || !part.is_empty();
-        let parts = parts.into_iter().enumerate().filter(|(index, part)| keep(*index, part)).map(|(_, part)| part);
+        let parts =
+            parts.into_iter().enumerate().filter(|(index, part)| keep(*index, part)).map(|(_, part)| part);
         Self { parts: parts.collect() }
     }
 

@@ -156,7 +156,10 @@ mod tests {
 
     #[test]
     fn ids_are_recognised_by_their_shape() {
-        assert_eq!(TextSearch::new("4bf92f3577b34da6a3ce929d0e0e4736", false).unwrap().id_field(), Some("trace_id"));
+        assert_eq!(
+            TextSearch::new("4bf92f3577b34da6a3ce929d0e0e4736", false).unwrap().id_field(),
+            Some("trace_id")
+        );
         assert_eq!(TextSearch::new("00f067aa0ba902b7", false).unwrap().id_field(), Some("span_id"));
         assert_eq!(TextSearch::new("00f067aa0ba902b", false).unwrap().id_field(), None);
     }

@@ -1,26 +1,27 @@
 //! Where questions run: on threads of their own, within memory, time and number.
 
 use std::future::Future;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::catalog::MemoryCatalogProviderList;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use nines_base::{SharedClock, Shutdown};
 use nines_model::{Dataset, TimeRange};
-use nines_storage::{Snapshot, Store};
+use nines_storage::{SegmentFile, Snapshot, Store};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -109,24 +110,28 @@ impl Engine {
         &self.0.store
     }
 
-    /// Runs `work` on the engine's threads within its limits.
+    /// Runs `work` on the engine's threads within its limits. If stored data cannot be read, the segments that are
+    /// damaged are taken out of service and `work` runs once more: its answer then says what is missing.
     pub(crate) async fn run<T, W, F>(&self, limits: Limits, work: W) -> Result<T, QueryError>
     where
         T: Send + 'static,
-        W: FnOnce(Query) -> F,
+        W: Fn(Query) -> F,
         F: Future<Output = Result<T, QueryError>> + Send + 'static,
     {
         let after = limits.timeout.unwrap_or(self.0.config.timeout_default);
-        let query = Query::new(self.clone());
+        let started = self.0.clock.monotonic();
         let answer = async {
             let permits = Arc::clone(&self.0.permits);
             let _permit = permits.acquire_owned().await.map_err(|_| QueryError::Cancelled)?;
-            let threads = self.0.threads.as_ref().expect("present until drop");
-            let mut task = AbortOnDrop(threads.spawn(work(query)));
-            match (&mut task.0).await {
-                Ok(answer) => answer,
-                Err(error) if error.is_cancelled() => Err(QueryError::Cancelled),
-                Err(error) => Err(QueryError::Internal { source: Box::new(error) }),
+            let read = Reads::default();
+            match self.on_threads(work(Query::new(self.clone(), started, &read))).await {
+                Err(error @ (QueryError::Storage { .. } | QueryError::Internal { .. })) => {
+                    if self.take_damaged_out(&read).await == 0 {
+                        return Err(error);
+                    }
+                    self.on_threads(work(Query::new(self.clone(), started, &read))).await
+                }
+                answer => answer,
             }
         };
         tokio::select! {
@@ -136,6 +141,64 @@ impl Engine {
             answer = answer => answer,
         }
     }
+
+    async fn on_threads<T, F>(&self, work: F) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, QueryError>> + Send + 'static,
+    {
+        let threads = self.0.threads.as_ref().expect("present until drop");
+        let mut task = AbortOnDrop(threads.spawn(work));
+        match (&mut task.0).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_cancelled() => Err(QueryError::Cancelled),
+            Err(error) => Err(QueryError::Internal { source: Box::new(error) }),
+        }
+    }
+
+    /// Checks every segment that the question read and reports those that are damaged; how many there were.
+    async fn take_damaged_out(&self, read: &Reads) -> usize {
+        let snapshots = std::mem::take(&mut *read.lock());
+        let mut damaged = 0;
+        for segment in snapshots.iter().flat_map(|snapshot| &snapshot.segments) {
+            let file = Arc::clone(segment);
+            let threads = self.0.threads.as_ref().expect("present until drop");
+            let Ok(Err(reason)) = threads.spawn_blocking(move || check_segment(&file)).await else {
+                continue;
+            };
+            tracing::error!(path = %segment.path.display(), %reason, "segment is damaged");
+            match self.0.store.report_damage(segment, &reason).await {
+                Ok(()) => damaged += 1,
+                Err(error) => {
+                    tracing::error!(path = %segment.path.display(), %error, "damage cannot be recorded")
+                }
+            }
+        }
+        damaged
+    }
+}
+
+/// Whether the file is what was written, by its size and checksum. Reads all of it.
+fn check_segment(segment: &SegmentFile) -> Result<(), String> {
+    let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
+    let mut file = std::fs::File::open(&segment.path).map_err(unreadable)?;
+    let mut buffer = vec![0; 1 << 20];
+    let (mut checksum, mut bytes) = (0, 0);
+    loop {
+        let count = file.read(&mut buffer).map_err(unreadable)?;
+        if count == 0 {
+            break;
+        }
+        checksum = crc32c::crc32c_append(checksum, &buffer[..count]);
+        bytes += count as u64;
+    }
+    if bytes != segment.bytes {
+        return Err(format!("it has {bytes} bytes instead of {}", segment.bytes));
+    }
+    if checksum != segment.checksum {
+        return Err(format!("its checksum is {checksum:08x} instead of {:08x}", segment.checksum));
+    }
+    Ok(())
 }
 
 impl Drop for Inner {
@@ -177,6 +240,9 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
+/// The snapshots that a question has read.
+type Reads = Arc<Mutex<Vec<Arc<Snapshot>>>>;
+
 /// One question while it runs: its session, the snapshots it reads and what it has cost so far.
 pub(crate) struct Query {
     engine: Engine,
@@ -185,10 +251,11 @@ pub(crate) struct Query {
     context: SessionContext,
     plans: Mutex<Vec<Arc<dyn ExecutionPlan>>>,
     partial: Mutex<Vec<String>>,
+    read: Reads,
 }
 
 impl Query {
-    fn new(engine: Engine) -> Self {
+    fn new(engine: Engine, started: Duration, read: &Reads) -> Self {
         let memory = GreedyMemoryPool::new(engine.0.config.memory_bytes);
         let mut runtime_env = RuntimeEnv::clone(&engine.0.runtime_env);
         runtime_env.memory_pool = Arc::new(memory);
@@ -197,7 +264,8 @@ impl Query {
             .with_runtime_env(Arc::new(runtime_env))
             .build();
         Self {
-            started: engine.0.clock.monotonic(),
+            started,
+            read: Arc::clone(read),
             context: SessionContext::new_with_state(state),
             engine,
             counters: Arc::default(),
@@ -220,13 +288,15 @@ impl Query {
 
     /// What the dataset holds in `range` now.
     pub async fn snapshot(&self, dataset: Dataset, range: TimeRange) -> Result<Arc<Snapshot>, QueryError> {
-        let snapshot = self.engine.store().snapshot(dataset, range).map_err(|source| QueryError::Storage { dataset: dataset.to_string(), source: Box::new(source) })?;
+        let snapshot = self.engine.store().snapshot(dataset, range).map_err(|source| {
+            QueryError::Storage { dataset: dataset.to_string(), source: Box::new(source) }
+        })?;
         Ok(Arc::new(snapshot))
     }
 
     /// Makes the snapshot a table of the session, called as its dataset.
     pub fn register(&self, dataset: Dataset, snapshot: &Arc<Snapshot>) -> Result<(), QueryError> {
-        self.note_damage(dataset, snapshot);
+        self.note(dataset, snapshot);
         let table = DatasetTable::new(Arc::clone(snapshot), Arc::clone(&self.counters));
         self.context
             .register_table(dataset.as_str(), Arc::new(table))
@@ -236,15 +306,21 @@ impl Query {
 
     /// The snapshot as the start of a plan.
     pub fn table(&self, dataset: Dataset, snapshot: &Arc<Snapshot>) -> Result<DataFrame, QueryError> {
-        self.note_damage(dataset, snapshot);
+        self.note(dataset, snapshot);
         let table = DatasetTable::new(Arc::clone(snapshot), Arc::clone(&self.counters));
         self.context.read_table(Arc::new(table)).map_err(|error| self.error(error, Step::Planning))
     }
 
-    fn note_damage(&self, dataset: Dataset, snapshot: &Snapshot) {
+    /// Remembers what is read, and what is missing from it.
+    fn note(&self, dataset: Dataset, snapshot: &Arc<Snapshot>) {
+        self.read.lock().push(Arc::clone(snapshot));
         let mut partial = self.partial.lock();
         for damaged in &snapshot.damaged {
-            let text = format!("{dataset}: segment {damaged:?} is damaged and was left out");
+            let file = &damaged.file;
+            let text = format!(
+                "{dataset}: {} rows between {} and {} are missing, because segment {} is damaged: {}",
+                file.rows, file.min_time, file.max_time, file.id, damaged.reason
+            );
             if !partial.contains(&text) {
                 partial.push(text);
             }
@@ -272,7 +348,8 @@ impl Query {
     /// What it has cost up to now.
     pub fn stats(&self) -> QueryStats {
         let run_time = self.engine.0.clock.monotonic().saturating_sub(self.started);
-        let mut stats = QueryStats { run_time, partial: self.partial.lock().clone(), ..QueryStats::default() };
+        let mut stats =
+            QueryStats { run_time, partial: self.partial.lock().clone(), ..QueryStats::default() };
         stats.add_scans(&self.counters, &self.plans.lock());
         stats
     }

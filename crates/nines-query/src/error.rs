@@ -65,7 +65,9 @@ impl QueryError {
 
     pub(crate) fn hint(self, text: impl Into<String>) -> Self {
         match self {
-            Self::Invalid { message, position, .. } => Self::Invalid { message, position, hint: Some(text.into()) },
+            Self::Invalid { message, position, .. } => {
+                Self::Invalid { message, position, hint: Some(text.into()) }
+            }
             other => other,
         }
     }
@@ -104,13 +106,17 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
             let (message, hint) = explain_plan_error(message);
             invalid(message, hint)
         }
-        DataFusionError::NotImplemented(message) => invalid(lower_first(message), Some("write it another way".into())),
+        DataFusionError::NotImplemented(message) => {
+            invalid(lower_first(message), Some("write it another way".into()))
+        }
         DataFusionError::ResourcesExhausted(_) => QueryError::Memory { limit: memory_limit },
         DataFusionError::Configuration(message) => invalid(lower_first(message), None),
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             QueryError::Storage { dataset: "a dataset".to_owned(), source: Box::new(error) }
         }
-        DataFusionError::ArrowError(arrow, _) if is_users(arrow) => invalid(lower_first(&arrow.to_string()), None),
+        DataFusionError::ArrowError(arrow, _) if is_users(arrow) => {
+            invalid(lower_first(&arrow.to_string()), None)
+        }
         // Both at planning time and while running, this kind tells of values that a function cannot take.
         DataFusionError::Execution(message) => invalid(lower_first(first_line(message)), None),
         // The planner checks some things late and calls them internal; nothing has run yet.
@@ -162,10 +168,15 @@ fn is_users(error: &ArrowError) -> bool {
 
 /// `sql parser error: Expected: …, found: … at Line: 1, Column: 8`, in our form.
 fn syntax_error(text: &str) -> QueryError {
-    let text = text.trim_start_matches("sql parser error: ").trim_start_matches("ParserError(\"").trim_end_matches("\")");
+    let text = text
+        .trim_start_matches("sql parser error: ")
+        .trim_start_matches("ParserError(\"")
+        .trim_end_matches("\")");
     let (message, position) = match text.rsplit_once(" at Line: ") {
         Some((message, place)) => {
-            let mut numbers = place.split(", Column: ").map(|part| part.trim_matches(|c: char| !c.is_ascii_digit()).parse());
+            let mut numbers = place
+                .split(", Column: ")
+                .map(|part| part.trim_matches(|c: char| !c.is_ascii_digit()).parse());
             match (numbers.next(), numbers.next()) {
                 (Some(Ok(line)), Some(Ok(column))) => (message, Some((line, column))),
                 _ => (message, None),
@@ -181,7 +192,8 @@ fn syntax_error(text: &str) -> QueryError {
 }
 
 const KEYWORDS: [&str; 14] = [
-    "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "JOIN", "WITH", "EXPLAIN", "DISTINCT", "BETWEEN",
+    "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "JOIN", "WITH",
+    "EXPLAIN", "DISTINCT", "BETWEEN",
 ];
 
 fn explain_schema_error(error: &SchemaError) -> (String, Option<String>) {
@@ -189,9 +201,9 @@ fn explain_schema_error(error: &SchemaError) -> (String, Option<String>) {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let names = valid_fields.iter().map(|column| column.name.as_str());
             let hint = match nearest(&field.name, names) {
-                Some(name) if name.contains(['.', '-', '/']) || name.chars().any(char::is_uppercase) => {
-                    Some(format!("did you mean \"{name}\"? (names with signs or capitals need double quotes)"))
-                }
+                Some(name) if name.contains(['.', '-', '/']) || name.chars().any(char::is_uppercase) => Some(
+                    format!("did you mean \"{name}\"? (names with signs or capitals need double quotes)"),
+                ),
                 Some(name) => Some(format!("did you mean {name}?")),
                 None => Some("`describe` the table to see its columns; text is quoted with '…'".to_owned()),
             };
@@ -201,14 +213,17 @@ fn explain_schema_error(error: &SchemaError) -> (String, Option<String>) {
             let hint = format!("write the table before it, as in logs.\"{}\"", field.name);
             (format!("column \"{}\" is in more than one table", field.name), Some(hint))
         }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
             (format!("two columns are called \"{name}\""), Some("rename one with AS".to_owned()))
         }
     }
 }
 
 fn explain_plan_error(text: &str) -> (String, Option<String>) {
-    if let Some(name) = text.strip_prefix("table '").and_then(|rest| rest.split_once("' not found")).map(|(name, _)| name) {
+    if let Some(name) =
+        text.strip_prefix("table '").and_then(|rest| rest.split_once("' not found")).map(|(name, _)| name)
+    {
         let table = TableReference::from(name).table().to_owned();
         let hint = match nearest(&table, Dataset::ALL.map(Dataset::as_str)) {
             Some(name) => format!("did you mean {name}?"),

@@ -66,7 +66,11 @@ impl Engine {
     /// One pass over the candidate columns of the selected events.
     pub async fn facets(&self, request: FacetsRequest) -> Result<FacetsResult, QueryError> {
         let limits = request.limits.clone();
-        self.run(limits, move |query| async move { facets(&query, &request).await }).await
+        self.run(limits, move |query| {
+            let request = request.clone();
+            async move { facets(&query, &request).await }
+        })
+        .await
     }
 }
 
@@ -100,7 +104,8 @@ async fn count(
     tallies: &mut [Tally],
 ) -> Result<bool, QueryError> {
     let texts = tallies.iter().enumerate();
-    let texts = texts.map(|(index, tally)| text_of(&tally.field, &snapshot.schema).alias(format!("facet {index}")));
+    let texts =
+        texts.map(|(index, tally)| text_of(&tally.field, &snapshot.schema).alias(format!("facet {index}")));
     // The time keeps the number of rows where no facet is asked for.
     let columns: Vec<_> = texts.chain([column(field::TIMESTAMP)]).collect();
     let frame = query
@@ -190,7 +195,8 @@ fn candidates(columns: &[Column]) -> Vec<String> {
             && !name.ends_with("_ns")
             && name != field::OVERFLOW
     };
-    let mut names: Vec<String> = columns.iter().filter(divides).map(|column| column.name.to_string()).collect();
+    let mut names: Vec<String> =
+        columns.iter().filter(divides).map(|column| column.name.to_string()).collect();
     names.sort_by_key(|name| favour(name));
     names.truncate(CANDIDATES_MAX);
     names

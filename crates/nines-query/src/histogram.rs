@@ -76,12 +76,17 @@ pub struct CountBucket {
 impl Engine {
     pub async fn histogram(&self, request: HistogramRequest) -> Result<HistogramResult, QueryError> {
         let limits = request.limits.clone();
-        self.run(limits, move |query| async move { histogram(&query, request).await }).await
+        self.run(limits, move |query| {
+            let request = request.clone();
+            async move { histogram(&query, request).await }
+        })
+        .await
     }
 
     /// Counts of a ratio SLI over a given cut of the data: events that pass `total`, and of those the ones that also pass
     /// `good`, for each `step` counted from the epoch, oldest first. Steps without events are left out. With the
-    /// snapshot's `last_sequence` the caller knows which later batches to add live.
+    /// snapshot's `last_sequence` the caller knows which later batches to add live. If a segment of the snapshot turns
+    /// out to be damaged the call fails with [`QueryError::Storage`], once: take a new snapshot, which names it.
     pub async fn count_buckets(
         &self,
         snapshot: Snapshot,
@@ -94,9 +99,10 @@ impl Engine {
         if step.is_zero() {
             return Err(QueryError::invalid("the step is zero").hint("use at least one nanosecond"));
         }
-        self.run(limits, move |query| async move {
-            let snapshot = Arc::new(snapshot);
-            count_buckets(&query, &snapshot, &total, &good, range, step).await
+        let snapshot = Arc::new(snapshot);
+        self.run(limits, move |query| {
+            let (snapshot, total, good) = (Arc::clone(&snapshot), total.clone(), good.clone());
+            async move { count_buckets(&query, &snapshot, &total, &good, range, step).await }
         })
         .await
     }
@@ -129,10 +135,14 @@ async fn histogram(query: &Query, request: HistogramRequest) -> Result<Histogram
             let value = text_of(name, &snapshot.schema);
             let frequent = most_frequent(query, frame.clone(), value.clone()).await?;
             let blank = || vec![0; buckets.len()];
-            series.extend(frequent.iter().map(|value| Series { of: SeriesOf::Value(value.clone()), counts: blank() }));
+            series.extend(
+                frequent.iter().map(|value| Series { of: SeriesOf::Value(value.clone()), counts: blank() }),
+            );
             series.push(Series { of: SeriesOf::Other, counts: blank() });
             series.push(Series { of: SeriesOf::Absent, counts: blank() });
-            frame.aggregate(vec![bucket, place_of(value, &frequent).map_err(planning)?], vec![count(lit(1))]).map_err(planning)?
+            frame
+                .aggregate(vec![bucket, place_of(value, &frequent).map_err(planning)?], vec![count(lit(1))])
+                .map_err(planning)?
         }
     };
     if series.is_empty() {
@@ -151,7 +161,8 @@ async fn histogram(query: &Query, request: HistogramRequest) -> Result<Histogram
         }
     }
     let is_told = |series: &Series| {
-        matches!(series.of, SeriesOf::All | SeriesOf::Value(_)) || series.counts.iter().any(|count| *count > 0)
+        matches!(series.of, SeriesOf::All | SeriesOf::Value(_))
+            || series.counts.iter().any(|count| *count > 0)
     };
     series.retain(is_told);
     Ok(HistogramResult { step, buckets, series, stats: query.stats() })
@@ -237,7 +248,10 @@ fn bucket_of(start: Timestamp, step: Duration) -> Expr {
 }
 
 fn starts(start: Timestamp, end: Timestamp, step: Duration) -> Vec<Timestamp> {
-    std::iter::successors(Some(start), |at| Some(*at + step)).take_while(|at| *at < end).take(BUCKETS_MAX + 2).collect()
+    std::iter::successors(Some(start), |at| Some(*at + step))
+        .take_while(|at| *at < end)
+        .take(BUCKETS_MAX + 2)
+        .collect()
 }
 
 /// The least round time that is not shorter.
@@ -254,7 +268,13 @@ fn round_step(step: Duration) -> Duration {
     let days = [1, 2, 7, 14, 30, 90, 365].map(|count| count * DAY);
     let seconds = sixtieths.map(|count| count * SECOND);
     let minutes = sixtieths.map(|count| count * MINUTE);
-    let nanos = decimal.into_iter().chain(seconds).chain(minutes).chain(hours).chain(days).find(|nanos| *nanos >= wanted);
+    let nanos = decimal
+        .into_iter()
+        .chain(seconds)
+        .chain(minutes)
+        .chain(hours)
+        .chain(days)
+        .find(|nanos| *nanos >= wanted);
     Duration::from_nanos(nanos.unwrap_or_else(|| wanted.div_ceil(365 * DAY) * 365 * DAY))
 }
 
@@ -263,7 +283,10 @@ async fn most_frequent(query: &Query, frame: DataFrame, value: Expr) -> Result<V
         .filter(value.clone().is_not_null())
         .and_then(|frame| frame.aggregate(vec![value.alias("value")], vec![count(lit(1)).alias("events")]))
         .and_then(|frame| {
-            frame.sort(vec![SortExpr::new(column("events"), false, false), SortExpr::new(column("value"), true, false)])
+            frame.sort(vec![
+                SortExpr::new(column("events"), false, false),
+                SortExpr::new(column("value"), true, false),
+            ])
         })
         .and_then(|frame| frame.limit(0, Some(SPLIT_VALUES_MAX)))
         .map_err(|error| query.error(error, Step::Planning))?;
@@ -292,7 +315,9 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_never_shorter() {
-        for (wanted, round) in [(0, 1), (3, 5), (700, 1_000), (7_000, 10_000), (16_000, 30_000), (61_000, 120_000)] {
+        for (wanted, round) in
+            [(0, 1), (3, 5), (700, 1_000), (7_000, 10_000), (16_000, 30_000), (61_000, 120_000)]
+        {
             assert_eq!(round_step(Duration::from_millis(wanted)), Duration::from_millis(round));
         }
         let years = Duration::from_secs(86_400 * 400);

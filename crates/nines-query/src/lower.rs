@@ -13,7 +13,9 @@
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, cast, lit};
-use nines_filter::{Comparison, Expr as Ast, Filter, Literal, Number, Operator, TEXT_FIELDS, Test, TextSearch};
+use nines_filter::{
+    Comparison, Expr as Ast, Filter, Literal, Number, Operator, TEXT_FIELDS, Test, TextSearch,
+};
 use nines_model::field;
 
 use crate::functions::{OverflowQuestion, field_test, overflow_test, overflow_text, text_test};
@@ -59,8 +61,12 @@ impl Lowering<'_> {
     }
 
     fn text(&self, search: &TextSearch) -> Expr {
-        let texts = TEXT_FIELDS.iter().filter_map(|name| self.column_of(name)).filter(|field| is_text(field.data_type()));
-        let mut parts: Vec<Expr> = texts.map(|field| text_test(search, false, column(field.name()))).collect();
+        let texts = TEXT_FIELDS
+            .iter()
+            .filter_map(|name| self.column_of(name))
+            .filter(|field| is_text(field.data_type()));
+        let mut parts: Vec<Expr> =
+            texts.map(|field| text_test(search, false, column(field.name()))).collect();
         if let Some(id) = search.id_field()
             && self.column_of(id).is_some_and(|field| is_text(field.data_type()))
         {
@@ -104,9 +110,11 @@ fn in_column(comparison: &Comparison, field: &Field) -> Expr {
         (Test::Is(operator, literal), Kind::Float) => float_is(*operator, literal, subject),
         (Test::Is(operator, literal), Kind::Bool) => bool_is(*operator, literal, subject),
         (Test::Is(operator, literal), Kind::Time(zone)) => match literal.number() {
-            Some(Number::Int(nanos)) => {
-                compare(*operator, subject, Expr::Literal(ScalarValue::TimestampNanosecond(Some(nanos), zone), None))
-            }
+            Some(Number::Int(nanos)) => compare(
+                *operator,
+                subject,
+                Expr::Literal(ScalarValue::TimestampNanosecond(Some(nanos), zone), None),
+            ),
             _ => slow(),
         },
         (Test::Between { low, high }, kind) if !matches!(kind, Kind::Other) => {

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use nines_model::{Timestamp, ValueType};
@@ -43,12 +44,18 @@ pub(crate) fn cell(array: &dyn Array, row: usize) -> Value {
         DataType::Float64 => integer!(Float64Type),
         DataType::Timestamp(unit, _) => {
             let at = match unit {
-                TimeUnit::Second => Timestamp::from_secs(array.as_primitive::<TimestampSecondType>().value(row)),
-                TimeUnit::Millisecond => Timestamp::from_millis(array.as_primitive::<TimestampMillisecondType>().value(row)),
-                TimeUnit::Microsecond => {
-                    Timestamp::from_nanos(array.as_primitive::<TimestampMicrosecondType>().value(row).saturating_mul(1_000))
+                TimeUnit::Second => {
+                    Timestamp::from_secs(array.as_primitive::<TimestampSecondType>().value(row))
                 }
-                TimeUnit::Nanosecond => Timestamp::from_nanos(array.as_primitive::<TimestampNanosecondType>().value(row)),
+                TimeUnit::Millisecond => {
+                    Timestamp::from_millis(array.as_primitive::<TimestampMillisecondType>().value(row))
+                }
+                TimeUnit::Microsecond => Timestamp::from_nanos(
+                    array.as_primitive::<TimestampMicrosecondType>().value(row).saturating_mul(1_000),
+                ),
+                TimeUnit::Nanosecond => {
+                    Timestamp::from_nanos(array.as_primitive::<TimestampNanosecondType>().value(row))
+                }
             };
             Value::from(at.to_string())
         }

@@ -22,7 +22,8 @@ pub(crate) fn objects(batches: &[RecordBatch], columns: &[Column]) -> Vec<Map<St
                 continue;
             }
             let name = field.name();
-            let is_json = columns.iter().any(|column| column.name == name.as_str() && column.kind == ValueType::Json);
+            let is_json =
+                columns.iter().any(|column| column.name == name.as_str() && column.kind == ValueType::Json);
             for row in 0..batch.num_rows() {
                 if array.is_null(row) {
                     continue;

@@ -62,7 +62,11 @@ impl Engine {
     /// ends; the second reads whole rows, of that stretch alone.
     pub async fn search(&self, request: SearchRequest) -> Result<SearchResult, QueryError> {
         let limits = request.limits.clone();
-        self.run(limits, move |query| async move { page(&query, request).await }).await
+        self.run(limits, move |query| {
+            let request = request.clone();
+            async move { page(&query, request).await }
+        })
+        .await
     }
 }
 
@@ -106,7 +110,8 @@ async fn find(
     let on_page = &times[..times.len().min(skip + limit)];
     let (Some(first), Some(last)) = (on_page.first(), on_page.last()) else { return Ok((Vec::new(), None)) };
 
-    let stretch = TimeRange::new(*first.min(last), Timestamp::from_nanos(first.max(last).as_nanos().saturating_add(1)));
+    let stretch =
+        TimeRange::new(*first.min(last), Timestamp::from_nanos(first.max(last).as_nanos().saturating_add(1)));
     let everything: Vec<Expr> = snapshot.schema.fields().iter().map(|field| column(field.name())).collect();
     let by_content = SortExpr::new(row_hash(everything), true, false);
     let page = query
@@ -137,7 +142,8 @@ const SKIP_MAX: usize = 1_000_000;
 
 impl Cursor {
     fn parse(text: &str) -> Result<Self, QueryError> {
-        let wrong = || QueryError::invalid("cursor is not valid").hint("pass `next` of the page before as it is");
+        let wrong =
+            || QueryError::invalid("cursor is not valid").hint("pass `next` of the page before as it is");
         let (at, skip) = text.split_once('.').ok_or_else(wrong)?;
         let at = i64::from_str_radix(at, 36).map_err(|_| wrong())?;
         let skip = usize::from_str_radix(skip, 36).ok().filter(|skip| *skip <= SKIP_MAX).ok_or_else(wrong)?;
@@ -146,9 +152,10 @@ impl Cursor {
 
     fn rest_of(self, range: TimeRange, order: Order) -> TimeRange {
         match order {
-            Order::NewestFirst => {
-                TimeRange::new(range.start, range.end.min(Timestamp::from_nanos(self.at.as_nanos().saturating_add(1))))
-            }
+            Order::NewestFirst => TimeRange::new(
+                range.start,
+                range.end.min(Timestamp::from_nanos(self.at.as_nanos().saturating_add(1))),
+            ),
             Order::OldestFirst => TimeRange::new(range.start.max(self.at), range.end),
         }
     }
@@ -158,7 +165,13 @@ impl Cursor {
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let nanos = self.at.as_nanos();
-        write!(f, "{}{}.{}", if nanos < 0 { "-" } else { "" }, base_36(nanos.unsigned_abs()), base_36(self.skip as u64))
+        write!(
+            f,
+            "{}{}.{}",
+            if nanos < 0 { "-" } else { "" },
+            base_36(nanos.unsigned_abs()),
+            base_36(self.skip as u64)
+        )
     }
 }
 
@@ -179,7 +192,9 @@ mod tests {
 
     #[test]
     fn cursors_round_trip_and_nonsense_is_refused() {
-        for (at, skip) in [(0, 0), (1_790_000_000_000_000_000, 17), (-5, 1), (i64::MIN, 3), (i64::MAX, SKIP_MAX)] {
+        for (at, skip) in
+            [(0, 0), (1_790_000_000_000_000_000, 17), (-5, 1), (i64::MIN, 3), (i64::MAX, SKIP_MAX)]
+        {
             let cursor = Cursor { at: Timestamp::from_nanos(at), skip };
             assert_eq!(Cursor::parse(&cursor.to_string()).unwrap(), cursor);
         }

@@ -1,7 +1,7 @@
 //! Which services and operations there are, and which hurt: counts, errors and latency from spans.
 
-use datafusion::functions_aggregate::expr_fn::{count, max, sum};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::functions_aggregate::expr_fn::{count, max, sum};
 use datafusion::logical_expr::{Expr, SortExpr, cast, lit, when};
 use nines_filter::Filter;
 use nines_model::{Dataset, TimeRange, Timestamp, field};
@@ -42,7 +42,8 @@ pub struct OperationsResult {
 impl Engine {
     /// Every service that has spans in the range, the busiest first.
     pub async fn services(&self, range: TimeRange, limits: Limits) -> Result<OperationsResult, QueryError> {
-        self.run(limits, move |query| async move { summarise(&query, Filter::all(), range, false).await }).await
+        self.run(limits, move |query| async move { summarise(&query, Filter::all(), range, false).await })
+            .await
     }
 
     /// The operations among the spans that `filter` selects, those that took the most time together first.
@@ -52,7 +53,11 @@ impl Engine {
         range: TimeRange,
         limits: Limits,
     ) -> Result<OperationsResult, QueryError> {
-        self.run(limits, move |query| async move { summarise(&query, filter, range, true).await }).await
+        self.run(limits, move |query| {
+            let filter = filter.clone();
+            async move { summarise(&query, filter, range, true).await }
+        })
+        .await
     }
 }
 
@@ -87,7 +92,8 @@ async fn summarise(
         .filter(selected)
         .and_then(|frame| frame.aggregate(groups, figures))
         .and_then(|frame| {
-            let order = [SortExpr::new(column(first_by), false, false), SortExpr::new(column("service"), true, true)];
+            let order =
+                [SortExpr::new(column(first_by), false, false), SortExpr::new(column("service"), true, true)];
             frame.sort(order.to_vec())
         })
         .and_then(|frame| frame.limit(0, Some(OPERATIONS_MAX)))

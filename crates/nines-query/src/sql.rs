@@ -60,16 +60,21 @@ impl Engine {
             let hint = "select through views of fewer columns, or send several queries";
             return Err(QueryError::TooLarge { what: "the query", limit: SQL_BYTES_MAX as u64, hint });
         }
-        let limits = Limits { timeout: request.timeout, cancel: request.cancel };
+        let limits = Limits { timeout: request.timeout, cancel: request.cancel.clone() };
         let limit = request.limit_rows.unwrap_or(ROWS_DEFAULT).min(ROWS_MAX);
-        self.run(limits, move |query| async move { answer(&query, &request.query, limit).await }).await
+        self.run(limits, move |query| {
+            let sql = request.query.clone();
+            async move { answer(&query, &sql, limit).await }
+        })
+        .await
     }
 }
 
 async fn answer(query: &Query, sql: &str, limit: usize) -> Result<SqlResult, QueryError> {
     let frame = plan(query, sql).await?;
     let columns = frame.schema().fields().iter();
-    let columns = columns.map(|field| Column { name: field.name().clone(), kind: render::kind_of(field.data_type()) });
+    let columns =
+        columns.map(|field| Column { name: field.name().clone(), kind: render::kind_of(field.data_type()) });
     let columns = columns.collect();
     let mut stream = query.stream(frame).await?;
     let mut rows = Vec::new();
@@ -118,7 +123,9 @@ fn wanted(references: &[TableReference]) -> Vec<Dataset> {
     let asks_schema = references.iter().any(|reference| reference.schema() == Some("information_schema"));
     Dataset::ALL
         .into_iter()
-        .filter(|dataset| asks_schema || references.iter().any(|reference| reference.table() == dataset.as_str()))
+        .filter(|dataset| {
+            asks_schema || references.iter().any(|reference| reference.table() == dataset.as_str())
+        })
         .collect()
 }
 
@@ -139,7 +146,8 @@ fn refuse_changes(statement: &Statement) -> Result<(), QueryError> {
             // The first words name the statement: `INSERT`, `CREATE TABLE`.
             other => {
                 let text = other.to_string();
-                let words: Vec<&str> = text.split_whitespace().take_while(|word| is_keyword(word)).take(2).collect();
+                let words: Vec<&str> =
+                    text.split_whitespace().take_while(|word| is_keyword(word)).take(2).collect();
                 let words = words.join(" ");
                 read_only(if words.is_empty() { "this statement" } else { &words })
             }

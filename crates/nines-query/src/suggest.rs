@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use nines_filter::{
-    Comparison, Completion, Context, Expr, Filter, Literal, OPERATORS, Operator, Test, Wildcard, complete, nearest,
+    Comparison, Completion, Context, Expr, Filter, Literal, OPERATORS, Operator, Test, Wildcard, complete,
+    nearest,
 };
 use nines_model::{Dataset, TimeRange, field};
 use nines_storage::Column as StoredColumn;
 
-use crate::engine::{Engine, Limits};
+use crate::engine::{Engine, Limits, Query};
 use crate::error::QueryError;
 use crate::facets::{FacetsRequest, facets};
 use crate::sql::Column;
@@ -60,26 +61,9 @@ impl Engine {
     /// Never fails because of the text: half a filter is the normal case. Values cost one pass over their column.
     pub async fn suggest(&self, request: SuggestRequest) -> Result<Suggestions, QueryError> {
         let limits = request.limits.clone();
-        self.run(limits, move |query| async move {
-            let Completion { context, replace, keywords } = complete(&request.text, request.cursor);
-            let columns = query.engine().store().columns(request.dataset);
-            let mut items = match context {
-                Context::Field { prefix } => fields_like(&prefix, &columns),
-                Context::Operator { field } => {
-                    let is_field = columns.iter().any(|column| column.name == field.as_str());
-                    if is_field { OPERATORS.map(operator).to_vec() } else { Vec::new() }
-                }
-                Context::Value { field, prefix } => {
-                    let request = values_request(&request, field, &prefix);
-                    let found = facets(&query, &request).await?;
-                    found.facets.into_iter().flat_map(|facet| values(facet.field, facet.values)).collect()
-                }
-                Context::Keyword => Vec::new(),
-            };
-            items.truncate(ITEMS_MAX);
-            let keyword = |text: &&str| item(text, SuggestionKind::Keyword);
-            items.extend(keywords.iter().map(keyword));
-            Ok(Suggestions { replace, items, stats: query.stats() })
+        self.run(limits, move |query| {
+            let request = request.clone();
+            async move { suggest(&query, &request).await }
         })
         .await
     }
@@ -99,6 +83,26 @@ impl Engine {
         }
         nearest(name, columns.iter().map(|column| column.name.as_str())).map(str::to_owned)
     }
+}
+
+async fn suggest(query: &Query, request: &SuggestRequest) -> Result<Suggestions, QueryError> {
+    let Completion { context, replace, keywords } = complete(&request.text, request.cursor);
+    let columns = query.engine().store().columns(request.dataset);
+    let mut items = match context {
+        Context::Field { prefix } => fields_like(&prefix, &columns),
+        Context::Operator { field } => {
+            let is_field = columns.iter().any(|column| column.name == field.as_str());
+            if is_field { OPERATORS.map(operator).to_vec() } else { Vec::new() }
+        }
+        Context::Value { field, prefix } => {
+            let found = facets(query, &values_request(request, field, &prefix)).await?;
+            found.facets.into_iter().flat_map(|facet| values(facet.field, facet.values)).collect()
+        }
+        Context::Keyword => Vec::new(),
+    };
+    items.truncate(ITEMS_MAX);
+    items.extend(keywords.iter().map(|text| item(text, SuggestionKind::Keyword)));
+    Ok(Suggestions { replace, items, stats: query.stats() })
 }
 
 /// Names that begin with the prefix, then those that hold it, then one that is like it.
@@ -143,7 +147,8 @@ fn values_request(request: &SuggestRequest, field: String, prefix: &str) -> Face
 fn values(field: String, values: Vec<(String, u64)>) -> impl Iterator<Item = Suggestion> {
     values.into_iter().map(move |(value, count)| {
         let literal = Literal::for_field(&field, value);
-        let written = Comparison { field: field.as_str().into(), test: Test::Is(Operator::Equal, literal.clone()) };
+        let written =
+            Comparison { field: field.as_str().into(), test: Test::Is(Operator::Equal, literal.clone()) };
         debug_assert!(Filter::parse(&written.to_string()).is_ok());
         Suggestion { count: Some(count), ..item(&literal.to_string(), SuggestionKind::Value) }
     })

@@ -58,11 +58,18 @@ impl DatasetTable {
         projection: Option<&Vec<usize>>,
         range: TimeRange,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let mut segments: Vec<&SegmentFile> =
-            self.snapshot.segments.iter().map(|segment| &**segment).filter(|segment| segment.overlaps(range)).collect();
+        let mut segments: Vec<&SegmentFile> = self
+            .snapshot
+            .segments
+            .iter()
+            .map(|segment| &**segment)
+            .filter(|segment| segment.overlaps(range))
+            .collect();
         let scanned = segments.len() as u64;
         self.counters.segments_scanned.fetch_add(scanned, Ordering::Relaxed);
-        self.counters.segments_pruned.fetch_add(self.snapshot.segments.len() as u64 - scanned, Ordering::Relaxed);
+        self.counters
+            .segments_pruned
+            .fetch_add(self.snapshot.segments.len() as u64 - scanned, Ordering::Relaxed);
         if segments.is_empty() {
             return Ok(None);
         }
@@ -158,7 +165,8 @@ fn partitioned_file(segment: &SegmentFile, schema: &Schema) -> Result<Partitione
         datafusion::arrow::datatypes::DataType::Timestamp(_, zone) => zone.clone(),
         _ => None,
     };
-    let at = |at: Timestamp| Precision::Exact(ScalarValue::TimestampNanosecond(Some(at.as_nanos()), zone.clone()));
+    let at =
+        |at: Timestamp| Precision::Exact(ScalarValue::TimestampNanosecond(Some(at.as_nanos()), zone.clone()));
     statistics.column_statistics[index] = ColumnStatistics::new_unknown()
         .with_null_count(Precision::Exact(0))
         .with_min_value(at(segment.min_time))
@@ -171,10 +179,14 @@ fn partitioned_file(segment: &SegmentFile, schema: &Schema) -> Result<Partitione
 /// The times that can satisfy `filter`: a superset, all of time if nothing is known.
 fn range_of(filter: &Expr) -> TimeRange {
     match filter {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => intersect(range_of(left), range_of(right)),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            intersect(range_of(left), range_of(right))
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let (nanos, op) = match (&**left, &**right) {
-                (Expr::Column(column), Expr::Literal(value, _)) if is_timestamp(column) => (nanos_of(value), *op),
+                (Expr::Column(column), Expr::Literal(value, _)) if is_timestamp(column) => {
+                    (nanos_of(value), *op)
+                }
                 (Expr::Literal(value, _), Expr::Column(column)) if is_timestamp(column) => match op.swap() {
                     Some(op) => (nanos_of(value), op),
                     None => return TimeRange::ALL,

@@ -26,22 +26,32 @@ pub struct TraceResult {
 
 impl Engine {
     /// Bloom filters make this cheap over all of time; a range makes it cheaper. An unknown trace is two empty lists.
-    pub async fn trace(&self, trace_id: &str, range: TimeRange, limits: Limits) -> Result<TraceResult, QueryError> {
+    pub async fn trace(
+        &self,
+        trace_id: &str,
+        range: TimeRange,
+        limits: Limits,
+    ) -> Result<TraceResult, QueryError> {
         let trace_id = trace_id.to_ascii_lowercase();
         if trace_id.len() != 32 || !trace_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             let error = QueryError::invalid(format!("`{trace_id}` is not a trace id"));
             return Err(error.hint("it has 32 hexadecimal digits"));
         }
-        self.run(limits, move |query| async move {
-            let spans = rows_of(&query, Dataset::Spans, &trace_id, range).await?;
-            let logs = rows_of(&query, Dataset::Logs, &trace_id, range).await?;
-            let truncated = spans.len() == TRACE_ROWS_MAX || logs.len() == TRACE_ROWS_MAX;
-            let rows_returned = (spans.len() + logs.len()) as u64;
-            let stats = QueryStats { rows_returned, truncated, ..query.stats() };
-            Ok(TraceResult { spans, logs, stats })
+        self.run(limits, move |query| {
+            let trace_id = trace_id.clone();
+            async move { trace(&query, &trace_id, range).await }
         })
         .await
     }
+}
+
+async fn trace(query: &Query, trace_id: &str, range: TimeRange) -> Result<TraceResult, QueryError> {
+    let spans = rows_of(query, Dataset::Spans, trace_id, range).await?;
+    let logs = rows_of(query, Dataset::Logs, trace_id, range).await?;
+    let truncated = spans.len() == TRACE_ROWS_MAX || logs.len() == TRACE_ROWS_MAX;
+    let rows_returned = (spans.len() + logs.len()) as u64;
+    let stats = QueryStats { rows_returned, truncated, ..query.stats() };
+    Ok(TraceResult { spans, logs, stats })
 }
 
 async fn rows_of(
@@ -59,7 +69,8 @@ async fn rows_of(
         // Nulls first: a root has no parent.
         .and_then(|frame| {
             let by_parent = (dataset == Dataset::Spans).then(|| ascending(field::PARENT_SPAN_ID));
-            let order = [ascending(field::TIMESTAMP)].into_iter().chain(by_parent).chain([ascending(field::SPAN_ID)]);
+            let order =
+                [ascending(field::TIMESTAMP)].into_iter().chain(by_parent).chain([ascending(field::SPAN_ID)]);
             frame.sort(order.collect())
         })
         .and_then(|frame| frame.limit(0, Some(TRACE_ROWS_MAX)))

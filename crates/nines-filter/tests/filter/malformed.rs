@@ -19,9 +19,16 @@ fn every_mistake_is_named_where_it_is() {
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::InvalidInput);
                 assert!(error.hint.is_some(), "no hint for {source:?}: {error}");
-                assert!(source.get(error.offset..error.offset + error.len).is_some(), "{source:?}: {error:?}");
+                assert!(
+                    source.get(error.offset..error.offset + error.len).is_some(),
+                    "{source:?}: {error:?}"
+                );
                 if !error.to_string().contains(fragment) || error.offset != offset {
-                    wrong.push(format!("expected {fragment:?} at {offset}, found at {}\n{}", error.offset, error.render(source)));
+                    wrong.push(format!(
+                        "expected {fragment:?} at {offset}, found at {}\n{}",
+                        error.offset,
+                        error.render(source)
+                    ));
                 }
             }
         }

@@ -33,7 +33,9 @@ fn test(field: String) -> impl Strategy<Value = Test> {
             high: high(to.to_string())
         }),
         prop::collection::vec(prop_oneof![text(), Just(String::new())], 2..4)
-            .prop_filter("`*` alone asks whether the field exists", |parts| parts.iter().any(|part| !part.is_empty()))
+            .prop_filter("`*` alone asks whether the field exists", |parts| parts
+                .iter()
+                .any(|part| !part.is_empty()))
             .prop_map(|parts| Test::Like(Wildcard::new(parts.into_iter().map(Into::into).collect()))),
         ("[a-z/\" ]{1,6}", any::<bool>())
             .prop_map(|(source, any_case)| Test::Matches(Pattern::new(&source, any_case).unwrap())),

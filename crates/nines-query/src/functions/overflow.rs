@@ -7,7 +7,9 @@ use datafusion::arrow::array::{AsArray, BooleanArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use nines_filter::{Comparison, TEXT_FIELDS, TextSearch, ValueRef};
 
 use super::values::test_values;
@@ -59,7 +61,8 @@ impl OverflowTest {
                 fields.with_value(&comparison.field, |value| comparison.test.accepts(value)).unwrap_or(false)
             }
             OverflowQuestion::Text(search) => {
-                let found = |value: ValueRef<'_>| matches!(value, ValueRef::Str(text) if search.is_found_in(text));
+                let found =
+                    |value: ValueRef<'_>| matches!(value, ValueRef::Str(text) if search.is_found_in(text));
                 let is_id = |value: ValueRef<'_>| matches!(value, ValueRef::Str(text) if search.is_id(text));
                 TEXT_FIELDS.iter().any(|name| fields.with_value(name, found).unwrap_or(false))
                     || search.id_field().is_some_and(|name| fields.with_value(name, is_id).unwrap_or(false))
@@ -135,7 +138,8 @@ impl ScalarUDFImpl for OverflowText {
                 ValueRef::Bytes(_) => String::new(),
             })
         };
-        let texts: StringViewArray = objects.as_string_view().iter().map(|object| object.and_then(text_in)).collect();
+        let texts: StringViewArray =
+            objects.as_string_view().iter().map(|object| object.and_then(text_in)).collect();
         Ok(ColumnarValue::Array(Arc::new(texts)))
     }
 }

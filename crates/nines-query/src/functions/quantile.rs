@@ -7,7 +7,9 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility, lit};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility, lit,
+};
 use datafusion::physical_expr::expressions::Literal;
 
 use crate::sketch::Sketch;
@@ -41,19 +43,29 @@ impl AggregateUDFImpl for Quantile {
         match arguments {
             [value, q] if is_number(value) && is_number(q) => Ok(DataType::Float64),
             [value, _] if !is_number(value) => {
-                plan_err!("quantile needs numbers, not {value}: cast the value, as in `quantile(cast(x as double), 0.95)`")
+                plan_err!(
+                    "quantile needs numbers, not {value}: cast the value, as in `quantile(cast(x as double), 0.95)`"
+                )
             }
-            _ => plan_err!("quantile needs a number between 0 and 1 after the value, as in `quantile(duration_ns, 0.95)`"),
+            _ => plan_err!(
+                "quantile needs a number between 0 and 1 after the value, as in `quantile(duration_ns, 0.95)`"
+            ),
         }
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         if arguments.is_distinct {
-            return plan_err!("quantile(DISTINCT …) is not supported: count the distinct values in a subquery");
+            return plan_err!(
+                "quantile(DISTINCT …) is not supported: count the distinct values in a subquery"
+            );
         }
         let constant = arguments.exprs[1].downcast_ref::<Literal>().map(Literal::value);
-        let Some(ScalarValue::Float64(Some(q))) = constant.and_then(|value| value.cast_to(&DataType::Float64).ok()) else {
-            return plan_err!("the second argument of quantile must be a constant, as in `quantile(duration_ns, 0.95)`");
+        let Some(ScalarValue::Float64(Some(q))) =
+            constant.and_then(|value| value.cast_to(&DataType::Float64).ok())
+        else {
+            return plan_err!(
+                "the second argument of quantile must be a constant, as in `quantile(duration_ns, 0.95)`"
+            );
         };
         if !(0.0..=1.0).contains(&q) {
             return plan_err!("the second argument of quantile must lie between 0 and 1, not {q}");

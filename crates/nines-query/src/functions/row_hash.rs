@@ -6,12 +6,15 @@ use datafusion::arrow::array::{ArrayRef, UInt64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 
 /// The hash of the given columns. Equal rows have equal hashes, in every query of one build of the program; nulls in
 /// columns that a file lacks count like nulls.
 pub(crate) fn row_hash(columns: Vec<Expr>) -> Expr {
-    ScalarUDF::new_from_impl(RowHash { signature: Signature::variadic_any(Volatility::Immutable) }).call(columns)
+    ScalarUDF::new_from_impl(RowHash { signature: Signature::variadic_any(Volatility::Immutable) })
+        .call(columns)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

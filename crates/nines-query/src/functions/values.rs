@@ -9,7 +9,10 @@ use datafusion::common::{Result, exec_err};
 use nines_filter::ValueRef;
 
 /// Asks `test` about every value that is present; absent ones stay null. A dictionary is asked once per entry.
-pub(super) fn test_values(array: &ArrayRef, mut test: impl FnMut(ValueRef<'_>) -> bool) -> Result<BooleanArray> {
+pub(super) fn test_values(
+    array: &ArrayRef,
+    mut test: impl FnMut(ValueRef<'_>) -> bool,
+) -> Result<BooleanArray> {
     macro_rules! each {
         ($values:expr, $wrap:expr) => {
             $values.iter().map(|value| value.map(|value| test($wrap(value)))).collect()
@@ -27,7 +30,12 @@ pub(super) fn test_values(array: &ArrayRef, mut test: impl FnMut(ValueRef<'_>) -
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             each!(array.as_primitive::<TimestampNanosecondType>(), ValueRef::Int)
         }
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32 => {
             return test_values(&cast(array, &DataType::Int64)?, test);
         }
         DataType::Null => BooleanArray::new_null(array.len()),

@@ -41,7 +41,8 @@ async fn histograms_count_every_selected_event_once() {
     assert_eq!(all.series[0].counts, vec![10; 60]);
 
     let split = fixture.engine.histogram(request("status_code: error", Some("service.name"))).await.unwrap();
-    let of: Vec<_> = split.series.iter().map(|series| (series.of.clone(), series.counts.iter().sum::<u64>())).collect();
+    let of: Vec<_> =
+        split.series.iter().map(|series| (series.of.clone(), series.counts.iter().sum::<u64>())).collect();
     let value = |text: &str| SeriesOf::Value(text.to_owned());
     assert_eq!(of, [(value("checkout"), 20), (value("inventory"), 20), (value("payment"), 20)]);
 
@@ -65,8 +66,11 @@ async fn sli_counts_equal_brute_force_at_a_cut() {
     assert_eq!(snapshot.last_sequence, 2);
     // What arrives after the cut is not counted.
     fixture.append(Dataset::Spans, vec![span(9, "checkout", "late", 1, "ok")]);
-    let counted =
-        fixture.engine.count_buckets(snapshot, total.clone(), good.clone(), range, step, Limits::default()).await.unwrap();
+    let counted = fixture
+        .engine
+        .count_buckets(snapshot, total.clone(), good.clone(), range, step, Limits::default())
+        .await
+        .unwrap();
     let mut expected: BTreeMap<Timestamp, (u64, u64)> = BTreeMap::new();
     for at in 0..600 {
         let service = ["checkout", "payment", "inventory"][(at % 3) as usize];
@@ -77,7 +81,8 @@ async fn sli_counts_equal_brute_force_at_a_cut() {
             bucket.1 += 1;
         }
     }
-    let counted: BTreeMap<_, _> = counted.iter().map(|bucket| (bucket.start, (bucket.good, bucket.total))).collect();
+    let counted: BTreeMap<_, _> =
+        counted.iter().map(|bucket| (bucket.start, (bucket.good, bucket.total))).collect();
     assert_eq!(counted, expected);
 }
 
@@ -88,8 +93,11 @@ async fn sli_counts_work_before_the_epoch() {
     let snapshot = fixture.store.snapshot(Dataset::Logs, TimeRange::ALL).unwrap();
     let step = Duration::from_secs(60);
     let all = Filter::all();
-    let counted =
-        fixture.engine.count_buckets(snapshot, all.clone(), all, TimeRange::ALL, step, Limits::default()).await.unwrap();
+    let counted = fixture
+        .engine
+        .count_buckets(snapshot, all.clone(), all, TimeRange::ALL, step, Limits::default())
+        .await
+        .unwrap();
     let counted: Vec<_> = counted.iter().map(|bucket| (bucket.start.as_secs(), bucket.total)).collect();
     assert_eq!(counted, [(-120, 1), (-60, 1), (0, 1)]);
 }
@@ -98,9 +106,14 @@ async fn sli_counts_work_before_the_epoch() {
 async fn services_and_operations_are_summarised() {
     let fixture = shop().await;
     let found = fixture.engine.services(TimeRange::ALL, Limits::default()).await.unwrap();
-    let names: Vec<_> = found.operations.iter().map(|service| (service.service.as_str(), service.spans, service.errors)).collect();
+    let names: Vec<_> = found
+        .operations
+        .iter()
+        .map(|service| (service.service.as_str(), service.spans, service.errors))
+        .collect();
     assert_eq!(names, [("checkout", 200, 20), ("inventory", 200, 20), ("payment", 200, 20)]);
-    let mut exact: Vec<f64> = (0..600).filter(|at| at % 3 == 0).map(|at| f64::from(10 + at % 100) * 1e6).collect();
+    let mut exact: Vec<f64> =
+        (0..600).filter(|at| at % 3 == 0).map(|at| f64::from(10 + at % 100) * 1e6).collect();
     exact.sort_by(f64::total_cmp);
     let p95 = found.operations[0].p95_ns.unwrap();
     assert!((p95 - exact[189]).abs() <= exact[189] * RELATIVE_ERROR, "{p95} for {}", exact[189]);

@@ -19,7 +19,11 @@ const HEAVY: &str = "select a.n * 10000 + b.n as x, count(*) from logs a cross j
 async fn a_query_ends_at_its_time() {
     let fixture = fixture(EngineConfig { memory_bytes: 16 << 30, ..EngineConfig::default() }).await;
     let timeout = Some(Duration::from_millis(200));
-    let error = fixture.engine.sql(SqlRequest { query: HEAVY.into(), timeout, ..SqlRequest::default() }).await.unwrap_err();
+    let error = fixture
+        .engine
+        .sql(SqlRequest { query: HEAVY.into(), timeout, ..SqlRequest::default() })
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
 
@@ -48,7 +52,8 @@ async fn a_query_ends_when_it_is_cancelled_and_frees_its_place() {
 #[tokio::test]
 async fn a_query_that_needs_too_much_memory_fails_alone() {
     let fixture = fixture(EngineConfig { memory_bytes: 4 << 20, ..EngineConfig::default() }).await;
-    let error = fixture.engine.sql(SqlRequest { query: HEAVY.into(), ..SqlRequest::default() }).await.unwrap_err();
+    let error =
+        fixture.engine.sql(SqlRequest { query: HEAVY.into(), ..SqlRequest::default() }).await.unwrap_err();
     assert!(matches!(error, QueryError::Memory { .. }), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Exhausted);
     assert_eq!(fixture.sql("select count(*) from logs").await.rows[0][0], 10_000);
@@ -60,4 +65,31 @@ async fn a_query_that_is_too_long_is_refused() {
     let query = format!("select {} 1", "1 + ".repeat(100_000));
     let error = fixture.engine.sql(SqlRequest { query, ..SqlRequest::default() }).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn a_damaged_segment_is_left_out_and_named() {
+    let fixture = Fixture::new().await;
+    fixture.append(Dataset::Logs, (0..500).map(|at| event(at, &[("n", at.into())])).collect());
+    fixture.seal().await;
+    fixture.append(Dataset::Logs, (500..600).map(|at| event(at, &[("n", at.into())])).collect());
+    fixture.seal().await;
+    let folder = fixture.folder.path().join("segments/logs");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut bytes = std::fs::read(&files[0]).unwrap();
+    let length = bytes.len();
+    bytes.truncate(length - 10);
+    #[expect(clippy::disallowed_methods, reason = "damages a file on purpose")]
+    std::fs::write(&files[0], bytes).unwrap();
+    let found = fixture.sql("select count(n), sum(n) from logs").await;
+    assert_eq!(found.rows[0][0], 100);
+    assert_eq!(found.stats.partial.len(), 1, "{:?}", found.stats);
+    assert!(
+        found.stats.partial[0].starts_with("logs: 500 rows between 1970-01-01T00:00:00Z and"),
+        "{:?}",
+        found.stats.partial
+    );
+    // It stays named, without another try.
+    assert_eq!(fixture.sql("select count(n) from logs").await.stats.partial.len(), 1);
 }

@@ -17,9 +17,12 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// Fields of many types, so that most of them have values in a column and in the overflow. `nan` and `raw` keep to one
 /// type each: the overflow is JSON, which has neither NaN nor bytes.
 fn field() -> impl Strategy<Value = (&'static str, Value)> {
-    let text = || prop_oneof![Just("a"), Just("abc"), Just("503"), Just("5.0"), Just("-7"), Just(""), Just("卡 b_c")];
+    let text = || {
+        prop_oneof![Just("a"), Just("abc"), Just("503"), Just("5.0"), Just("-7"), Just(""), Just("卡 b_c")]
+    };
     let int = || prop_oneof![-8..8_i64, Just(503), Just(i64::MAX), Just((1 << 53) + 1)];
-    let float = || prop_oneof![Just(0.0), Just(-0.0), Just(5.0), Just(-7.25), Just(1e300), Just(f64::INFINITY)];
+    let float =
+        || prop_oneof![Just(0.0), Just(-0.0), Just(5.0), Just(-7.25), Just(1e300), Just(f64::INFINITY)];
     let mixed = move || {
         prop_oneof![
             3 => text().prop_map(Value::from),
@@ -59,10 +62,29 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn test(field: &'static str) -> impl Strategy<Value = Test> {
     let literal = move || {
-        prop::sample::select(&[
-            "a", "abc", "b", "5", "5.0", "0", "-0.0", "-7", "503", "1e300", "9007199254740993", "9223372036854775807",
-            "200ms", "true", "false", "", "卡 b_c", "NaN", "[\"a\",5]",
-        ][..])
+        prop::sample::select(
+            &[
+                "a",
+                "abc",
+                "b",
+                "5",
+                "5.0",
+                "0",
+                "-0.0",
+                "-7",
+                "503",
+                "1e300",
+                "9007199254740993",
+                "9223372036854775807",
+                "200ms",
+                "true",
+                "false",
+                "",
+                "卡 b_c",
+                "NaN",
+                "[\"a\",5]",
+            ][..],
+        )
         .prop_map(move |text| Literal::for_field(field, text))
     };
     let operator = prop::sample::select(&Operator::ALL[..]);
@@ -78,8 +100,20 @@ fn test(field: &'static str) -> impl Strategy<Value = Test> {
 
 fn filter() -> impl Strategy<Value = Expr> {
     const NAMES: [&str; 14] = [
-        "s", "i", "f", "b", "m", "m.2", "exception.message", "nan", "raw", "body", "duration_ns", "observed_timestamp",
-        "timestamp", "gone",
+        "s",
+        "i",
+        "f",
+        "b",
+        "m",
+        "m.2",
+        "exception.message",
+        "nan",
+        "raw",
+        "body",
+        "duration_ns",
+        "observed_timestamp",
+        "timestamp",
+        "gone",
     ];
     let words = ["abc", "time", "timeout", "503", "卡", "a", TRACE, "00f067aa0ba902b7", "out abc"];
     let leaf = prop_oneof![
@@ -103,7 +137,8 @@ enum Lie {
 }
 
 async fn rows_by_query(fixture: &Fixture, filter: &Filter) -> BTreeSet<i64> {
-    let request = SearchRequest { limit: 10_000, ..SearchRequest::new(Dataset::Logs, filter.clone(), TimeRange::ALL) };
+    let request =
+        SearchRequest { limit: 10_000, ..SearchRequest::new(Dataset::Logs, filter.clone(), TimeRange::ALL) };
     let found = fixture.engine.search(request).await.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
     let rows: BTreeSet<i64> = found.rows.iter().map(|row| row["row"].as_i64().unwrap()).collect();
     assert_eq!(rows.len(), found.rows.len(), "a row came twice: {filter}");
@@ -131,7 +166,12 @@ async fn check(batches: Vec<Vec<Event>>, lie: Lie, filters: Vec<Expr>) -> Result
         let found = rows_by_query(&fixture, &filter).await;
         if found != expected {
             let wrong = *found.symmetric_difference(&expected).next().unwrap();
-            prop_assert!(false, "{lie:?}: `{filter}` {} {:?}", if expected.contains(&wrong) { "lost" } else { "took" }, events[wrong as usize]);
+            prop_assert!(
+                false,
+                "{lie:?}: `{filter}` {} {:?}",
+                if expected.contains(&wrong) { "lost" } else { "took" },
+                events[wrong as usize]
+            );
         }
         let snapshot = fixture.store.snapshot(Dataset::Logs, TimeRange::ALL).unwrap();
         let step = Duration::from_nanos(4);

@@ -21,7 +21,9 @@ async fn every_mistake_is_the_users_and_changes_nothing() {
     let before = files();
     let mut count = 0;
     let mut wrong = Vec::new();
-    for line in include_str!("malformed.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in
+        include_str!("malformed.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         let (fragment, query) = line.split_once('\t').unwrap();
         count += 1;
         match fixture.engine.sql(SqlRequest { query: query.to_owned(), ..SqlRequest::default() }).await {

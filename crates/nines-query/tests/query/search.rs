@@ -86,7 +86,6 @@ async fn segments_outside_the_range_are_not_read() {
     assert_eq!((counted.stats.segments_scanned, counted.stats.segments_pruned), (1, 3));
 }
 
-
 #[tokio::test]
 async fn a_trace_is_found_with_its_logs() {
     let fixture = Fixture::new().await;
@@ -96,7 +95,10 @@ async fn a_trace_is_found_with_its_logs() {
         fields.extend(parent.map(|parent| ("parent_span_id", parent.into())));
         event(at, &fields)
     };
-    fixture.append(Dataset::Spans, vec![of_trace(3, "c", Some("b")), of_trace(1, "b", Some("a")), span(1, "x", "y", 1, "ok")]);
+    fixture.append(
+        Dataset::Spans,
+        vec![of_trace(3, "c", Some("b")), of_trace(1, "b", Some("a")), span(1, "x", "y", 1, "ok")],
+    );
     fixture.seal().await;
     fixture.append(Dataset::Spans, vec![of_trace(1, "a", None)]);
     fixture.append(Dataset::Logs, vec![event(2, &[("trace_id", trace.into()), ("body", "hello".into())])]);
@@ -112,8 +114,15 @@ async fn facets_choose_what_divides_and_suggestions_come_from_the_data() {
     let fixture = Fixture::new().await;
     let rows = (0..100).map(|row| {
         let service = if row % 4 == 0 { "payment" } else { "checkout" };
-        let resource = [("service.name", service.into()), ("cloud.region", if row < 10 { "berlin" } else { "paris" }.into())];
-        event_of(Timestamp::from_secs(row), &resource, &[("request.id", format!("{row}").as_str().into()), ("same", "x".into())])
+        let resource = [
+            ("service.name", service.into()),
+            ("cloud.region", if row < 10 { "berlin" } else { "paris" }.into()),
+        ];
+        event_of(
+            Timestamp::from_secs(row),
+            &resource,
+            &[("request.id", format!("{row}").as_str().into()), ("same", "x".into())],
+        )
     });
     fixture.append(Dataset::Logs, rows.collect());
     let request = FacetsRequest {

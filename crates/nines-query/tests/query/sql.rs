@@ -10,7 +10,11 @@ async fn all_tables_answer_when_empty() {
     for dataset in Dataset::ALL {
         let found = fixture.sql(&format!("select * from {dataset}")).await;
         assert!(found.rows.is_empty());
-        assert!(found.columns.iter().any(|column| column.name == "service.name"), "{dataset}: {:?}", found.columns);
+        assert!(
+            found.columns.iter().any(|column| column.name == "service.name"),
+            "{dataset}: {:?}",
+            found.columns
+        );
         assert_eq!((found.columns[0].name.as_str(), found.columns[0].kind), ("timestamp", "time"));
         assert_eq!(fixture.sql(&format!("select count(*) from {dataset}")).await.rows, [[json!(0)]]);
     }
@@ -29,20 +33,28 @@ async fn hot_and_cold_rows_answer_together() {
     let found = fixture
         .sql("select \"service.name\" as service, count(*) as n, sum(duration_ns) / 1000000 as ms from spans group by 1 order by 1")
         .await;
-    assert_eq!(found.rows, [json!(["checkout", 50, 1225]), json!(["payment", 50, 3725])].map(|row| row.as_array().unwrap().clone()));
+    assert_eq!(
+        found.rows,
+        [json!(["checkout", 50, 1225]), json!(["payment", 50, 3725])]
+            .map(|row| row.as_array().unwrap().clone())
+    );
     assert_eq!(found.stats.rows_scanned, 100);
     assert!(found.stats.bytes_scanned > 0 && found.stats.segments_scanned == 1);
     let found = fixture.sql("select name from spans order by timestamp desc limit 1").await;
     assert_eq!(found.rows, [[json!("b")]]);
     // A column that the segment lacks is null there.
-    fixture.append(Dataset::Spans, vec![{
-        let mut late = span(200, "payment", "c", 1, "ok");
-        late.fields.push(("new.column".into(), 7.into()));
-        late
-    }]);
+    fixture.append(
+        Dataset::Spans,
+        vec![{
+            let mut late = span(200, "payment", "c", 1, "ok");
+            late.fields.push(("new.column".into(), 7.into()));
+            late
+        }],
+    );
     let found = fixture.sql("select count(*), count(\"new.column\"), max(\"new.column\") from spans").await;
     assert_eq!(found.rows, [[json!(101), json!(1), json!(7)]]);
-    let found = fixture.sql("select count(*) from spans where \"new.column\" is null and trace_id like '%0'").await;
+    let found =
+        fixture.sql("select count(*) from spans where \"new.column\" is null and trace_id like '%0'").await;
     assert_eq!(found.rows, [[json!(7)]]);
 }
 
@@ -70,10 +82,12 @@ async fn values_become_json() {
 async fn rows_are_capped_and_the_answer_says_so() {
     let fixture = Fixture::new().await;
     fixture.append(Dataset::Logs, (0..100).map(|at| event(at, &[])).collect());
-    let request = SqlRequest { query: "select * from logs".into(), limit_rows: Some(10), ..SqlRequest::default() };
+    let request =
+        SqlRequest { query: "select * from logs".into(), limit_rows: Some(10), ..SqlRequest::default() };
     let found = fixture.engine.sql(request).await.unwrap();
     assert_eq!((found.rows.len(), found.stats.rows_returned, found.stats.truncated), (10, 10, true));
-    let request = SqlRequest { query: "select * from logs".into(), limit_rows: Some(100), ..SqlRequest::default() };
+    let request =
+        SqlRequest { query: "select * from logs".into(), limit_rows: Some(100), ..SqlRequest::default() };
     assert!(!fixture.engine.sql(request).await.unwrap().stats.truncated);
 }
 

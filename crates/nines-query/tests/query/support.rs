@@ -26,8 +26,9 @@ impl Fixture {
     pub async fn with_config(config: EngineConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = SystemClock::shared();
-        let (store, _) =
-            Store::open(StoreConfig::new(folder.path()), Arc::new(RealDisk), Arc::clone(&clock)).await.unwrap();
+        let (store, _) = Store::open(StoreConfig::new(folder.path()), Arc::new(RealDisk), Arc::clone(&clock))
+            .await
+            .unwrap();
         let engine = Engine::new(store.clone(), config, clock).unwrap();
         Self { store, engine, sequence: AtomicU64::new(1), folder }
     }
@@ -61,7 +62,9 @@ pub fn event(at: i64, fields: &[(&str, Value)]) -> Event {
 }
 
 pub fn event_of(timestamp: Timestamp, resource: &[(&str, Value)], fields: &[(&str, Value)]) -> Event {
-    let named = |fields: &[(&str, Value)]| fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+    let named = |fields: &[(&str, Value)]| {
+        fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect()
+    };
     Event { timestamp, resource: Arc::new(Resource { attributes: named(resource) }), fields: named(fields) }
 }
 
