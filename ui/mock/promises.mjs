@@ -102,7 +102,7 @@ function slo(seed, o) {
         }
       : {}),
     burns: WINDOWS.map(([name, severity, long_secs, short_secs, threshold], i) => {
-      const rate = (o.now / (1 - target)) * [1, 0.32, 0.11, 0.04, 0.02][i];
+      const rate = (o.now / (1 - target)) * [1, 0.45, 0.11, 0.04, 0.02][i];
       const limit = threshold ?? Math.max(10, 0.4 / (1 - target));
       return {
         name,
@@ -386,7 +386,7 @@ export const alerts = [
     service: "checkout",
     state: "firing",
     severity: "page",
-    reason: "60s/5s burns at 41 times the allowed rate (threshold 14.4) over 1 310 events",
+    reason: "1h/5m burns at 14.8 times the allowed rate (threshold 13.4) over 10 050 events",
     started_at: iso(FAULT_START),
     detected_at: iso(FAULT_START + 3900),
     incident_id: "INC-2026-0042",

@@ -24,7 +24,7 @@ export function ticks(): { at: number; major: boolean; label?: string }[] {
     const label = `${((1 - failing) * 100).toFixed(Math.max(0, nines - 2))}`;
     list.push({ at: position(1 - failing), major: true, label });
     if (nines === MAX_NINES) break;
-    for (let step = 2; step <= 9; step++)
+    for (let step = 9; step >= 2; step--)
       list.push({ at: position(1 - (failing / 10) * step), major: false });
   }
   return list;

@@ -68,11 +68,11 @@ export function AlertFields({ alert, heading }: { alert: Alert; heading?: string
               const path = localPath(link.url, location.origin);
               return path ? (
                 <Link key={link.url} href={path}>
-                  {link.label}
+                  {linkWord(link.rel) ?? link.label}
                 </Link>
               ) : (
                 <a key={link.url} href={safeUrl(link.url)} target="_blank" rel="noreferrer noopener">
-                  {link.label} ↗
+                  {linkWord(link.rel) ?? link.label} ↗
                 </a>
               );
             })}
@@ -110,6 +110,15 @@ export function AlertFields({ alert, heading }: { alert: Alert; heading?: string
     </section>
   );
 }
+
+/** Links are named by what they lead to; the server's own label stands for kinds that are not known here. */
+const linkWord = (rel: string) =>
+  ({
+    slo: t("The promise"),
+    search: t("Failing requests"),
+    traces: t("Failing traces"),
+    runbook: t("Runbook"),
+  })[rel];
 
 const suspectFilter = (service: string, field: string, value: string) => {
   const quoted = /^[\w.\-/]+$/.test(value) ? value : `"${value.replace(/(["\\])/g, "\\$1")}"`;
