@@ -135,23 +135,14 @@ impl State {
     }
 
     fn claim(&mut self, target: &TargetId, now: Timestamp, limit: usize) -> Vec<Claimed> {
-        let queue: Vec<PageId> = match self.queue.get(target) {
-            Some(queue) => queue.iter().map(|(_, _, id)| id.clone()).collect(),
-            None => return Vec::new(),
-        };
         let mut claimed = Vec::new();
-        for id in queue {
-            if claimed.len() == limit {
-                break;
-            }
-            let page = &self.pages[&id];
-            let due = page.next_attempt_at <= now || page.next_attempt_at > now + PAUSE_MAX;
-            let siblings = self.siblings(&page.new.subject, target);
-            if !due || siblings.iter().any(|sibling| sibling.state == PageState::Sending) {
-                continue;
-            }
-            let thread = siblings
-                .iter()
+        while claimed.len() < limit {
+            // One by one, for a page that is taken holds back the others of its subject.
+            let Some(id) = self.next_claimable(target, now) else { break };
+            let new = &self.pages[&id].new;
+            let thread = self
+                .siblings(&new.subject, target)
+                .into_iter()
                 .filter(|page| matches!(page.new.event, Event::Trigger | Event::Update))
                 .filter(|page| page.state == PageState::Delivered && page.reference.is_some())
                 .max_by_key(|page| (page.changed_at, &page.new.id))
@@ -173,6 +164,15 @@ impl State {
             claimed.push(Claimed { page, thread });
         }
         claimed
+    }
+
+    fn next_claimable(&self, target: &TargetId, now: Timestamp) -> Option<PageId> {
+        let queue = self.queue.get(target)?;
+        let claimable = queue.iter().map(|(_, _, id)| &self.pages[id]).find(|page| {
+            let due = page.next_attempt_at <= now || page.next_attempt_at > now + PAUSE_MAX;
+            due && self.siblings(&page.new.subject, target).iter().all(|page| page.state != PageState::Sending)
+        });
+        claimable.map(|page| page.new.id.clone())
     }
 
     fn finish(&mut self, id: &PageId, now: Timestamp, finish: Finish) {

@@ -81,6 +81,7 @@ async fn the_pace_of_a_channel_is_kept() {
         (0..30).map(|index| now_page(&stage, &index.to_string(), "1", Event::Trigger, "slack")).collect();
     stage.store.insert(&pages).await.unwrap();
     deliverer.wake();
+    stage.settle().await;
     stage.play(40).await;
     let times: Vec<_> = providers[0].taken.lock().iter().map(|(at, _)| at.since(START).as_secs()).collect();
     assert_eq!(times, (0..30).collect::<Vec<u64>>());
