@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use nines_base::ManualClock;
 use nines_base::disk::{Disk, RealDisk};
@@ -59,14 +61,21 @@ pub fn rows(batches: &[RecordBatch]) -> Vec<Row> {
         let schema = batch.schema();
         let columns: Vec<_> = (0..batch.num_columns())
             .map(|index| {
-                let formatter = ArrayFormatter::try_new(batch.column(index), &options).unwrap();
-                (schema.field(index).name().clone(), batch.column(index).clone(), formatter)
+                let column = batch.column(index);
+                // Times as nanoseconds: their text would need a database of time zones.
+                let shown = match column.data_type() {
+                    DataType::Timestamp(..) => cast(column, &DataType::Int64).unwrap(),
+                    _ => column.clone(),
+                };
+                (schema.field(index).name().clone(), shown)
             })
             .collect();
+        let formatters = columns.iter().map(|(_, column)| ArrayFormatter::try_new(column, &options).unwrap());
+        let formatters: Vec<_> = formatters.collect();
         rows.extend((0..batch.num_rows()).map(|row| {
-            let present = columns.iter().filter(|(_, column, _)| column.is_valid(row));
+            let present = columns.iter().zip(&formatters).filter(|((_, column), _)| column.is_valid(row));
             present
-                .map(|(name, _, formatter)| (name.clone(), formatter.value(row).to_string()))
+                .map(|((name, _), formatter)| (name.clone(), formatter.value(row).to_string()))
                 .collect::<Row>()
         }));
     }

@@ -6,7 +6,7 @@ use nines_storage::Store;
 
 use crate::batches::{START, logs, open};
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const STEP: Duration = Duration::from_secs(6 * 60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn rows(store: &Store) -> u64 {
@@ -14,12 +14,12 @@ fn rows(store: &Store) -> u64 {
     stats.segment_rows + stats.hot_rows
 }
 
-/// Hourly passes for as long as `time`, with a little fresh data every hour.
+/// A pass every six hours for as long as `time`, with a little fresh data each time.
 async fn live(store: &Store, clock: &ManualClock, sequence: &mut u64, time: Duration) -> u64 {
     use nines_base::Clock;
     let mut removed = 0;
-    for _ in 0..time.as_secs() / HOUR.as_secs() {
-        clock.advance(HOUR);
+    for _ in 0..time.as_secs() / STEP.as_secs() {
+        clock.advance(STEP);
         *sequence += 1;
         store.append(*sequence, &logs(clock.now(), "api", *sequence as i64, 1));
         removed += store.maintain().await.unwrap().expired_rows;
@@ -37,7 +37,7 @@ async fn rows_go_after_their_time_and_not_before() {
     let mut sequence = 1;
     assert_eq!(live(&store, &clock, &mut sequence, DAY * 14).await, 0, "logs are kept for 14 days");
     // They may have been merged with rows of the rest of their day.
-    assert!(live(&store, &clock, &mut sequence, DAY + HOUR * 3).await >= 100);
+    assert!(live(&store, &clock, &mut sequence, DAY + STEP * 2).await >= 100);
 }
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn silence_keeps_the_last_data() {
     let (store, _) = open(folder.path(), &clock).await;
     store.append(1, &logs(START, "old", 0, 100));
     store.seal_all().await.unwrap();
-    for _ in 0..24 * 30 {
-        clock.advance(HOUR);
+    for _ in 0..4 * 30 {
+        clock.advance(STEP);
         store.maintain().await.unwrap();
     }
     assert_eq!(rows(&store), 100);
@@ -83,8 +83,8 @@ async fn one_pass_removes_at_most_a_twentieth_or_one_segment() {
         store.seal_all().await.unwrap();
     }
     let mut sequence = 7;
-    live(&store, &clock, &mut sequence, DAY * 20 - HOUR).await;
-    clock.advance(HOUR);
+    live(&store, &clock, &mut sequence, DAY * 20 - STEP).await;
+    clock.advance(STEP);
     let report = store.maintain().await.unwrap();
     assert!(report.expired_segments <= 1, "{report:?}");
 }
