@@ -58,9 +58,9 @@ impl DecodeError {
     }
 
     /// `path` is outermost first.
-    pub(crate) fn json(mut path: Vec<Step>, message: String) -> Self {
+    pub(crate) fn json(mut path: Vec<Step>, message: &str) -> Self {
         path.reverse();
-        Self(Box::new(Inner { format: Format::Json, path, problem: Problem::Json(message) }))
+        Self(Box::new(Inner { format: Format::Json, path, problem: Problem::Json(shorten(message)) }))
     }
 
     /// The same error seen from one level further out.
@@ -78,6 +78,21 @@ impl DecodeError {
         ErrorKind::InvalidInput
     }
 }
+
+/// The parser quotes the value that it stumbled over, which may be megabytes long. The beginning says what was found,
+/// the end what was expected and where.
+fn shorten(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= 2 * QUOTED_CHARS {
+        return message.to_owned();
+    }
+    let start: String = message.chars().take(QUOTED_CHARS).collect();
+    let end: String = message.chars().skip(length - QUOTED_CHARS).collect();
+    format!("{start} … {end}")
+}
+
+/// Of either end of a message: room for the longest "expected … at line … column …".
+const QUOTED_CHARS: usize = 150;
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -39,7 +39,7 @@ pub(super) fn to_protobuf(signal: Signal, body: &[u8]) -> Result<Vec<u8>, Decode
     let members = Members { writer: &mut writer, message: schema::request(signal) };
     match parser.deserialize_map(members).and_then(|()| parser.end()) {
         Ok(()) => Ok(writer.out),
-        Err(error) => Err(DecodeError::json(writer.path, error.to_string())),
+        Err(error) => Err(DecodeError::json(writer.path, &error.to_string())),
     }
 }
 

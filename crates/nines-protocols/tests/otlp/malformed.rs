@@ -268,6 +268,11 @@ fn broken_json() -> Vec<Case> {
         log("an id in base64", r#""traceId":"W47/95gDgQPSabYzgT/GDA==""#, "ids are not base64"),
         log("an id of odd length", r#""traceId":"5b8efff798038103d269b633813fc60""#, "two for each byte"),
         log("an id with a letter beyond f", r#""spanId":"gee19b7ec3c1b174""#, "hex digits"),
+        log(
+            "a time of a megabyte",
+            &format!(r#""timeUnixNano":"{}""#, "x".repeat(1 << 20)),
+            "expected an integer from 0",
+        ),
         log("an id with spaces", r#""spanId":" ee19b7ec3c1b17 ""#, "hex digits"),
         log("an id that is a number", r#""spanId":12"#, "expected a string of hex digits"),
         log("an id with wide letters", "\"spanId\":\"éé\"", "hex digits"),
