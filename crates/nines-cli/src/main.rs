@@ -1,3 +1,42 @@
-//! The `nines` command.
+//! The `nines` command: starts a node, and talks to one.
+//!
+//! Data goes to standard output, talk to standard error, so that a pipe sees only answers. Exit codes are those of
+//! [`exit::Code`].
 
-fn main() {}
+mod arguments;
+mod commands;
+mod connection;
+mod exit;
+mod help;
+mod instant;
+mod output;
+mod report;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    let matches = help::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            report::print(&anyhow::Error::new(error).context("cannot start the runtime"));
+            return exit::Code::Failed.into();
+        }
+    };
+    match runtime.block_on(commands::run(arguments)) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            report::print(&error);
+            exit::Code::of(&error).into()
+        }
+    }
+}

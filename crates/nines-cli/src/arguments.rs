@@ -1,0 +1,68 @@
+//! What can be typed: the options that every command has, and the list of commands.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+use crate::connection::Connection;
+use crate::output::Format;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "nines",
+    about = "Nines: SRE as a service in one binary",
+    version,
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// How answers are printed
+    #[arg(long, short, global = true, value_enum, default_value_t, help_heading = "Node and output")]
+    pub output: Format,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+// Not doc comments: those would take the place of the longer text that each command brings along.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(about = "Run a node until Ctrl-C")]
+    Serve(commands::serve::Arguments),
+    #[command(about = "Break a real shop in one of four ways and watch it being noticed, paged and mended")]
+    Demo(commands::demo::Arguments),
+    #[command(about = "Remember a node's address and key")]
+    Login(commands::login::Arguments),
+    #[command(about = "Ask in SQL over hot and cold data together")]
+    Sql(commands::sql::Arguments),
+    #[command(about = "Find rows with a filter")]
+    Search(commands::search::Arguments),
+    #[command(about = "Promises, how much of their budget is left and what burns it")]
+    Slo(commands::slo::Arguments),
+    #[command(about = "Alerts and their pages")]
+    Alert(commands::alert::Arguments),
+    #[command(about = "Report an incident and run it by the clock")]
+    Incident(commands::incident::Arguments),
+    #[command(about = "Apply YAML documents, all or none")]
+    Apply(commands::apply::Arguments),
+    #[command(about = "Print applied documents")]
+    Get(commands::objects::GetArguments),
+    #[command(about = "Remove an applied document")]
+    Delete(commands::objects::DeleteArguments),
+    #[command(about = "Record a deploy, a flag or a configuration change")]
+    Change(commands::change::Arguments),
+    #[command(about = "Make, list and revoke keys")]
+    Key(commands::key::Arguments),
+    #[command(about = "What the node takes in, refuses, keeps and owes")]
+    Status(commands::status::Arguments),
+    #[command(about = "Check a node and say what is wrong with it")]
+    Doctor(commands::doctor::Arguments),
+    #[command(about = "Print the version")]
+    Version(commands::version::Arguments),
+    #[command(about = "Print a completion script for a shell")]
+    Completions(commands::completions::Arguments),
+}

@@ -1,0 +1,78 @@
+use clap::{Args, Subcommand};
+use nines_api::{KeyCreated, KeyRequest, KeysResponse};
+
+use super::{Session, short_time};
+use crate::exit::Code;
+use crate::instant;
+use crate::output::style;
+use crate::table::Table;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  nines key create collector --role ingest\n  nines key create lin --role responder --expires-at 2027-01-01T00:00:00Z\n  nines key list\n  nines key revoke 0199…"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key; its secret is shown this once
+    Create {
+        /// What or whom it is for
+        name: String,
+        /// ingest, viewer, responder, editor, admin or owner
+        #[arg(long)]
+        role: String,
+        /// When it ends: RFC 3339 [default: never]
+        #[arg(long, value_parser = instant::argument, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
+    /// All keys, without their secrets
+    List,
+    /// Revoke a key at once
+    Revoke {
+        /// Id of the key, from `nines key list`
+        id: String,
+    },
+}
+
+pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
+    match arguments.command {
+        Command::Create { name, role, expires_at } => {
+            let answer = session.client.create_key(&KeyRequest { name, role, expires_at }).await?;
+            // The secret alone, so that `key=$(nines key create …)` works.
+            session.output.print_text(&answer, |answer: &KeyCreated| format!("{}\n", answer.secret))?;
+            eprintln!("keep it: it is shown this once (id {})", answer.key.id);
+        }
+        Command::List => session.output.print(&session.client.keys().await?, list)?,
+        Command::Revoke { id } => {
+            session.client.revoke_key(&id).await?;
+            eprintln!("revoked {id}");
+        }
+    }
+    Ok(Code::Ok)
+}
+
+fn list(answer: &KeysResponse) -> Table {
+    let mut table = Table::new(["id", "name", "role", "begins", "created", "by", "last used", "state"]);
+    for key in &answer.keys {
+        let state = match (key.revoked, &key.expires_at) {
+            (true, _) => style::red("revoked"),
+            (false, Some(at)) => format!("until {}", short_time(at)),
+            (false, None) => "valid".to_owned(),
+        };
+        table.row([
+            key.id.clone(),
+            key.name.clone(),
+            key.role.clone(),
+            key.prefix.clone(),
+            short_time(&key.created_at),
+            key.created_by.clone(),
+            key.last_used_at.as_deref().map(short_time).unwrap_or_default(),
+            state,
+        ]);
+    }
+    table
+}

@@ -1,0 +1,155 @@
+use clap::Args;
+use nines_api::{SearchRequest, SearchResponse};
+use serde_json::{Map, Value};
+
+use super::sql::cell;
+use super::{Session, pointing_into, print_stats, short_time};
+use crate::exit::Code;
+use crate::instant;
+use crate::output::style;
+use crate::table::{Table, one_line};
+
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Find rows with a filter, newest first.\n\nA filter compares fields (`service.name: checkout and http.response.status_code >= 500`), joins with and, or, not and brackets, and searches text with plain words. Rows go to standard output; run time, rows and bytes scanned to standard error.",
+    after_help = "Examples:\n  nines search 'service.name: checkout and severity_number >= 17'\n  nines search 'status_code: error' --dataset spans --start 15m\n  nines search timeout --start 2026-11-21T08:00:00Z --end 2026-11-21T09:00:00Z --output json\n  nines search '' --dataset changes --fields timestamp,service.name,name,change.by"
+)]
+pub struct Arguments {
+    /// The filter; empty matches everything
+    #[arg(default_value = "")]
+    filter: String,
+    /// logs, spans, metrics, probes, beacons or changes
+    #[arg(long, short, default_value = "logs")]
+    dataset: String,
+    /// From this time: RFC 3339, or how long ago [default: an hour before the end]
+    #[arg(long, value_parser = instant::argument, value_name = "TIME", allow_hyphen_values = true)]
+    start: Option<String>,
+    /// Before this time: RFC 3339, or how long ago [default: now]
+    #[arg(long, value_parser = instant::argument, value_name = "TIME", allow_hyphen_values = true)]
+    end: Option<String>,
+    /// At most this many rows [default: 100, at most 1000]
+    #[arg(long, short = 'n')]
+    limit: Option<u32>,
+    /// Go on after an earlier page: its `next_cursor`
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Print these fields as columns
+    #[arg(long, value_delimiter = ',', value_name = "FIELD,…")]
+    fields: Vec<String>,
+}
+
+pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
+    let request = SearchRequest {
+        dataset: arguments.dataset,
+        filter: arguments.filter,
+        start: arguments.start,
+        end: arguments.end,
+        limit: arguments.limit,
+        cursor: arguments.cursor,
+    };
+    let answer = pointing_into(&request.filter, session.client.search(&request).await)?;
+    session.output.print_text(&answer, |answer| {
+        if arguments.fields.is_empty() {
+            lines(&request.dataset, answer)
+        } else {
+            columns(&arguments.fields, answer)
+        }
+    })?;
+    for notice in &answer.notices {
+        eprintln!("{} {}", style::yellow("note:"), notice.message);
+    }
+    print_stats(&answer.stats);
+    if let Some(cursor) = &answer.next_cursor {
+        eprintln!("{}", style::dim(&format!("more: --cursor {cursor}")));
+    }
+    Ok(Code::Ok)
+}
+
+fn columns(fields: &[String], answer: &SearchResponse) -> String {
+    let mut table = Table::new(fields);
+    for row in &answer.rows {
+        table.row(fields.iter().map(|field| row.get(field).map(cell).unwrap_or_default()));
+    }
+    table.render()
+}
+
+/// A line for each row, oldest last: time, the fields that its dataset is read by, then the rest.
+fn lines(dataset: &str, answer: &SearchResponse) -> String {
+    answer.rows.iter().map(|row| line(dataset, row)).collect()
+}
+
+/// Fields that a line begins with.
+fn leading(dataset: &str) -> &'static [&'static str] {
+    match dataset {
+        "logs" => &["severity_text", "service.name", "body"],
+        "spans" => &["service.name", "name", "duration_ns", "status_code"],
+        "metrics" => &["service.name", "name", "value", "unit"],
+        "changes" => &["change.kind", "service.name", "service.version", "name"],
+        _ => &["service.name", "name", "body"],
+    }
+}
+
+/// Fields that say the same on nearly every line, or that another one says better.
+const QUIET: [&str; 9] = [
+    "timestamp",
+    "observed_timestamp",
+    "severity_number",
+    "events",
+    "links",
+    "flags",
+    "scope.name",
+    "scope.version",
+    "trace_state",
+];
+
+fn line(dataset: &str, row: &Map<String, Value>) -> String {
+    let leading = leading(dataset);
+    let time = row.get("timestamp").map(cell).unwrap_or_default();
+    let mut parts = vec![style::dim(&short_time(&time))];
+    parts.extend(leading.iter().filter_map(|name| Some(paint(name, row.get(*name)?))));
+    for (name, value) in row {
+        let quiet = QUIET.contains(&name.as_str())
+            || name.starts_with("telemetry.sdk.")
+            || leading.contains(&name.as_str());
+        if !quiet && !value.is_null() {
+            parts.push(style::dim(&format!("{name}={}", one_line(&cell(value)))));
+        }
+    }
+    parts.join(" ") + "\n"
+}
+
+fn paint(name: &str, value: &Value) -> String {
+    let text = one_line(&cell(value));
+    match (name, text.as_str()) {
+        ("severity_text", "ERROR" | "FATAL") | ("status_code", "error") => style::red(&text),
+        ("severity_text", "WARN") => style::yellow(&text),
+        ("service.name", _) => style::cyan(&text),
+        ("duration_ns", _) => match value.as_f64() {
+            Some(nanos) => format!("{:.1}ms", nanos / 1e6),
+            None => text,
+        },
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_begins_with_what_its_dataset_is_read_by() {
+        let row = json!({
+            "body": "payment\nrefused", "service.name": "checkout", "severity_number": 17, "severity_text": "ERROR",
+            "timestamp": "2026-11-21T08:30:00.5Z", "user.id": "u7", "telemetry.sdk.name": "opentelemetry",
+        });
+        let line = line("logs", row.as_object().unwrap());
+        assert_eq!(line, "11-21 08:30:00.500 ERROR checkout payment\\nrefused user.id=u7\n");
+    }
+
+    #[test]
+    fn a_span_shows_its_duration_in_milliseconds() {
+        let row = json!({ "timestamp": "2026-11-21T08:30:00Z", "service.name": "a", "name": "GET /", "duration_ns": 1_500_000 });
+        assert_eq!(line("spans", row.as_object().unwrap()), "11-21 08:30:00.000 a GET / 1.5ms\n");
+    }
+}

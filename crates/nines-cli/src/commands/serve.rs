@@ -1,0 +1,188 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+use nines_server::Config;
+
+use crate::exit::Code;
+use crate::output;
+
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Run a node until Ctrl-C.\n\nListens on loopback only unless told otherwise. The first start makes an owner account, prints a link that signs you in once, and leaves an owner key and an ingest key in <data>/first-run.\n\nOrder: defaults, --config file, environment, flags.",
+    after_help = "Examples:\n  nines serve\n  nines serve --data /var/lib/nines --public-url https://sre.example.com\n  nines serve --listen 127.0.0.1:0 --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0\n  nines serve --allow-egress 10.1.0.0/16    pages may go to webhooks in this private network"
+)]
+pub struct Arguments {
+    /// Configuration file (TOML)
+    #[arg(long, env = "NINES_CONFIG", hide_env_values = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept; made if it is missing [default: ./nines-data]
+    #[arg(long, env = "NINES_DATA", hide_env_values = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Web, API and OTLP over HTTP; port 0 takes a free one [default: 127.0.0.1:9999]
+    #[arg(long, env = "NINES_LISTEN", hide_env_values = true, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// OTLP over gRPC [default: 127.0.0.1:4317]
+    #[arg(long, env = "NINES_OTLP_GRPC", hide_env_values = true, value_name = "ADDRESS")]
+    otlp_grpc: Option<SocketAddr>,
+    /// OTLP over HTTP [default: 127.0.0.1:4318]
+    #[arg(long, env = "NINES_OTLP_HTTP", hide_env_values = true, value_name = "ADDRESS")]
+    otlp_http: Option<SocketAddr>,
+    /// How people reach --listen, for the links in pages [default: the bound address]
+    #[arg(long, env = "NINES_PUBLIC_URL", hide_env_values = true, value_name = "URL")]
+    public_url: Option<String>,
+    /// Take telemetry without a key [default: on loopback addresses only]
+    #[arg(long, env = "NINES_ANONYMOUS_INGEST", hide_env_values = true, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    anonymous_ingest: Option<bool>,
+    /// Bind beyond loopback although the connection is not encrypted: something in front must do that
+    #[arg(long, env = "NINES_ALLOW_PLAINTEXT", hide_env_values = true, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    allow_plaintext: Option<bool>,
+    /// A private network that pages may be sent to; may be repeated
+    #[arg(
+        long,
+        env = "NINES_ALLOW_EGRESS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    allow_egress: Vec<IpNet>,
+    #[command(flatten)]
+    log: Log,
+}
+
+/// How the node's own log is written, to standard error.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// What is logged: a level, or levels by part such as info,nines_storage=debug
+    #[arg(long, env = "NINES_LOG", hide_env_values = true, default_value = "info", value_name = "LEVEL")]
+    log: String,
+    /// Form of the log
+    #[arg(long, env = "NINES_LOG_FORMAT", hide_env_values = true, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
+    arguments.log.start()?;
+    let node = nines_server::start(arguments.config()?).await?;
+    // `ready` on a line of its own is what scripts wait for.
+    output::write(&format!("{}\nready\n", node.banner()))?;
+    until_told_to_stop().await?;
+    eprintln!("stopping: what was acknowledged is safe; press Ctrl-C again to stop at once");
+    tokio::select! {
+        () = node.shutdown() => Ok(Code::Ok),
+        _ = until_told_to_stop() => Ok(Code::Failed),
+    }
+}
+
+impl Arguments {
+    fn config(self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::from_file(path)?,
+            None => Config::default(),
+        };
+        set(&mut config.data_dir, self.data);
+        set(&mut config.listen, self.listen);
+        set(&mut config.otlp_grpc, self.otlp_grpc);
+        set(&mut config.otlp_http, self.otlp_http);
+        set(&mut config.allow_plaintext, self.allow_plaintext);
+        config.public_url = self.public_url.or(config.public_url);
+        config.anonymous_ingest = self.anonymous_ingest.or(config.anonymous_ingest);
+        if !self.allow_egress.is_empty() {
+            config.allow_egress = self.allow_egress;
+        }
+        Ok(config)
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+impl Log {
+    /// Quiet, for commands that have a voice of their own.
+    pub fn of_errors() -> Self {
+        Self {
+            log: std::env::var("NINES_LOG").unwrap_or_else(|_| "error".to_owned()),
+            log_format: LogFormat::Text,
+        }
+    }
+
+    pub fn start(&self) -> anyhow::Result<()> {
+        use std::io::IsTerminal;
+        use tracing_subscriber::EnvFilter;
+
+        let filter: EnvFilter =
+            self.log.parse().with_context(|| format!("`{}` is not a log level", self.log))?;
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        match self.log_format {
+            LogFormat::Json => builder.json().init(),
+            LogFormat::Text => {
+                let colour = std::io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+                builder.with_ansi(colour).init();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ctrl-C, or the signal by which a service manager stops a service.
+pub async fn until_told_to_stop() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.context("cannot listen for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{Arguments as All, Command};
+    use clap::FromArgMatches;
+
+    fn config(line: &[&str]) -> Config {
+        let matches =
+            crate::help::command().try_get_matches_from([&["nines", "serve"], line].concat()).unwrap();
+        let Command::Serve(serve) = All::from_arg_matches(&matches).unwrap().command else {
+            panic!("another command")
+        };
+        serve.config().unwrap()
+    }
+
+    #[test]
+    fn without_flags_it_is_the_default() {
+        assert_eq!(format!("{:?}", config(&[])), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nines.toml");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).open(&path).unwrap();
+        file.write_all(
+            b"listen = \"127.0.0.1:1\"\notlp_grpc = \"127.0.0.1:2\"\nallow_egress = [\"10.0.0.0/8\"]\n",
+        )
+        .unwrap();
+        let config =
+            config(&["--config", path.to_str().unwrap(), "--listen", "127.0.0.1:0", "--anonymous-ingest"]);
+        assert_eq!((config.listen.port(), config.otlp_grpc.port()), (0, 2));
+        assert_eq!(config.anonymous_ingest, Some(true));
+        assert_eq!(config.allow_egress, ["10.0.0.0/8".parse().unwrap()]);
+    }
+}

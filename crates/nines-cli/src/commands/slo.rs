@@ -1,0 +1,138 @@
+use clap::{Args, Subcommand};
+use nines_api::{Burn, Slo, SlosResponse};
+
+use super::{Session, duration, percent, short_time};
+use crate::exit::Code;
+use crate::output::style;
+use crate::table::Table;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  nines slo list\n  nines slo show checkout-availability\n  nines slo list --output json | jq '.slos[] | select(.status == \"exhausted\") | .name'"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All promises, worst first
+    List,
+    /// One promise: its budget and what burns it
+    Show {
+        /// Name of the promise
+        name: String,
+    },
+}
+
+pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
+    match arguments.command {
+        Command::List => session.output.print(&session.client.slos().await?, list)?,
+        Command::Show { name } => session.output.print_text(&session.client.slo(&name).await?, show)?,
+    }
+    Ok(Code::Ok)
+}
+
+fn list(answer: &SlosResponse) -> Table {
+    let mut table =
+        Table::new(["promise", "service", "state", "sli", "target", "budget left", "now"]).right(&[3, 4, 5]);
+    for slo in &answer.slos {
+        table.row([
+            slo.name.clone(),
+            slo.service.clone(),
+            state(slo),
+            slo.sli.map(percent).unwrap_or_default(),
+            percent(slo.target),
+            slo.sli.map(|_| percent(slo.budget.remaining_fraction)).unwrap_or_default(),
+            slo.sentence_engineer.clone(),
+        ]);
+    }
+    table
+}
+
+/// What is not measured is never shown as healthy.
+fn state(slo: &Slo) -> String {
+    match (slo.measurement.as_str(), slo.status.as_deref()) {
+        ("measured", Some("healthy")) => style::green("healthy"),
+        ("measured", Some("at_risk")) => style::yellow("at risk"),
+        ("measured", Some(status)) => style::red(status),
+        (measurement, _) => style::dim(&measurement.replace('_', " ")),
+    }
+}
+
+fn show(slo: &Slo) -> String {
+    let mut text = format!("{}  {}  {}\n", style::bold(&slo.name), slo.service, state(slo));
+    for sentence in [&slo.description, &slo.sentence_engineer, &slo.sentence_leader] {
+        if !sentence.is_empty() {
+            text.push_str(&format!("{sentence}\n"));
+        }
+    }
+    if let Some(reason) = &slo.measurement_reason {
+        text.push_str(&format!("not measured: {reason}\n"));
+    }
+    text.push('\n');
+    for (label, value) in facts(slo) {
+        text.push_str(&format!("{label:<16}{value}\n"));
+    }
+    text.push('\n');
+    text + &burns(&slo.burns).render()
+}
+
+fn facts(slo: &Slo) -> Vec<(&'static str, String)> {
+    let budget = |budget: &nines_api::Budget| {
+        let left = format!(
+            "{} left ({:.1} of {:.1} min)",
+            percent(budget.remaining_fraction),
+            budget.remaining_minutes,
+            budget.total_minutes
+        );
+        match budget.exhausted_in_secs {
+            Some(secs) => format!("{left}, gone in {} at the burn of the last hour", duration(secs)),
+            None => left,
+        }
+    };
+    let mut facts = vec![("target", format!("{} over {}", percent(slo.target), slo.window))];
+    facts.extend(
+        slo.sli.map(|sli| ("measured", format!("{} ({} of {} good)", percent(sli), slo.good, slo.total))),
+    );
+    facts.push(("budget", budget(&slo.budget)));
+    if let (Some(target), Some(sla)) = (slo.sla_target, &slo.sla_budget) {
+        facts.push(("contract (SLA)", format!("{}: {}", percent(target), budget(sla))));
+    }
+    facts.push(("events", format!("{:.1} per second", slo.events_per_second)));
+    facts.push(("coverage", percent(slo.coverage)));
+    facts.extend(slo.last_event_at.as_ref().map(|at| ("last event", short_time(at))));
+    facts.extend(slo.owner.as_ref().map(|owner| ("owner", owner.clone())));
+    facts.extend(slo.runbook.as_ref().map(|runbook| ("runbook", runbook.clone())));
+    facts.extend(slo.alert_id.as_ref().map(|id| ("alert", id.clone())));
+    facts.extend(slo.incident_id.as_ref().map(|id| ("incident", id.clone())));
+    facts.extend(
+        slo.indicator
+            .as_ref()
+            .map(|it| ("bad events", format!("nines search -d {} '{}'", it.dataset, it.bad_filter))),
+    );
+    facts
+}
+
+fn burns(burns: &[Burn]) -> Table {
+    let mut table =
+        Table::new(["window", "severity", "burn long", "burn short", "fires at", "state"]).right(&[2, 3, 4]);
+    let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:.1}×")).unwrap_or_default();
+    for burn in burns {
+        let state = match (burn.firing, burn.enough_events) {
+            (true, _) => style::red("firing"),
+            (false, true) => "quiet".to_owned(),
+            (false, false) => style::dim("too few events"),
+        };
+        table.row([
+            burn.name.clone(),
+            burn.severity.clone(),
+            rate(burn.long_rate),
+            rate(burn.short_rate),
+            format!("{:.1}×", burn.threshold),
+            state,
+        ]);
+    }
+    table
+}

@@ -1,0 +1,86 @@
+use clap::Args;
+use nines_api::{DatasetStatus, Status};
+use nines_base::ByteSize;
+
+use super::{Session, duration, short_time};
+use crate::exit::Code;
+use crate::output::style;
+use crate::table::Table;
+
+#[derive(Debug, Args)]
+pub struct Arguments {}
+
+pub async fn run(session: &Session) -> anyhow::Result<Code> {
+    session.output.print_text(&session.client.status().await?, show)?;
+    Ok(Code::Ok)
+}
+
+fn show(status: &Status) -> String {
+    let (ingest, paging) = (&status.ingest, &status.paging);
+    let millis = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1} ms"));
+    let refused: Vec<String> =
+        ingest.refused.iter().map(|it| format!("{} {}", it.count, it.reason)).collect();
+    let facts = [
+        ("version", status.version.clone()),
+        ("mode", status.modes.join(", ")),
+        ("started", short_time(&status.started_at)),
+        (
+            "ingest",
+            format!(
+                "{:.0} events/s, {} in all ({})",
+                ingest.events_per_second,
+                ingest.accepted_events,
+                ByteSize(ingest.accepted_bytes)
+            ),
+        ),
+        ("refused", if refused.is_empty() { "nothing".to_owned() } else { refused.join(", ") }),
+        (
+            "acknowledged",
+            format!(
+                "after {} (p50 {}, p99 {})",
+                status.durability,
+                millis(ingest.fsync_p50_ms),
+                millis(ingest.fsync_p99_ms)
+            ),
+        ),
+        ("last event", ingest.last_event_at.as_deref().map_or("–".to_owned(), short_time)),
+        ("journal", ByteSize(status.journal_bytes).to_string()),
+        ("disk free", ByteSize(status.disk_free_bytes).to_string()),
+        ("memory", ByteSize(status.memory_bytes).to_string()),
+        (
+            "paging",
+            format!(
+                "{} rules, {} firing, {} queued, {} undeliverable, evaluated {} ago",
+                paging.rules,
+                paging.firing,
+                paging.queued,
+                paging.undeliverable,
+                duration(paging.evaluated_secs_ago)
+            ),
+        ),
+    ];
+    let mut text: String = facts.iter().map(|(label, value)| format!("{label:<14}{value}\n")).collect();
+    for damage in &status.damage {
+        text.push_str(&format!("{} {damage}\n", style::red("damaged:")));
+    }
+    text + "\n" + &datasets(&status.storage).render()
+}
+
+fn datasets(storage: &[DatasetStatus]) -> Table {
+    let mut table =
+        Table::new(["dataset", "rows", "hot", "segments", "on disk", "columns", "oldest", "newest"])
+            .right(&[1, 2, 3, 4, 5]);
+    for dataset in storage {
+        table.row([
+            dataset.dataset.clone(),
+            dataset.rows.to_string(),
+            dataset.hot_rows.to_string(),
+            dataset.segments.to_string(),
+            ByteSize(dataset.bytes_on_disk).to_string(),
+            dataset.columns.to_string(),
+            dataset.oldest.as_deref().map(short_time).unwrap_or_default(),
+            dataset.newest.as_deref().map(short_time).unwrap_or_default(),
+        ]);
+    }
+    table
+}
