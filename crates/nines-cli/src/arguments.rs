@@ -12,7 +12,6 @@ use crate::output::Format;
     about = "Nines: SRE as a service in one binary",
     version,
     disable_help_subcommand = true,
-    disable_help_flag = true,
     subcommand_required = true,
     arg_required_else_help = true
 )]

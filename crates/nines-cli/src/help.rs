@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::{Arg, ArgAction, CommandFactory};
+use clap::CommandFactory;
 
 use crate::arguments::Arguments;
 use crate::exit;
@@ -31,9 +31,7 @@ pub fn command() -> clap::Command {
         groups(&command),
         exit::HELP,
     );
-    // One screen is all there is to say here, so `--help` is as short as `-h`; each command has a longer one.
-    let help = Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help");
-    command.arg(help).help_template(template)
+    command.help_template(template)
 }
 
 fn groups(command: &clap::Command) -> String {

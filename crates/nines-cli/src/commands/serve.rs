@@ -52,7 +52,7 @@ pub struct Arguments {
     log: Log,
 }
 
-/// How the node's own log is written, to standard error.
+// How the node's own log is written, to standard error. Not a doc comment: it would become the command's description.
 #[derive(Debug, Args)]
 pub struct Log {
     /// What is logged: a level, or levels by part such as info,nines_storage=debug
