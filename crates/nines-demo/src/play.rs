@@ -290,7 +290,7 @@ impl Tale<'_> {
             detail.incident.level,
             detail.incident.clock.cadence_secs / 60
         ));
-        self.link("incident", &format!("{}/incidents/{id}", self.player.public_url));
+        self.link("incident", &format!("{}/incident/{id}", self.player.public_url));
         self.step(id, "acknowledge", StepRequest::default()).await?;
         let level = detail.incident.level.clone();
         self.step(id, "confirm", StepRequest { level: Some(level), ..StepRequest::default() }).await?;
@@ -350,7 +350,7 @@ impl Tale<'_> {
     async fn cost(&self) -> Result<(), ClientError> {
         let slo = self.player.client.slo(self.story.slo()).await?;
         self.note(&slo.sentence_engineer);
-        self.link("promise", &format!("{}/slos/{}", self.player.public_url, slo.name));
+        self.link("promise", &format!("{}/slo/{}", self.player.public_url, slo.name));
         Ok(())
     }
 

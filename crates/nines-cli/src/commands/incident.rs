@@ -309,3 +309,70 @@ fn show(detail: &IncidentDetail) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{Arguments as All, Command as Any};
+    use clap::FromArgMatches;
+
+    fn parsed(line: &[&str]) -> Result<Command, clap::Error> {
+        let matches = crate::help::command().try_get_matches_from([&["nines", "incident"], line].concat())?;
+        match All::from_arg_matches(&matches)?.command {
+            Any::Incident(incident) => Ok(incident.command),
+            _ => panic!("another command"),
+        }
+    }
+
+    const REPORT: [&str; 15] = [
+        "report",
+        "--level",
+        "P1",
+        "--class",
+        "S2",
+        "--service",
+        "checkout",
+        "--scope",
+        "all buyers",
+        "--status",
+        "page does not load",
+        "--started-at",
+        "2026-11-21T16:30:00+08:00",
+        "--progress",
+        "looking",
+    ];
+
+    #[test]
+    fn a_report_is_the_six_fields() {
+        let Ok(Command::Report(report)) = parsed(&REPORT) else { panic!("not a report") };
+        let request = ReportRequest::from(report);
+        assert_eq!((request.level.as_str(), request.class.as_str()), ("P1", "S2"));
+        assert_eq!((request.service.as_str(), request.scope.as_str()), ("checkout", "all buyers"));
+        assert_eq!((request.status.as_str(), request.progress.as_str()), ("page does not load", "looking"));
+        assert_eq!(request.started_at, "2026-11-21T08:30:00Z");
+        assert_eq!(request.next_update_at, None);
+    }
+
+    #[test]
+    fn a_report_without_one_of_its_fields_is_refused() {
+        for missing in (1..REPORT.len()).step_by(2) {
+            let mut line = REPORT.to_vec();
+            let removed: Vec<_> = line.drain(missing..missing + 2).collect();
+            let error = parsed(&line).err().unwrap_or_else(|| panic!("taken without {removed:?}"));
+            assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument, "{removed:?}");
+        }
+    }
+
+    #[test]
+    fn steps_take_what_they_need() {
+        assert!(matches!(parsed(&["ack", "INC-2026-0001"]), Ok(Command::Ack(Step { text: None, .. }))));
+        assert!(matches!(
+            parsed(&["acknowledge", "INC-2026-0001", "on it"]),
+            Ok(Command::Ack(Step { text: Some(_), .. }))
+        ));
+        assert!(matches!(parsed(&["confirm", "INC-2026-0001", "--level", "P0"]), Ok(Command::Confirm(_))));
+        assert!(parsed(&["confirm", "INC-2026-0001"]).is_err());
+        assert!(parsed(&["note", "INC-2026-0001"]).is_err());
+        assert!(parsed(&["resolve"]).is_err());
+    }
+}
