@@ -47,7 +47,8 @@ export function App(props: Props) {
   );
   if (session.isPending) return fallback;
   const signedOut = session.error instanceof ApiError && session.error.problem.status === 401;
-  if (signedOut || location.pathname === "/sign-in") {
+  const signingIn = location.pathname === "/sign-in" || location.pathname.startsWith("/first-run/");
+  if (signedOut || signingIn) {
     return (
       <Suspense fallback={fallback}>
         <SignInPage />

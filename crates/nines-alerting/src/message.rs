@@ -7,7 +7,7 @@ use nines_model::Timestamp;
 
 use crate::language::{Rates, word};
 use crate::{
-    AlertId, ConditionKind, Evidence, Language, OpenAlert, Reading, Severity, Subject, Suspect, Transition,
+    AlertId, Change, ConditionKind, Evidence, Language, OpenAlert, Reading, Severity, Subject, Suspect, Transition,
     TransitionKind,
 };
 
@@ -172,6 +172,9 @@ pub struct AlertMessage {
     pub exhaustion_in: Option<Duration>,
     pub users_hit: Option<u64>,
     pub suspects: Vec<Suspect>,
+    pub last_change: Option<Change>,
+    /// Traces of bad events, newest first.
+    pub sample_traces: Vec<String>,
 }
 
 /// Three suspects: the first is usually right, a third is the last that a person reads.
@@ -229,6 +232,8 @@ impl AlertMessage {
             exhaustion_in: reading.exhaustion_in,
             users_hit: evidence.users_hit.map(|users| users.count),
             suspects: evidence.suspects.iter().take(SUSPECTS_SHOWN).cloned().collect(),
+            last_change: evidence.last_change.clone(),
+            sample_traces: evidence.sample_traces.iter().take(TRACES_SHOWN).cloned().collect(),
         }
     }
 }

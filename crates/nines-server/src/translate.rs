@@ -172,7 +172,7 @@ fn links(kept: &Kept, started_at: Timestamp, evidence: &alerting::Evidence, publ
     let search = kept.promise.indicator.as_ref().ok().map(|ours| {
         let ours = indicator(ours);
         format!(
-            "{public_url}/search?dataset={}&filter={}&start={}&end={}",
+            "{public_url}/search?dataset={}&q={}&from={}&to={}",
             ours.dataset,
             encoded(&ours.bad_filter),
             encoded(&(started_at - SEARCH_BEFORE).to_string()),

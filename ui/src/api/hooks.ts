@@ -26,7 +26,7 @@ export function useSession() {
 export function useSignIn() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (key: string) => api<T.Session>("/session", { method: "POST", body: { key } }),
+    mutationFn: (proof: T.SignInRequest) => api<T.Session>("/session", { method: "POST", body: proof }),
     onSuccess: (session) => {
       setCsrfToken(session.csrf_token);
       client.setQueryData(["session"], session);

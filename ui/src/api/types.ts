@@ -29,6 +29,7 @@ export type ReportResponse = Schemas["ReportResponse"];
 export type SearchResponse = Omit<Schemas["SearchResponse"], "rows"> & { rows: EventRow[] };
 export type ServicesResponse = Schemas["ServicesResponse"];
 export type Session = Schemas["Session"];
+export type SignInRequest = Schemas["SignInRequest"];
 export type Slo = Schemas["Slo"];
 export type SloSeriesResponse = Schemas["SloSeriesResponse"];
 export type SlosResponse = Schemas["SlosResponse"];

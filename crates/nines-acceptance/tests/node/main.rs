@@ -3,4 +3,5 @@
 mod access;
 mod durability;
 mod guides;
+mod malformed;
 mod sdks;

@@ -21,6 +21,15 @@ pub fn webhook(message: &AlertMessage) -> Value {
             })
         })
         .collect();
+    let last_change = message.last_change.as_ref().map(|change| {
+        json!({
+            "at": change.at.to_string(),
+            "kind": change.kind,
+            "summary": change.summary,
+            "by": change.by,
+            "undo": change.undo,
+        })
+    });
     let incomplete: Vec<&str> = message.incomplete.iter().map(|missing| missing.as_str()).collect();
     json!({
         "type": format!("alert.{}", message.kind.as_str()),
@@ -54,6 +63,8 @@ pub fn webhook(message: &AlertMessage) -> Value {
             "exhaustion_in_seconds": message.exhaustion_in.map(|left| left.as_secs()),
             "users_hit": message.users_hit,
             "suspects": suspects,
+            "last_change": last_change,
+            "sample_traces": message.sample_traces,
             "language": message.language.tag(),
         },
     })
