@@ -55,9 +55,9 @@ const SECONDS_BURN: f64 = 10.0;
 const SECONDS_BAD_SHARE_MIN: f64 = 0.4;
 /// A generous target (90 %) makes ten times the allowance impossible; nine in ten is near-total by any measure.
 const SECONDS_BAD_SHARE_MAX: f64 = 0.9;
-/// The minute must show the same burn, but no more than this: at 10 % a total failure is seen after six seconds, while
-/// 40 % of a minute would take 24.
-const SECONDS_LONG_SHARE_MAX: f64 = 0.1;
+/// A total failure must not wait until the short window is full of it: these are looked at first, and each speaks if it
+/// holds enough events by itself. Traffic of 25 events a second is paged within about a second.
+const SECONDS_FIRST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 /// Events that the short window must hold before it is believed (Conviva's figure).
 pub const MIN_EVENTS: u64 = 25;
@@ -103,14 +103,15 @@ pub fn default_tiers(target: Ratio, window: Duration) -> Vec<Tier> {
 
 pub(crate) fn seconds_tier(allowed: f64) -> Tier {
     let short = (SECONDS_BURN * allowed).clamp(SECONDS_BAD_SHARE_MIN, SECONDS_BAD_SHARE_MAX.max(allowed));
-    let long = (SECONDS_BURN * allowed).min(SECONDS_LONG_SHARE_MAX.max(2.0 * allowed)).min(1.0);
     Tier {
         name: SECONDS_TIER.to_owned(),
         severity: Severity::Page,
         budget_share: None,
         long: SECONDS_LONG,
         short: SECONDS_SHORT,
-        long_bad_share: long,
+        // The short window shows that the failure is near total; the minute must only be over its allowance at all, or
+        // a service that was well until now could not be paged about for many seconds.
+        long_bad_share: allowed.min(1.0),
         short_bad_share: short,
     }
 }
@@ -177,7 +178,7 @@ pub enum Verdict {
 pub struct TierReading {
     pub tier: Tier,
     pub verdict: Verdict,
-    /// The short window had too few events and was doubled up to this length to find enough; else the tier's own.
+    /// The short window that was judged: the tier's own, or narrowed, or doubled to find enough events.
     pub short: Duration,
     pub short_counts: Counts,
     pub long_counts: Counts,
@@ -191,11 +192,32 @@ pub struct TierReading {
 ///
 /// **Widening.** A short window with fewer than `min_events` is doubled, at most to the long one, until it holds enough;
 /// if even the long one does not, the tier can only be [`Verdict::TooFew`] or quiet. It is never skipped.
+///
+/// **Narrowing.** The seconds tier first asks its last second and its last two; whichever is breaching by itself, with
+/// enough events and confidence, is taken in place of the short window.
 pub fn read_tier(
     tier: &Tier,
     target: Ratio,
     min_events: u64,
     mut counts: impl FnMut(Duration) -> Counts,
+) -> TierReading {
+    if tier.name == SECONDS_TIER {
+        for short in SECONDS_FIRST {
+            let narrowed = Tier { name: String::new(), short, ..tier.clone() };
+            let reading = read_window(&narrowed, target, min_events, &mut counts);
+            if reading.verdict == Verdict::Breaching && reading.short == short {
+                return TierReading { tier: tier.clone(), ..reading };
+            }
+        }
+    }
+    read_window(tier, target, min_events, &mut counts)
+}
+
+fn read_window(
+    tier: &Tier,
+    target: Ratio,
+    min_events: u64,
+    counts: &mut impl FnMut(Duration) -> Counts,
 ) -> TierReading {
     let long_counts = counts(tier.long);
     let mut short = tier.short.min(tier.long);

@@ -302,7 +302,7 @@ fn spend(reading: &mut SloReading, promise: &Promise, rings: &Rings) {
     let Some(budget) = &reading.budget else { return };
     let breaching =
         reading.tiers.iter().filter(|tier| tier.verdict == Verdict::Breaching).min_by_key(|tier| tier.short);
-    let over = breaching.map_or(HOUR, |tier| tier.short);
+    let over = breaching.map_or(HOUR, |tier| tier.short.max(tier.tier.short));
     let counts = rings.sum(reading.at, over);
     let bad_share = match promise.slice {
         Some((slice, method @ Slices::Verdict(_))) => {

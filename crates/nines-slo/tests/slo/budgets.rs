@@ -110,7 +110,8 @@ proptest! {
     #[test]
     fn time_slices_equal_a_map_of_minutes(seed in any::<u64>(), minutes in prop::sample::select(vec![1_u64, 5, 15, 60])) {
         let random = Random::from_seed(seed);
-        let start = 1_800_000_000;
+        // At any minute of the hour, so that the last slice is half over and holds events.
+        let start = 1_800_000_000 + random.below(86_400) as i64;
         let events = sparse(&random, start, 12);
         let slice = Duration::from_secs(minutes * 60);
         let target = Ratio::from_f64(0.7).unwrap();

@@ -136,6 +136,24 @@ fn events_beyond_the_horizon_are_counted_as_ignored() {
     assert_eq!(sli.rings().newest(), Some(next));
 }
 
+/// After a restart the seconds ring has room for more than history filled: what it was not given, it must not answer.
+#[test]
+fn seconds_that_history_did_not_fill_are_answered_by_minutes() {
+    let now = at(START + 4 * 3_600);
+    let times = (0..4 * 360).map(|index| at(START + index * 10));
+    let batches: Vec<_> = times.map(|time| batch(time, vec![event(time, true)])).collect();
+    let slis = LiveSlis::new();
+    let sli = slis.add("a", indicator(), &window(30), Budgeting::Occurrences).unwrap();
+    let parts: Vec<_> = sli.backfill_plan(now).iter().map(|part| count_buckets(&batches, part)).collect();
+    slis.finish(&sli, 0, now, at(START), &parts).unwrap();
+    let ten_seconds = |back: i64| {
+        let start = at(START + 4 * 3_600 - back);
+        sli.rings().sum_range(TimeRange::new(start, start + Duration::from_secs(10))).good
+    };
+    assert_eq!(ten_seconds(7_200), 1);
+    assert_eq!(ten_seconds(9_000), 6);
+}
+
 #[test]
 fn other_datasets_and_removed_indicators_count_nothing() {
     let slis = LiveSlis::new();
