@@ -230,7 +230,7 @@ impl State {
         let place = siblings.iter().position(|page| page.new.id == new.id)?;
         let replaces =
             |page: &&&Page| matches!(page.new.event, Event::Trigger | Event::Update | Event::Resolve);
-        siblings[place + 1..].iter().filter(replaces).next_back().map(|page| page.new.id.clone())
+        siblings[place + 1..].iter().rfind(replaces).map(|page| page.new.id.clone())
     }
 
     fn fold(&mut self, target: &TargetId, now: Timestamp) -> Option<PageId> {

@@ -53,10 +53,6 @@ pub struct Route {
 
 /// The pages of one message: one for each route, then one for each fallback. `step` names the message within its
 /// subject, so that planning it again makes the same ids. Two routes to one target make one page.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is a plain fact about the message; a struct would only rename them"
-)]
 pub fn plan_draft(
     subject: &Subject,
     step: &str,

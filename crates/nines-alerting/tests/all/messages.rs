@@ -39,7 +39,7 @@ fn evidence() -> Evidence {
 fn message_of(stage: &mut Stage, language: Language, reading: Reading, evidence: &Evidence) -> AlertMessage {
     let decision = stage.feed(reading.clone());
     let transition = decision.transition.expect("a transition");
-    let alert = stage.track.alert.as_ref().unwrap();
+    let alert = stage.track.alert.as_ref().expect("an alert");
     AlertMessage::compose(language, &stage.track.fingerprint(), alert, &transition, &reading, evidence)
 }
 
