@@ -7,8 +7,8 @@ use nines_model::Timestamp;
 
 use crate::language::{Rates, word};
 use crate::{
-    AlertId, Change, ConditionKind, Evidence, Language, OpenAlert, Reading, Severity, Subject, Suspect, Transition,
-    TransitionKind,
+    AlertId, Change, ConditionKind, Evidence, Language, OpenAlert, Reading, Severity, Subject, Suspect,
+    Transition, TransitionKind,
 };
 
 /// Proposed for the incident; people confirm it.

@@ -170,7 +170,10 @@ impl State {
         let queue = self.queue.get(target)?;
         let claimable = queue.iter().map(|(_, _, id)| &self.pages[id]).find(|page| {
             let due = page.next_attempt_at <= now || page.next_attempt_at > now + PAUSE_MAX;
-            due && self.siblings(&page.new.subject, target).iter().all(|page| page.state != PageState::Sending)
+            due && self
+                .siblings(&page.new.subject, target)
+                .iter()
+                .all(|page| page.state != PageState::Sending)
         });
         claimable.map(|page| page.new.id.clone())
     }

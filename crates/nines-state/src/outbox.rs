@@ -6,8 +6,8 @@ mod settle;
 
 use nines_model::Timestamp;
 use nines_notify::{
-    Attempt, Claimed, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page, PageFilter, PageId, PageState,
-    StoreError, TargetId,
+    Attempt, Claimed, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page, PageFilter, PageId,
+    PageState, StoreError, TargetId,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 

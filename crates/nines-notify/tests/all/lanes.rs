@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use nines_base::Clock;
 use nines_notify::contract::{page, target};
-use nines_notify::{
-    AttemptOutcome, Content, Event, GIVE_UP_AFTER, MemoryOutbox, NewPage, PageState,
-};
+use nines_notify::{AttemptOutcome, Content, Event, GIVE_UP_AFTER, MemoryOutbox, NewPage, PageState};
 
 use crate::provider::{FAST, PACED, START, Stage, Weather};
 

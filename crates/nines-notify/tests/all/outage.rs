@@ -115,8 +115,10 @@ async fn play(seed: u64) {
     let duplicates: u64 = taken.values().map(|count| count - 1).sum();
     let unknown: u64 = deliverer.status().values().map(|lane| lane.unknown).sum();
     let sent = providers.iter().flat_map(|provider| provider.taken.lock().clone());
-    let digests: HashSet<_> =
-        sent.filter(|(_, delivery)| delivery.event == Event::Digest).map(|(_, delivery)| delivery.page).collect();
+    let digests: HashSet<_> = sent
+        .filter(|(_, delivery)| delivery.event == Event::Digest)
+        .map(|(_, delivery)| delivery.page)
+        .collect();
     let digests = digests.len();
     let late_severe = providers
         .iter()

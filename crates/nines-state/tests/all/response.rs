@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_alerting::{
-    AlertMessage, Burn, Evidence, Language, Measurement, Phase, Policy, Reading, Severity, Subject, Track, decide,
+    AlertMessage, Burn, Evidence, Language, Measurement, Phase, Policy, Reading, Severity, Subject, Track,
+    decide,
 };
 use nines_model::Timestamp;
 use nines_notify::{ChannelKind, OutboxStore, PageFilter, PageState, Route, contract, plan};
@@ -146,14 +147,19 @@ async fn an_alert_its_transitions_and_its_pages_survive_a_restart_and_the_rule_g
     assert_eq!(list.len(), 1);
     let stored = &list[0];
     assert_eq!(stored.alert, *track.alert.as_ref().unwrap());
-    assert_eq!((stored.service.as_str(), stored.owner.as_str(), stored.level.as_str()), ("checkout", "team-shop", "P1"));
+    assert_eq!(
+        (stored.service.as_str(), stored.owner.as_str(), stored.level.as_str()),
+        ("checkout", "team-shop", "P1")
+    );
     assert!(stored.title.contains("kept again"), "{}", stored.title);
     let id = &stored.alert.id;
     let transitions = alerts.transitions(id).await.unwrap();
     let short: Vec<_> = transitions.iter().map(|one| (one.number, one.kind.as_str())).collect();
     assert_eq!(short, [(1, "fired"), (2, "resolved")]);
     assert!(transitions[0].message.contains("\"type\":\"alert.fired\""));
-    assert!(alerts.alerts(&AlertFilter { open: Some(true), ..AlertFilter::default() }).await.unwrap().is_empty());
+    assert!(
+        alerts.alerts(&AlertFilter { open: Some(true), ..AlertFilter::default() }).await.unwrap().is_empty()
+    );
     assert_eq!(alerts.open_count().await.unwrap(), 0);
 
     let outbox = Outbox::new(database);
@@ -177,7 +183,10 @@ async fn people_link_and_acknowledge_an_alert_once() {
     // The next second of the rule must not undo what people did.
     second(&alerts, &track, &reading(1, 500.0)).await;
     let stored = alerts.alert(id).await.unwrap().unwrap();
-    assert_eq!((stored.incident.as_deref(), stored.acknowledged_by.as_deref()), (Some("INC-2026-0001"), Some("mei")));
+    assert_eq!(
+        (stored.incident.as_deref(), stored.acknowledged_by.as_deref()),
+        (Some("INC-2026-0001"), Some("mei"))
+    );
     let of_incident = AlertFilter { incident: Some("INC-2026-0001".into()), ..AlertFilter::default() };
     assert_eq!(alerts.alerts(&of_incident).await.unwrap().len(), 1);
     alerts.forget_track("checkout-availability", START).await.unwrap();
@@ -194,6 +203,7 @@ async fn every_table_is_strict() {
         .await
         .unwrap();
     assert_eq!(names, Vec::<String>::new(), "every table is strict");
-    let error: Result<i64, _> = sqlx::query_scalar("SELECT 1 FROM pages WHERE id = 'x'").fetch_one(database.readers()).await;
+    let error: Result<i64, _> =
+        sqlx::query_scalar("SELECT 1 FROM pages WHERE id = 'x'").fetch_one(database.readers()).await;
     assert_eq!(StateError::query("look")(error.unwrap_err()).kind(), nines_base::ErrorKind::NotFound);
 }
