@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider,
+};
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
@@ -240,6 +243,18 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
+/// The one catalog and schema of a session, without tables. A state made from another one gets none by itself.
+fn empty_catalogs(template: &SessionState) -> Arc<MemoryCatalogProviderList> {
+    let names = &template.config_options().catalog;
+    let catalog = MemoryCatalogProvider::new();
+    catalog
+        .register_schema(&names.default_schema, Arc::new(MemorySchemaProvider::new()))
+        .expect("a catalog in memory takes any schema");
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog(names.default_catalog.clone(), Arc::new(catalog));
+    Arc::new(catalogs)
+}
+
 /// The snapshots that a question has read.
 type Reads = Arc<Mutex<Vec<Arc<Snapshot>>>>;
 
@@ -260,7 +275,7 @@ impl Query {
         let mut runtime_env = RuntimeEnv::clone(&engine.0.runtime_env);
         runtime_env.memory_pool = Arc::new(memory);
         let state = SessionStateBuilder::new_from_existing(engine.0.template.clone())
-            .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
+            .with_catalog_list(empty_catalogs(&engine.0.template))
             .with_runtime_env(Arc::new(runtime_env))
             .build();
         Self {

@@ -106,6 +106,10 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
             let (message, hint) = explain_plan_error(message);
             invalid(message, hint)
         }
+        DataFusionError::NotImplemented(message) if message.contains("single SQL statement") => invalid(
+            "only one statement can be asked at a time".to_owned(),
+            Some("send them one by one".into()),
+        ),
         DataFusionError::NotImplemented(message) => {
             invalid(lower_first(message), Some("write it another way".into()))
         }
