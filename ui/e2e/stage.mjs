@@ -46,6 +46,7 @@ export async function stage() {
       const page = await context.newPage();
       page.complaints = [];
       page.on("pageerror", (error) => page.complaints.push(String(error)));
+      // A refusal of the content security policy is an error on the console, and so fails the journey.
       page.on("console", (message) => message.type() === "error" && page.complaints.push(message.text()));
       if (process.env.NINES_KEY)
         await context.request.post(`${base}/api/v1/session`, { data: { key: process.env.NINES_KEY } });

@@ -18,8 +18,9 @@ const TYPES = {
   ".css": "text/css",
   ".svg": "image/svg+xml",
 };
+/** As the server sends it. */
 const CSP =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const iso = (ms) => new Date(ms).toISOString();
 const streams = new Set();
 let signedIn = process.env.MOCK_SIGNED_OUT !== "1";
@@ -427,7 +428,7 @@ const server = createServer(async (request, response) => {
   const url = new URL(request.url, "http://mock");
   if (url.pathname === "/api/v1/events") {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-    response.write(": hello\n\n");
+    response.write(`event: resync\ndata: ${JSON.stringify({ kind: "resync", at: iso(Date.now()) })}\n\n`);
     streams.add(response);
     request.on("close", () => streams.delete(response));
     return;

@@ -1,4 +1,4 @@
-import { createTheme, MantineProvider } from "@mantine/core";
+import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode, useState } from "react";
@@ -6,6 +6,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { ApiError } from "./api/client";
 import { activate, initialLanguage, type Language } from "./lib/i18n";
+import { installThemeVariables, theme } from "./theme";
 import "./styles/mantine.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -21,31 +22,6 @@ const client = new QueryClient({
       staleTime: 1_000,
     },
   },
-});
-
-const theme = createTheme({
-  primaryColor: "cobalt",
-  colors: {
-    cobalt: [
-      "#eaf0fd",
-      "#d3defa",
-      "#a9c0f6",
-      "#8fb0ff",
-      "#6b90ee",
-      "#4672dd",
-      "#2b5ccc",
-      "#1f4fbf",
-      "#1a43a3",
-      "#133380",
-    ],
-  },
-  primaryShade: { light: 7, dark: 6 },
-  fontFamily: "var(--font)",
-  fontFamilyMonospace: "var(--mono)",
-  fontSizes: { xs: "11px", sm: "13px", md: "14px", lg: "16px", xl: "19px" },
-  defaultRadius: "sm",
-  cursorType: "pointer",
-  respectReducedMotion: true,
 });
 
 const THEME_KEY = "nines-theme";
@@ -66,7 +42,7 @@ function Root({ first }: { first: Language }) {
   };
   return (
     <StrictMode>
-      <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeManager}>
+      <MantineProvider withCssVariables={false} withGlobalClasses={false} theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeManager}>
         <QueryClientProvider client={client}>
           <Notifications position="top-right" limit={4} />
           <App key={language} language={language} setLanguage={change} />
@@ -78,5 +54,6 @@ function Root({ first }: { first: Language }) {
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
+installThemeVariables();
 const first = initialLanguage();
 activate(first).then(() => createRoot(root).render(<Root first={first} />));

@@ -72,6 +72,6 @@ async function problemOf(response: Response): Promise<Problem> {
     status: response.status,
     title: response.statusText,
     detail: `${response.status} ${response.statusText}`,
-    request_id: response.headers.get("x-request-id") ?? "",
+    request_id: response.headers.get("nines-request-id") ?? "",
   };
 }

@@ -7,6 +7,8 @@ import type { StreamEvent } from "./types";
 export type StreamState = "connecting" | "live" | "lost";
 
 const KINDS = ["incident", "alert", "page", "slos", "change"] as const;
+/** Sent first on every connection and to a reader that fell behind: anything may have changed meanwhile. */
+const RESYNC = "resync";
 /** A reader that reconnects on its own after a proxy gave up for good. */
 const RECONNECT_MS = 2_000;
 
@@ -41,6 +43,10 @@ export function openStream(client: QueryClient, onEvent: (event: StreamEvent) =>
     } catch {
       return;
     }
+    if (event.kind === RESYNC) {
+      for (const kind of KINDS) client.invalidateQueries({ queryKey: [kind] });
+      return;
+    }
     if (!KINDS.some((kind) => kind === event.kind)) return;
     client.invalidateQueries({ queryKey: [event.kind] });
     if (event.kind === "alert" || event.kind === "incident" || event.kind === "change") {
@@ -56,7 +62,7 @@ export function openStream(client: QueryClient, onEvent: (event: StreamEvent) =>
     source = new EventSource("/api/v1/events");
     source.onopen = () => setState("live");
     source.onmessage = receive;
-    for (const kind of KINDS) source.addEventListener(kind, receive as EventListener);
+    for (const kind of [...KINDS, RESYNC]) source.addEventListener(kind, receive as EventListener);
     source.onerror = () => {
       setState("lost");
       // The browser retries by itself unless the answer was final.

@@ -112,7 +112,10 @@ export function moment(at: number | string, now = Date.now(), withMillis = false
 /** `4m 10s ago`, as text of the active language. */
 export function ago(at: number | string, now = Date.now()): string {
   const seconds = Math.max(0, (now - new Date(at).getTime()) / 1000);
-  const format = new Intl.RelativeTimeFormat(locale(), { numeric: "always", style: "short" });
+  const format = new Intl.RelativeTimeFormat(locale(), {
+    numeric: seconds < 1 ? "auto" : "always",
+    style: "short",
+  });
   if (seconds < 60) return format.format(-Math.floor(seconds), "second");
   if (seconds < 3600) return format.format(-Math.floor(seconds / 60), "minute");
   if (seconds < 86_400) return format.format(-Math.floor(seconds / 3600), "hour");

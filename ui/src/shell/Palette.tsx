@@ -1,5 +1,5 @@
 // Ctrl-K: jump to a page, a promise, an incident, a service, or a trace by its id.
-import { Spotlight, type SpotlightActionData } from "@mantine/spotlight";
+import { Spotlight, type SpotlightActionData, type SpotlightFilterFunction } from "@mantine/spotlight";
 import {
   IconArrowRight,
   IconGauge,
@@ -17,6 +17,19 @@ import { useUrl } from "../state/url";
 const TRACE_ID = /^[0-9a-f]{32}$/i;
 /** More than this many hits of one kind are not read by anybody. */
 const MAX_HITS = 12;
+
+/** Every word must occur somewhere; the order of the list stays, so that searching for the text comes last. */
+function matching(query: string, actions: Parameters<SpotlightFilterFunction>[1]) {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return actions.filter((action) => {
+    if (!("label" in action)) return true;
+    const text = [action.id, action.label, action.description, action.keywords]
+      .flat()
+      .join(" ")
+      .toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}
 
 export default function Palette({
   pages,
@@ -75,7 +88,7 @@ export default function Palette({
           navigate(href("/search", { dataset: "spans", q: `service.name: ${service}`, service })),
       });
     }
-    if (text) {
+    if (text && !TRACE_ID.test(text)) {
       list.push({
         id: "search",
         label: t("Search for “{text}”", { text }),
@@ -93,7 +106,8 @@ export default function Palette({
       query={query}
       onQueryChange={setQuery}
       limit={MAX_HITS}
-      highlightQuery
+      filter={matching}
+      overlayProps={{ blur: 0, backgroundOpacity: 0.45 }}
       scrollable
       maxHeight={420}
       nothingFound={t("Nothing found")}
@@ -102,7 +116,8 @@ export default function Palette({
         "aria-label": t("Jump to…"),
         leftSection: <IconSearch size={18} />,
       }}
-      shortcut={["mod + K", "/"]}
+      lockScroll={false}
+      shortcut={null}
     />
   );
 }

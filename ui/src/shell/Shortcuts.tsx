@@ -1,5 +1,6 @@
 // `?` shows what the keyboard can do; `g` and a letter go to a page.
 import { ActionIcon, Kbd, Modal } from "@mantine/core";
+import { openSpotlight, toggleSpotlight } from "@mantine/spotlight";
 import { IconKeyboard } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { t } from "../lib/i18n";
@@ -20,8 +21,9 @@ const PAIR_MS = 900;
 
 /** Keys typed into a field belong to the field. */
 export function typing(event: KeyboardEvent): boolean {
-  const target = event.target as HTMLElement | null;
-  return Boolean(target?.closest("input, textarea, select, [contenteditable=true], [role=dialog]"));
+  // The filter line lives in a shadow tree: the first of the path is where the key really went.
+  const target = event.composedPath()[0];
+  return target instanceof Element && Boolean(target.closest("input, textarea, select, [contenteditable=true], [role=dialog]"));
 }
 
 export function Shortcuts() {
@@ -30,9 +32,17 @@ export function Shortcuts() {
   const firstKey = useRef(0);
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
+      if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        toggleSpotlight();
+        return;
+      }
       if (event.metaKey || event.ctrlKey || event.altKey || typing(event)) return;
       if (event.key === "?") setOpen(true);
-      else if (event.key === "g") firstKey.current = Date.now();
+      else if (event.key === "/") {
+        event.preventDefault();
+        openSpotlight();
+      } else if (event.key === "g") firstKey.current = Date.now();
       else if (Date.now() - firstKey.current < PAIR_MS && PLACES[event.key]) {
         firstKey.current = 0;
         event.preventDefault();
@@ -99,6 +109,7 @@ export function Shortcuts() {
         <IconKeyboard size={17} stroke={1.7} />
       </ActionIcon>
       <Modal
+        lockScroll={false}
         opened={open}
         onClose={() => setOpen(false)}
         title={t("Keyboard shortcuts")}

@@ -111,12 +111,11 @@ export default function AlertsPage() {
             </table>
           </div>
         )}
-        <div>
-          <div className={styles.aside}>
-            <h2>{t("Not delivered yet")}</h2>
-            {pages.error ? <Failure error={pages.error} /> : <Pages pages={stuck} now={now} />}
-          </div>
-        </div>
+        {pages.error ? (
+          <Failure error={pages.error} />
+        ) : (
+          <Pages pages={stuck} now={now} title={t("Not delivered yet")} />
+        )}
       </div>
     </div>
   );

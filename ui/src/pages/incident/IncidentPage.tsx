@@ -46,13 +46,15 @@ export default function IncidentPage() {
       <Header incident={incident} />
       {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
       <div className={`${styles.columns} ${aged ? "aged" : ""}`}>
-        <div className="stack">
+        <div className={`stack ${styles.main}`}>
           {alert ? <AlertFields alert={alert} heading={incident.title} /> : <Report incident={incident} />}
           <Timeline entries={timeline} />
         </div>
-        <div className="stack">
+        <div className={`stack ${styles.act}`}>
           <Clock incident={incident} now={now} />
           <Actions incident={incident} draft={draft_update} />
+        </div>
+        <div className={`stack ${styles.rest}`}>
           <Marks incident={incident} />
           {slos.length > 0 && <Promises slos={slos} />}
           <Pages pages={alerts.flatMap((one) => one.pages)} now={now} />

@@ -10,14 +10,14 @@ const purposeWord = (purpose: string) =>
   purpose;
 
 /** Who was told, and whether it arrived. */
-export function Pages({ pages, now }: { pages: Page[]; now: number }) {
+export function Pages({ pages, now, title = t("Pages") }: { pages: Page[]; now: number; title?: string }) {
   return (
     <section className="panel">
       <header>
-        <h2>{t("Pages")}</h2>
+        <h2>{title}</h2>
       </header>
       {pages.length === 0 ? (
-        <p className="pad dim">{t("Nobody has been paged.")}</p>
+        <p className="pad dim">{t("No page here.")}</p>
       ) : (
         <ul className={styles.pages}>
           {pages.map((page) => (

@@ -44,6 +44,7 @@ export default function KeysPage() {
         </>
       )}
       <Modal
+        lockScroll={false}
         opened={created !== undefined}
         onClose={() => setCreated(undefined)}
         title={t("Copy the secret now")}

@@ -7,6 +7,9 @@ import {
   type CompletionResult,
   closeBrackets,
   completionKeymap,
+  completionStatus,
+  selectedCompletionIndex,
+  setSelectedCompletion,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
@@ -53,6 +56,45 @@ const colours = HighlightStyle.define([
   { tag: tags.operator, color: "var(--ink-3)" },
 ]);
 
+const look = EditorView.theme({
+  "&": { fontSize: "13px" },
+  "&.cm-focused": { outline: "none" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px", padding: "7px 8px" },
+  ".cm-content": { padding: "0", caretColor: "var(--ink)" },
+  ".cm-line": { padding: "0 2px" },
+  ".cm-cursor": { borderLeftColor: "var(--ink)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { background: "var(--accent-soft)" },
+  ".cm-placeholder": { color: "var(--ink-3)" },
+  ".cm-lintRange-error": {
+    background: "none",
+    textDecoration: "underline wavy var(--bad-fill)",
+    textUnderlineOffset: "3px",
+  },
+  ".cm-tooltip": {
+    border: "1px solid var(--line-strong)",
+    borderRadius: "var(--radius)",
+    background: "var(--panel)",
+    color: "var(--ink)",
+    boxShadow: "var(--shadow)",
+  },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "300px" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": {
+    display: "flex",
+    justifyContent: "space-between",
+    gap: "24px",
+    padding: "3px 10px",
+  },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { background: "var(--accent-soft)", color: "var(--ink)" },
+  ".cm-completionDetail": { fontStyle: "normal", color: "var(--ink-3)", margin: "0" },
+});
+
+/** Tab takes the selected suggestion, or the first one; without suggestions it leaves the field as everywhere. */
+const acceptFirst = (view: EditorView) => {
+  if (completionStatus(view.state) !== "active") return false;
+  if (selectedCompletionIndex(view.state) === null) view.dispatch({ effects: setSelectedCompletion(0) });
+  return acceptCompletion(view);
+};
+
 /** Keystrokes within this time are one question. */
 const PAUSE_MS = 120;
 
@@ -92,8 +134,12 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
       latest.current.onRun(target.state.doc.toString().trim());
       return true;
     };
+    // In a shadow tree the editor puts its styles into constructed sheets; elsewhere it would insert style elements,
+    // which the content security policy forbids.
+    const shadow = box.current.shadowRoot ?? box.current.attachShadow({ mode: "open" });
     const made = new EditorView({
-      parent: box.current,
+      parent: shadow,
+      root: shadow,
       state: EditorState.create({
         doc: text,
         extensions: [
@@ -116,7 +162,7 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
           Prec.highest(
             keymap.of([
               { key: "Mod-Enter", run },
-              { key: "Tab", run: acceptCompletion },
+              { key: "Tab", run: acceptFirst },
             ]),
           ),
           autocompletion({
@@ -124,6 +170,7 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
             activateOnTyping: true,
             icons: false,
             selectOnOpen: false,
+            activateOnCompletion: (completion) => completion.type === "field",
             defaultKeymap: true,
           }),
           keymap.of([...completionKeymap, { key: "Enter", run }, ...historyKeymap, ...defaultKeymap]),
@@ -131,6 +178,7 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
           closeBrackets(),
           language,
           syntaxHighlighting(colours),
+          look,
           placeholder("service.name: checkout and http.response.status_code >= 500"),
           EditorView.contentAttributes.of({ "aria-label": t("Filter") }),
           EditorView.updateListener.of((update) => {

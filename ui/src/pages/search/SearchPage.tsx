@@ -135,7 +135,7 @@ export default function SearchPage() {
             onSplit={(field) => set({ split: field })}
             split={split}
           />
-          <div className={styles.results}>
+          <div className={styles.results} data-old={histogram.isPlaceholderData || undefined}>
             <Histogram
               data={histogram.data}
               pending={histogram.isPending}

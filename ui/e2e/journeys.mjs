@@ -1,0 +1,306 @@
+// The few journeys that must never break, in a real browser against the built application: `npm run journeys`.
+// With NINES_URL (and NINES_KEY) they run against a real server; steps that need the mock's own data are then left out.
+// Pictures of each step are kept in test-results/journeys.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { stage } from "./stage.mjs";
+
+const out = new URL("../test-results/journeys/", import.meta.url).pathname;
+mkdirSync(out, { recursive: true });
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const s = await stage();
+const failures = [];
+let n = 0;
+
+async function journey(name, { mockOnly = false, ...options }, run) {
+  if (mockOnly && !s.mocked) return console.log(`skipped: ${name} (needs the mock's data)`);
+  if (process.argv[2] && !name.includes(process.argv[2])) return;
+  const page = await s.open(options);
+  page.setDefaultTimeout(10_000);
+  const started = Date.now();
+  n += 1;
+  try {
+    await run(page, async (step) =>
+      page.screenshot({ path: `${out}${String(n).padStart(2, "0")}-${step}.png` }),
+    );
+    // A refused filter and a stream that is cut are part of journeys; nothing else may complain.
+    assert.deepEqual(
+      page.complaints.filter((text) => !/status of 4\d\d|ERR_FAILED/.test(text)),
+      [],
+    );
+    console.log(`ok       ${name} (${Date.now() - started} ms)`);
+  } catch (error) {
+    await page.screenshot({ path: `${out}failed-${n}.png` }).catch(() => {});
+    failures.push(name);
+    console.log(`FAILED   ${name}\n${error.stack}`);
+  }
+  await page.context().close();
+}
+
+const violations = async (page) => {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }),
+  );
+  return violations.map(
+    (v) =>
+      `${v.id}: ${v.nodes
+        .slice(0, 4)
+        .map((node) => `${node.target.join(" ")} ${node.any[0]?.message ?? ""}`)
+        .join(" | ")}`,
+  );
+};
+
+await journey("from the page's link to the cause in three clicks", {}, async (page, shot) => {
+  const board = await (await page.request.get(`${s.base}/api/v1/incidents`)).json();
+  const incident = board.incidents.find((one) => one.alert_ids.length > 0);
+  assert.ok(incident, "an incident that an alert opened");
+  await page.goto(`${s.base}/incident/${incident.id}`);
+  const suspect = page.locator("table a").first();
+  await suspect.waitFor();
+  await shot("1-incident");
+  await suspect.click();
+  const row = page.locator("[role=listitem] button").first();
+  await row.waitFor();
+  await shot("2-search");
+  assert.match(page.url(), /dataset=spans/);
+  assert.match(page.url(), /service=/, "the service is kept");
+  await row.click();
+  await page.getByRole("link", { name: "Open the trace" }).first().click();
+  await page.locator("[role=treeitem]").first().waitFor();
+  await shot("3-trace");
+  assert.match(page.url(), /\/trace\/[0-9a-f]{32}/);
+  assert.match(page.url(), /from=.*service=|service=.*from=|q=/, "the context is kept");
+});
+
+await journey("a second browser sees a note within a second", {}, async (page, shot) => {
+  const { incidents } = await (await page.request.get(`${s.base}/api/v1/incidents`)).json();
+  const second = await s.open();
+  const url = `${s.base}/incident/${incidents[0].id}`;
+  await Promise.all([page.goto(url), second.goto(url)]);
+  await second.getByText("Live", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Add a note" }).waitFor();
+  await page.keyboard.press("n");
+  const words = `pool size back to 20 (${Date.now()})`;
+  await page.getByLabel("Note").fill(words);
+  const seen = second.getByText(words).waitFor({ timeout: 5000 });
+  const at = Date.now();
+  await page.keyboard.press("Enter");
+  await seen;
+  const took = Date.now() - at;
+  console.log(`         the second browser had it after ${took} ms`);
+  assert.ok(took < 1000, `${took} ms`);
+  await shot("note");
+  await second.context().close();
+});
+
+await journey("an incident is run by the keyboard", { mockOnly: true }, async (page, shot) => {
+  await page.goto(`${s.base}/incident/INC-2026-0042`);
+  await page.getByText("preliminary").first().waitFor();
+  await page.keyboard.press("a");
+  await page.getByText("led by lin").waitFor();
+  await page.keyboard.press("c");
+  await page.getByRole("radiogroup", { name: "Level" }).getByText("P0").click();
+  await page.getByRole("button", { name: "Confirm P0" }).click();
+  await page.getByText("level confirmed").first().waitFor();
+  await page.keyboard.press("u");
+  const draft = page.getByLabel(/drafted/);
+  assert.match(await draft.inputValue(), /2\.4\.1/, "the update is drafted");
+  await page.keyboard.press("Control+Enter");
+  await page.locator("li[data-kind=update]").waitFor();
+  assert.match(await page.getByRole("timer").textContent(), /^(9:5\d|10:00)$/, "P0 promises ten minutes");
+  await page.keyboard.press("m");
+  await page.keyboard.press("Enter");
+  await page.getByText("Mitigated").first().waitFor();
+  await shot("run");
+});
+
+await journey("a report demands the six fields and opens a room", {}, async (page) => {
+  await page.goto(`${s.base}/incidents/new`);
+  const send = page.getByRole("button", { name: /Report as/ });
+  await send.waitFor();
+  assert.equal(await send.isDisabled(), true);
+  await page.getByLabel("Impacted service").fill("checkout");
+  await page.getByLabel("Scope").fill("buyers in Singapore");
+  await page.getByLabel("Current status").fill("payments time out");
+  assert.equal(await send.isDisabled(), true, "progress is still missing");
+  await page.getByLabel("Progress").fill("payment team called");
+  await send.click();
+  await page
+    .getByText(/INC-\d{4}-\d{4}/)
+    .first()
+    .waitFor();
+  await page.getByRole("timer").waitFor();
+});
+
+await journey("a mistyped field is underlined and mended by one click", {}, async (page, shot) => {
+  await page.goto(`${s.base}/search?q=${encodeURIComponent("servce.name: checkout")}`);
+  await page.locator(".cm-lintRange-error").waitFor();
+  await shot("fault");
+  await page.getByRole("button", { name: /did you mean/ }).click();
+  await page.locator("[role=listitem]").first().waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("q"), "service.name: checkout");
+});
+
+await journey("suggestions, facets and the permalink", {}, async (page, shot) => {
+  await page.goto(`${s.base}/search?dataset=spans`);
+  const line = page.getByRole("textbox", { name: "Filter" });
+  await line.click();
+  await page.keyboard.type("service.n", { delay: 30 });
+  await page.locator(".cm-tooltip-autocomplete li").first().waitFor();
+  await shot("suggest");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("che", { delay: 30 });
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "checkout" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=service\.name/);
+  assert.equal(new URL(page.url()).searchParams.get("q").trim(), "service.name: checkout");
+  const value = page.locator("aside section", { hasText: "name" }).nth(1).locator("li button").first();
+  await value.click();
+  await page.waitForURL(/and/);
+  const filter = new URL(page.url()).searchParams.get("q");
+  await page.locator("[data-old]").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Run" }).waitFor();
+  const total = await page.locator("strong", { hasText: /match/ }).textContent();
+  const other = await s.open();
+  await other.goto(
+    page
+      .url()
+      .replace(/from=[^&]*/, "")
+      .replace(/to=[^&]*/, ""),
+  );
+  await other.locator("[role=listitem]").first().waitFor();
+  assert.equal(new URL(other.url()).searchParams.get("q"), filter);
+  if (s.mocked) assert.equal(await other.locator("strong", { hasText: /match/ }).textContent(), total);
+  await other.context().close();
+});
+
+await journey("the histogram zooms by keyboard and by drag", {}, async (page) => {
+  await page.goto(`${s.base}/search?dataset=spans`);
+  const chart = page.locator("[role=img][tabindex='0']").first();
+  await chart.waitFor();
+  await page.locator("[role=listitem]").first().waitFor();
+  await chart.focus();
+  await page.keyboard.press("ArrowUp");
+  await page.waitForURL(/from=20/);
+  const width = () => {
+    const q = new URL(page.url()).searchParams;
+    return Date.parse(q.get("to")) - Date.parse(q.get("from"));
+  };
+  const half = width();
+  assert.ok(Math.abs(half - 1800e3) < 2000, `${half} ms is half an hour`);
+  const box = await chart.boundingBox();
+  await page.waitForTimeout(400);
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 40, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction((before) => {
+    const q = new URL(location.href).searchParams;
+    return Date.parse(q.get("to")) - Date.parse(q.get("from")) < before * 0.6;
+  }, half);
+});
+
+await journey("ten thousand spans scroll smoothly", { mockOnly: true }, async (page, shot) => {
+  await page.goto(`${s.base}/trace/${"f".repeat(32)}`);
+  await page.locator("[role=treeitem]").first().waitFor();
+  await page.getByRole("button", { name: "Unfold all" }).click();
+  await page.getByText("10,000 spans in sight").or(page.getByText("10000 spans in sight")).waitFor();
+  const slowest = await page.evaluate(async () => {
+    const box = document.querySelector("[role=tree]");
+    let slowest = 0;
+    let last = performance.now();
+    for (let i = 0; i < 60; i++) {
+      box.scrollTop += 900;
+      await new Promise((done) => requestAnimationFrame(done));
+      slowest = Math.max(slowest, performance.now() - last);
+      last = performance.now();
+    }
+    return slowest;
+  });
+  console.log(
+    `         slowest of 60 frames: ${slowest.toFixed(0)} ms, rows in the page: ${await page.locator("[role=treeitem]").count()}`,
+  );
+  assert.ok((await page.locator("[role=treeitem]").count()) < 120);
+  await shot("10k");
+});
+
+await journey("the palette jumps to a promise and to a trace", {}, async (page) => {
+  await page.goto(s.base);
+  await page.locator("main li").first().waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByPlaceholder(/trace id/).fill("0123456789abcdef0123456789abcdef");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/trace\/0123456789abcdef0123456789abcdef/);
+});
+
+await journey("language and theme change in place", {}, async (page, shot) => {
+  await page.goto(s.base);
+  await page.getByRole("button", { name: "Language" }).click();
+  await page.getByRole("menuitem", { name: "繁體中文" }).click();
+  await page.getByRole("heading", { name: "服務承諾" }).waitFor();
+  assert.equal(await page.locator("html").getAttribute("lang"), "zh-TW");
+  await page.getByRole("button", { name: "佈景主題" }).click();
+  await page.getByRole("menuitem", { name: "深色" }).click();
+  await page.locator("html[data-mantine-color-scheme=dark]").waitFor();
+  await shot("zh-dark");
+});
+
+await journey("a lost stream greys the board", { mockOnly: true }, async (page, shot) => {
+  await page.route("**/api/v1/events*", (route) => route.abort());
+  await page.goto(s.base);
+  await page.getByText(/Stream lost/).waitFor();
+  await page.locator("ol.aged").waitFor();
+  await shot("aged");
+});
+
+await journey("signing in with a key", { mockOnly: true }, async (page) => {
+  await page.goto(s.base);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Key").fill("wrong");
+  await page.keyboard.press("Enter");
+  await page.getByText("the key is not known").waitFor();
+  await page.getByLabel("Key").fill("demo");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Promises" }).waitFor();
+});
+
+const incidents = await (
+  await fetch(`${s.base}/api/v1/incidents`, {
+    headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {},
+  })
+).json();
+for (const theme of ["light", "dark"]) {
+  await journey(`accessibility of every page, ${theme}`, { theme }, async (page) => {
+    const found = [];
+    for (const path of [
+      "/",
+      "/search",
+      "/incidents",
+      `/incident/${incidents.incidents.at(-1).id}`,
+      "/incidents/new",
+      "/alerts",
+      "/services",
+      "/changes",
+      "/status",
+      "/keys",
+      ...(s.mocked ? ["/slo/checkout-availability", `/trace/${"f".repeat(32)}`] : []),
+    ]) {
+      await page.goto(s.base + path);
+      await page.waitForFunction(
+        () => document.querySelector("main h1, main h2") && !document.querySelector("[aria-label=Loading]"),
+      );
+      await page.waitForTimeout(300);
+      for (const one of await violations(page)) found.push(`${path} ${one}`);
+    }
+    assert.deepEqual(found, []);
+  });
+}
+
+await s.close();
+console.log(
+  failures.length ? `${failures.length} of ${n} journeys failed` : `${n} journeys, pictures in ${out}`,
+);
+process.exit(failures.length ? 1 : 0);
