@@ -42,7 +42,13 @@ function Root({ first }: { first: Language }) {
   };
   return (
     <StrictMode>
-      <MantineProvider withCssVariables={false} withGlobalClasses={false} theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeManager}>
+      <MantineProvider
+        withCssVariables={false}
+        withGlobalClasses={false}
+        theme={theme}
+        defaultColorScheme="auto"
+        colorSchemeManager={colorSchemeManager}
+      >
         <QueryClientProvider client={client}>
           <Notifications position="top-right" limit={4} />
           <App key={language} language={language} setLanguage={change} />

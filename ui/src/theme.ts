@@ -1,6 +1,12 @@
 // Mantine's theme. Its variables are put in place by a constructed style sheet: the content security policy allows no
 // style elements, which is how Mantine would insert them, and none of ours are needed either.
-import { convertCssVariables, createTheme, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from "@mantine/core";
+import {
+  convertCssVariables,
+  createTheme,
+  DEFAULT_THEME,
+  defaultCssVariablesResolver,
+  mergeMantineTheme,
+} from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "cobalt",

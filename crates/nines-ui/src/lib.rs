@@ -6,13 +6,6 @@
 //! A path with an extension names a file; every other path belongs to the application's own router and gets
 //! `index.html`. When the application was not built, every such path gets a small page that says how to build it.
 
-/// The content security policy that the application is written for; send it with every asset.
-///
-/// Scripts come from this origin alone. Inline *styles* are allowed because Mantine sets CSS variables in `style`
-/// attributes and the editor and the charts create style elements; no style can run code.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
 /// A file as it goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asset {

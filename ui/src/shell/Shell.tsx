@@ -186,7 +186,7 @@ function LanguageMenu({ language, setLanguage }: Pick<Props, "language" | "setLa
 }
 
 function ThemeMenu() {
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   const items = [
     ["light", t("Light"), IconSun],
     ["dark", t("Dark"), IconMoon],

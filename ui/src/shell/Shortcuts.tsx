@@ -23,7 +23,10 @@ const PAIR_MS = 900;
 export function typing(event: KeyboardEvent): boolean {
   // The filter line lives in a shadow tree: the first of the path is where the key really went.
   const target = event.composedPath()[0];
-  return target instanceof Element && Boolean(target.closest("input, textarea, select, [contenteditable=true], [role=dialog]"));
+  return (
+    target instanceof Element &&
+    Boolean(target.closest("input, textarea, select, [contenteditable=true], [role=dialog]"))
+  );
 }
 
 export function Shortcuts() {
