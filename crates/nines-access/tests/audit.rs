@@ -43,6 +43,15 @@ fn any_change_to_a_record_shows_where_it_is() {
 }
 
 #[test]
+fn a_forger_who_makes_the_hash_of_a_record_anew_is_caught_at_the_next() {
+    let mut forged = chain(5);
+    forged[2].entry.actor = "somebody else".to_owned();
+    forged[2] = forged[2].entry.chained(3, forged[1].hash);
+    let error = verify_chain(0, GENESIS, &forged).unwrap_err();
+    assert!(error.to_string().contains("entry 4"), "{error}");
+}
+
+#[test]
 fn text_cannot_slide_from_one_field_into_the_next() {
     let mut one = chain(1).remove(0).entry;
     let mut other = one.clone();
