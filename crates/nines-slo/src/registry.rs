@@ -271,9 +271,7 @@ impl Registry {
             let uses = references_of_slo(slo)
                 .iter()
                 .any(|reference| reference.kind == DocumentKind::Sli && reference.name == sli.meta.name);
-            if let Some((_, message, _)) =
-                uses.then(|| self.indicator_mistakes(slo)).unwrap_or_default().first()
-            {
+            if uses && let Some((_, message, _)) = self.indicator_mistakes(slo).first() {
                 let message = format!("SLO {} uses this: {message}", slo.meta.name);
                 errors.push(error(parsed, path, message, Some("apply the SLO in the same call".to_owned())));
             }

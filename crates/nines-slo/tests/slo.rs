@@ -1,4 +1,5 @@
 //! One binary for the integration tests of the crate.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 #[path = "slo/budgets.rs"]
 mod budgets;

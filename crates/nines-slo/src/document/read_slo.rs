@@ -209,7 +209,10 @@ fn share(reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str) ->
 fn time_slice_window(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<Duration> {
     let period = period(reader, fields, "timeSliceWindow")?;
     let length = period.nominal();
-    if length < MINUTE || length > DAY || length.as_secs() % 60 != 0 || DAY.as_secs() % length.as_secs() != 0
+    if length < MINUTE
+        || length > DAY
+        || !length.as_secs().is_multiple_of(60)
+        || !DAY.as_secs().is_multiple_of(length.as_secs())
     {
         let hint = Some("slices are whole minutes that divide a day: 1m, 5m, 15m, 1h".to_owned());
         let path = fields.path_of("timeSliceWindow");
