@@ -27,7 +27,8 @@ import { t } from "../../lib/i18n";
 import styles from "./Search.module.css";
 
 type Props = {
-  text: string;
+  /** A new object is an order to hold its value, even if it is the same as before. */
+  text: { value: string };
   onText: (text: string) => void;
   onRun: (text: string) => void;
   query: Query;
@@ -141,7 +142,7 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
       parent: shadow,
       root: shadow,
       state: EditorState.create({
-        doc: text,
+        doc: text.value,
         extensions: [
           // One line: pasted line breaks become spaces.
           EditorState.transactionFilter.of((tr) =>
@@ -193,10 +194,10 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
 
   useEffect(() => {
     const editor = view.current;
-    if (editor && editor.state.doc.toString() !== text) {
+    if (editor && editor.state.doc.toString() !== text.value) {
       editor.dispatch({
-        changes: { from: 0, to: editor.state.doc.length, insert: text },
-        selection: { anchor: text.length },
+        changes: { from: 0, to: editor.state.doc.length, insert: text.value },
+        selection: { anchor: text.value.length },
       });
     }
   }, [text]);
@@ -219,7 +220,7 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
     );
   }, [fault]);
 
-  const better = fault ? replacement(text, fault) : undefined;
+  const better = fault ? replacement(query.filter, fault) : undefined;
   return (
     <div className="grow">
       <div ref={box} className={styles.editor} data-fault={fault ? true : undefined} />

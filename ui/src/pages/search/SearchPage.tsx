@@ -10,7 +10,7 @@ import {
   IconPlayerStop,
 } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../../api/client";
 import { type Query, searchPage, useFacets, useHistogram } from "../../api/hooks";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
@@ -19,7 +19,7 @@ import { download, toCsv } from "../../lib/csv";
 import { clause, exclude, has, include, remove } from "../../lib/filter";
 import { bytes, count, millis } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import { adjust, iso, type RangeExpression, resolveRange } from "../../lib/time";
+import { adjust, iso, type Range, type RangeExpression, resolveRange } from "../../lib/time";
 import { asDataset, DATASETS, rangeFrom } from "../../lib/url";
 import { useUrl } from "../../state/url";
 import { Facets } from "./Facets";
@@ -37,9 +37,11 @@ export default function SearchPage() {
   const filter = params.get("q") ?? "";
   const expression = rangeFrom(params);
   const split = params.get("split") ?? SPLITS[dataset];
-  const [text, setText] = useState(filter);
+  // What the filter line is told to hold, and what is being typed into it: typing never comes back as an order.
+  const [text, setText] = useState({ value: filter });
+  const typed = useRef(filter);
   const [run, setRun] = useState(0);
-  useEffect(() => setText(filter), [filter]);
+  useEffect(() => setText({ value: filter }), [filter]);
 
   // A relative range is resolved once per run, so that histogram, facets and rows speak of the same window.
   const { from, to } = expression;
@@ -104,13 +106,21 @@ export default function SearchPage() {
       </div>
 
       <div className={styles.line}>
-        <FilterLine text={text} onText={setText} onRun={go} query={query} fault={filterFault} />
+        <FilterLine
+          text={text}
+          onText={(now) => {
+            typed.current = now;
+          }}
+          onRun={go}
+          query={query}
+          fault={filterFault}
+        />
         {running ? (
           <Button h={36} variant="default" leftSection={<IconPlayerStop size={15} />} onClick={cancel}>
             {t("Cancel")}
           </Button>
         ) : (
-          <Button h={36} leftSection={<IconPlayerPlay size={15} />} onClick={() => go(text)}>
+          <Button h={36} leftSection={<IconPlayerPlay size={15} />} onClick={() => go(typed.current.trim())}>
             {t("Run")}
           </Button>
         )}
@@ -124,7 +134,7 @@ export default function SearchPage() {
       )}
 
       {filterFault ? (
-        <FilterHelp onPick={setText} />
+        <FilterHelp onPick={(value) => setText({ value })} />
       ) : (
         <div className={styles.body}>
           <Facets
@@ -166,7 +176,7 @@ export default function SearchPage() {
                 <span className="chip">{t("showing the newest {n}", { n: count(records.length) })}</span>
               )}
               <span className="grow" />
-              <CopyLink />
+              <CopyLink range={range} />
               <Tooltip label={t("Rows on this page as CSV")}>
                 <ActionIcon
                   variant="default"
@@ -263,13 +273,11 @@ const datasetWord = (dataset: string) =>
     changes: t("Changes"),
   })[dataset] ?? dataset;
 
-function CopyLink() {
+function CopyLink({ range }: { range: Range }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
     // A permalink holds instants: what a colleague opens later is what is on screen now.
     const url = new URL(location.href);
-    const { from, to } = rangeFrom(url.searchParams);
-    const range = resolveRange({ from, to }, Date.now());
     url.searchParams.set("from", iso(range.start));
     url.searchParams.set("to", iso(range.end));
     try {
