@@ -170,7 +170,8 @@ fn fire(policy: &Policy, next: &mut Track, reading: &Reading, holding: &[Holding
     let severity = holding.iter().map(|hold| hold.condition.severity).max().unwrap_or(Severity::Ticket);
     let conditions: Vec<Condition> = holding.iter().map(|hold| hold.condition.clone()).collect();
     let began_at = holding.iter().map(|hold| hold.began_at).max().unwrap_or(at);
-    let started_at = next.pending_since.take().map_or(began_at, |pending| pending.min(began_at));
+    let estimated = next.pending_since.take().map_or(began_at, |pending| pending.min(began_at));
+    let started_at = reading.began_at.unwrap_or(estimated).min(at);
     let flapping = note_change(policy, next, at);
     next.phase = Phase::Firing;
     let reopens =

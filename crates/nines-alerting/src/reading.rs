@@ -120,6 +120,9 @@ pub struct Reading {
     pub burns: Vec<Burn>,
     /// When the newest event of this SLI was received. `None`: never.
     pub last_event_at: Option<Timestamp>,
+    /// When the trouble that holds now began, if the caller can see it in the events. `None`: it is estimated from the
+    /// windows, which for a long one is hours too early.
+    pub began_at: Option<Timestamp>,
     /// `None` if it is not known yet what is usual.
     pub traffic: Option<Traffic>,
 

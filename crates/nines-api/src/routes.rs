@@ -309,13 +309,6 @@ pub const ROUTES: &[Route] = &[
     // The web application
     get("/", "ui", Access::Public, None, "The web application"),
     get("/{*path}", "ui_asset", Access::Public, None, "The web application's pages and assets"),
-    get(
-        "/first-run/{token}",
-        "first_run",
-        Access::Public,
-        None,
-        "The one-time link of the first start: signs the owner in",
-    ),
 ];
 
 impl Method {

@@ -27,8 +27,11 @@ const QUIET: Duration = Duration::from_secs(4);
 /// Between the report of the change and the change itself, as a pipeline has it.
 const LEAD: Duration = Duration::from_millis(700);
 
-/// How long a responder reads the page, and how long the fault stays for the audience to look at.
+/// How long a responder reads the page.
 const READING: Duration = Duration::from_secs(2);
+
+/// Nobody finds and undoes a change faster than this; it gives the budget something to show, too.
+const FAULT_MIN: Duration = Duration::from_secs(12);
 
 #[derive(Debug, thiserror::Error)]
 pub enum PlayError {
@@ -105,6 +108,7 @@ impl Player<'_> {
         let tale = Tale { player: self, story, fault };
         tale.note("the fault begins");
         let noticed = tale.notice(&change.title).await;
+        self.clock.sleep(FAULT_MIN.saturating_sub(self.clock.now().since(fault))).await;
         // Whatever was found, the shop must be whole again.
         self.client.record_change(&story.undo_change()).await?;
         story.mend(self.shop).await?;
@@ -125,9 +129,10 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// The alert that wakes somebody. A slow burn may raise a ticket first; that one becomes a page by itself.
     async fn firing(&self, story: Story) -> Result<Option<Alert>, ClientError> {
         let alerts = self.client.alerts(Some("firing"), Some(story.slo())).await?.alerts;
-        Ok(alerts.into_iter().next())
+        Ok(alerts.into_iter().find(|alert| alert.severity == "page"))
     }
 
     fn say(&self, line: &str) {

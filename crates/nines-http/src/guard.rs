@@ -27,7 +27,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         let kind = error.kind();
-        let answer = match (&error, error.to_string().split_once(": ")) {
+        let answer = match (&error, error.to_string().rsplit_once(": ")) {
             (AccessError::Repository(_), _) => Self::from_kind(kind, &error),
             (_, Some((detail, hint))) => Self::new(kind, detail).hint(hint),
             (_, None) => Self::new(kind, error.to_string()),

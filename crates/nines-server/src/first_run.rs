@@ -1,7 +1,7 @@
 //! The first start: an owner, two key files that only their user can read, and a link that signs in once.
 
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -16,7 +16,8 @@ pub async fn prepare(access: &Access, data: &Path) -> anyhow::Result<Option<Stri
     }
     let first = access.prepare_first_run();
     let folder = data.join(FOLDER);
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.with_context(|| format!("cannot make {}", folder.display()))?;
     // Files first: a crash in between leaves keys that do not work, never an owner whom nobody can be.
     write_private(&folder.join("owner.key"), first.owner_key.expose())?;
     write_private(&folder.join("ingest.key"), first.ingest_key.expose())?;

@@ -259,7 +259,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         feed,
     });
 
-    let mut tasks = vec![tokio::spawn(serve_http(http, app, Arc::clone(&clock), shutdown.clone()))];
+    let mut tasks = vec![tokio::spawn(serve_http(http, router(app), Arc::clone(&clock), shutdown.clone()))];
     for (listener, address) in [(grpc, config.otlp_grpc), (otlp_http, config.otlp_http)] {
         let (receiver, stop) = (receiver(address), shutdown.clone());
         tasks.push(tokio::spawn(async move { receiver.serve(listener, stop).await }));
@@ -301,8 +301,8 @@ async fn open_database(data: &Path, file: &str, domains: &[nines_state::Domain])
     Database::open(&path, domains).await.with_context(|| format!("cannot open {}", path.display()))
 }
 
-async fn serve_http(listener: TcpListener, app: Arc<App>, clock: SharedClock, shutdown: Shutdown) {
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+async fn serve_http(listener: TcpListener, router: axum::Router, clock: SharedClock, shutdown: Shutdown) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stop = shutdown.clone();
     let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stop.begun().await });
     let too_long = async {

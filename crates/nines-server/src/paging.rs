@@ -261,11 +261,17 @@ impl Paging {
             tokio::select! {
                 () = shutdown.begun() => {}
                 () = self.clock.sleep(CLOCK_ROUND) => {}
-                changed = changes.next() => {
-                    for change in changed.ok().flatten().unwrap_or_default() {
-                        self.feed.publish("incident", Some(change.incident.to_string()));
+                changed = changes.next() => match changed {
+                    Ok(changed) => {
+                        for change in changed.unwrap_or_default() {
+                            self.feed.publish("incident", Some(change.incident.to_string()));
+                        }
                     }
-                }
+                    Err(error) => {
+                        tracing::warn!(error = error.to_string(), "incidents cannot be followed, will retry");
+                        self.clock.sleep(CLOCK_ROUND).await;
+                    }
+                },
             }
         }
     }

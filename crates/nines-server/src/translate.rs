@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nines_alerting as alerting;
 use nines_http::render::slos::{error_rate_normal, indicator};
-use nines_model::{Dataset, Timestamp, field};
+use nines_model::{Dataset, TimeRange, Timestamp, field};
 use nines_slo::{
     Exhaustion, MeasurementState, RecentChanges, Rings, SloReading, TierReading, Verdict, burn_rate,
 };
@@ -52,6 +52,7 @@ pub fn reading(kept: &Kept, reading: &SloReading) -> alerting::Reading {
         },
         burns: reading.tiers.iter().map(|tier| burn(tier, reading)).collect(),
         last_event_at: reading.newest_event,
+        began_at: rings.filter(|_| breaching(reading)).and_then(|rings| began_at(rings, reading)),
         traffic: reading.volume.as_ref().and_then(|volume| {
             Some(alerting::Traffic {
                 events: rings?.sum(reading.at, TRAFFIC_WINDOW).total(),
@@ -91,11 +92,38 @@ fn failing(kept: &Kept) -> alerting::Failing {
     if slow { alerting::Failing::TooSlow } else { alerting::Failing::Fail }
 }
 
+fn breaching(reading: &SloReading) -> bool {
+    reading.tiers.iter().any(|tier| tier.verdict == Verdict::Breaching)
+}
+
+/// The first second of the present run of bad seconds: those with twice the allowed share of bad events, or more. The run
+/// ends where there was none for [`CALM`]. `None` if nothing bad happened lately: a long tier that is still draining.
+fn began_at(rings: &Rings, reading: &SloReading) -> Option<Timestamp> {
+    const SECOND: Duration = Duration::from_secs(1);
+    const LOOK_BACK: Duration = Duration::from_secs(3600);
+    const CALM: Duration = Duration::from_secs(60);
+    let bad_share = 2.0 * reading.target.complement().as_f64();
+    let end = reading.at.floor_to(SECOND) + SECOND;
+    let seconds = rings.series(TimeRange::new(end - LOOK_BACK, end), SECOND);
+    let mut began = None;
+    let mut last_seen = end;
+    for bucket in seconds.iter().rev() {
+        if last_seen.since(bucket.start) > CALM {
+            break;
+        }
+        if bucket.counts.bad > 0 && bucket.counts.bad_ratio().is_some_and(|share| share >= bad_share) {
+            began = Some(bucket.start);
+            last_seen = bucket.start;
+        }
+    }
+    began
+}
+
 /// What is usual: a day's figure where there is one, else the hour before the last minutes.
 fn normal_rate(rings: &Rings, at: Timestamp) -> Option<f64> {
     error_rate_normal(rings, at).or_else(|| {
         let before = at - RECENT;
-        rings.sum_range(nines_model::TimeRange::new(before - Duration::from_secs(3600), before)).bad_ratio()
+        rings.sum_range(TimeRange::new(before - Duration::from_secs(3600), before)).bad_ratio()
     })
 }
 

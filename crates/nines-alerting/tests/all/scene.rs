@@ -56,6 +56,7 @@ pub fn reading(at: Timestamp, rates: [(f64, f64); 4]) -> Reading {
         measurement: Measurement::Measured,
         burns: burns.collect(),
         last_event_at: Some(at),
+        began_at: None,
         traffic: Some(Traffic { events: 6_000, expected: 6_000.0, window: secs(60) }),
         objective: 0.999,
         sla: Some(0.995),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use nines_api as api;
 use nines_incidents::{
-    Actor, Class, Command, Fact, Incident, IncidentError, IncidentId, Language, Level, NewUpdate, Query as Find,
+    Actor, Class, Command, Fact, Incident, IncidentError, IncidentId, Level, NewUpdate, Query as Find,
     Report, Role,
 };
 use nines_model::{TimeRange, Timestamp};
@@ -46,7 +46,13 @@ pub async fn list(State(app): State<SharedApp>, Query(query): Query<ListQuery>) 
         ..Find::default()
     };
     let now = app.clock.now();
-    let mut incidents = app.incidents.find(&find).await?;
+    // Open ones first and whole: a page of the newest could leave an old open one out.
+    let mut incidents = if query.state.is_none() { app.incidents.find(&Find::open()).await? } else { Vec::new() };
+    for incident in app.incidents.find(&find).await? {
+        if !incidents.iter().any(|known| known.id == incident.id) {
+            incidents.push(incident);
+        }
+    }
     incidents.sort_by_key(|incident| (!incident.state.is_open(), std::cmp::Reverse(incident.id)));
     let statistics = app.incidents.statistics(TimeRange::new(now - STATISTICS_RANGE, now)).await?;
     Ok(Json(api::IncidentsResponse {
@@ -182,9 +188,4 @@ fn rendered(app: &SharedApp, incident: &Incident) -> api::Incident {
 
 fn now(app: &SharedApp) -> Timestamp {
     app.clock.now()
-}
-
-/// The language of text that the product writes.
-pub fn language_of(tag: Option<&str>) -> Language {
-    tag.map_or(Language::En, Language::from_tag)
 }

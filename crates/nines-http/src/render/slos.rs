@@ -106,11 +106,29 @@ fn sparkline(rings: &Rings, at: Timestamp) -> Vec<Option<f64>> {
 }
 
 pub fn indicator(indicator: &Indicator) -> api::Indicator {
-    let bad = Filter::from_ast(Expr::and(vec![indicator.total.ast().clone(), Expr::not(indicator.good.ast().clone())]));
+    // An indicator that was written with `bad` has `good = not (bad)`: a person wants to read the former.
+    let bad = match indicator.good.ast() {
+        Expr::Not(bad) => (**bad).clone(),
+        good => Expr::not(good.clone()),
+    };
+    let mut parts = conjuncts(indicator.total.ast());
+    for part in conjuncts(&bad) {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    let bad = Filter::from_ast(Expr::and(parts.into_iter().cloned().collect()));
     api::Indicator {
         dataset: indicator.dataset.to_string(),
         total_filter: indicator.total.to_string(),
         bad_filter: bad.to_string(),
+    }
+}
+
+fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::And(parts) => parts.iter().flat_map(conjuncts).collect(),
+        other => vec![other],
     }
 }
 

@@ -68,6 +68,7 @@ fn reading(second: u64, rate: f64) -> Reading {
         measurement: Measurement::Measured,
         burns: vec![burn],
         last_event_at: None,
+        began_at: None,
         traffic: None,
         objective: 0.999,
         sla: None,
