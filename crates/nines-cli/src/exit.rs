@@ -10,9 +10,7 @@ pub enum Code {
     Ok = 0,
     /// It was tried and failed, or a check found something.
     Failed = 1,
-    /// The command line is wrong (clap's own).
-    #[expect(dead_code, reason = "clap exits with it")]
-    Usage = 2,
+    // 2 is clap's: the command line is wrong.
     /// No node answered.
     Unreachable = 3,
     /// The key is missing, unknown or not strong enough.
