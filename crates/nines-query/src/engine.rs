@@ -29,6 +29,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::cooperate::YieldAboveJoins;
 use crate::error::{QueryError, Step, translate};
 use crate::functions::quantile;
 use crate::stats::{QueryStats, ScanCounters};
@@ -85,6 +86,7 @@ impl Engine {
             .with_config(session_config(config.concurrency))
             .with_runtime_env(Arc::clone(&runtime_env))
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(YieldAboveJoins))
             .build();
         datafusion::execution::FunctionRegistry::register_udaf(&mut template, Arc::new(quantile()))
             .map_err(internal)?;

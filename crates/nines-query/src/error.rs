@@ -123,10 +123,25 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
         }
         // Both at planning time and while running, this kind tells of values that a function cannot take.
         DataFusionError::Execution(message) => invalid(lower_first(first_line(message)), None),
+        // Constants are evaluated while planning: a regular expression that cannot be read, for one.
+        DataFusionError::External(source) if step == Step::Planning => {
+            let text = source.to_string();
+            let line = text.lines().last().unwrap_or(&text);
+            invalid(
+                lower_first(line.trim_start_matches("error: ")),
+                Some("see the constants of the query".into()),
+            )
+        }
         // The planner checks some things late and calls them internal; nothing has run yet.
         DataFusionError::Internal(_) | DataFusionError::ArrowError(..) if step == Step::Planning => {
             tracing::debug!(error = %error, "query cannot be planned");
             invalid("this query cannot be planned".to_owned(), Some("simplify it step by step".into()))
+        }
+        // Constants are computed while planning: a regular expression that cannot be read comes up here.
+        DataFusionError::External(source) if step == Step::Planning => {
+            let text = source.to_string();
+            let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            invalid(lower_first(&last), Some("check the constants of the query, such as its regular expressions".into()))
         }
         _ => QueryError::Internal { source: Box::new(error) },
     }

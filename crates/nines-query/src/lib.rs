@@ -15,6 +15,7 @@
 //! Nothing here can write: statements that change things are refused by their kind, tables cannot be made from files or
 //! addresses, and nothing spills to disk.
 
+mod cooperate;
 mod engine;
 mod error;
 mod facets;

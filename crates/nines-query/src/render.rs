@@ -18,7 +18,8 @@ use serde_json::Value;
 
 /// The value in row `row`.
 pub(crate) fn cell(array: &dyn Array, row: usize) -> Value {
-    if array.is_null(row) {
+    // An array of nulls only has no bits to say so.
+    if array.is_null(row) || *array.data_type() == DataType::Null {
         return Value::Null;
     }
     macro_rules! integer {

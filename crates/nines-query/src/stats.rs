@@ -26,6 +26,7 @@ pub struct QueryStats {
 /// What the tables of one question count while they are planned.
 #[derive(Debug, Default)]
 pub(crate) struct ScanCounters {
+    pub hot_rows: AtomicU64,
     pub segments_scanned: AtomicU64,
     pub segments_pruned: AtomicU64,
 }
@@ -33,6 +34,7 @@ pub(crate) struct ScanCounters {
 impl QueryStats {
     /// Adds what the tables counted and what the plans measured. Called once the plans have run.
     pub(crate) fn add_scans(&mut self, counters: &ScanCounters, plans: &[Arc<dyn ExecutionPlan>]) {
+        self.rows_scanned += counters.hot_rows.load(Ordering::Relaxed);
         self.segments_scanned += counters.segments_scanned.load(Ordering::Relaxed);
         self.segments_pruned += counters.segments_pruned.load(Ordering::Relaxed);
         for plan in plans {
@@ -41,12 +43,13 @@ impl QueryStats {
     }
 
     fn add_plan(&mut self, plan: &Arc<dyn ExecutionPlan>) {
-        if plan.children().is_empty()
-            && let Some(metrics) = plan.metrics()
+        // Only the readers of segments measure bytes.
+        if let Some(metrics) = plan.metrics()
+            && let Some(bytes) = metrics.sum_by_name("bytes_scanned")
         {
             let sum = |name: &str| metrics.sum_by_name(name).map_or(0, |value| value.as_usize() as u64);
+            self.bytes_scanned += bytes.as_usize() as u64;
             self.rows_scanned += metrics.output_rows().unwrap_or(0) as u64 + sum("pushdown_rows_pruned");
-            self.bytes_scanned += sum("bytes_scanned");
         }
         for child in plan.children() {
             self.add_plan(child);

@@ -43,6 +43,8 @@ impl DatasetTable {
         if self.snapshot.hot.is_empty() {
             return Ok(None);
         }
+        let rows: usize = self.snapshot.hot.iter().map(RecordBatch::num_rows).sum();
+        self.counters.hot_rows.fetch_add(rows as u64, Ordering::Relaxed);
         let mut groups = vec![Vec::new(); partitions.min(self.snapshot.hot.len())];
         let count = groups.len();
         // Newest first, so that "the latest hundred" is nearly decided after the first batches.

@@ -93,3 +93,29 @@ async fn a_damaged_segment_is_left_out_and_named() {
     // It stays named, without another try.
     assert_eq!(fixture.sql("select count(n) from logs").await.stats.partial.len(), 1);
 }
+
+/// Not a test: prints what small questions cost, for `--ignored --nocapture`.
+#[tokio::test]
+#[ignore = "prints figures"]
+async fn costs() {
+    let fixture = fixture(EngineConfig::default()).await;
+    fixture.seal().await;
+    let clock = nines_base::SystemClock::shared();
+    for query in [
+        "select 1",
+        "select count(*) from logs",
+        "select n from logs where trace_id = 'x'",
+        "select n from logs order by timestamp desc limit 100",
+    ] {
+        let started = clock.monotonic();
+        for _ in 0..100 {
+            fixture.sql(query).await;
+        }
+        println!("{:?} each: {query}", (clock.monotonic() - started) / 100);
+    }
+    let started = clock.monotonic();
+    for _ in 0..100 {
+        fixture.search(Dataset::Logs, "n: 17").await;
+    }
+    println!("{:?} each: search", (clock.monotonic() - started) / 100);
+}

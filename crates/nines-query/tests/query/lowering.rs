@@ -189,11 +189,11 @@ async fn check(batches: Vec<Vec<Event>>, lie: Lie, filters: Vec<Expr>) -> Result
 
 #[test]
 fn queries_select_what_matches_accepts() {
-    let mut runner = TestRunner::new(Config { cases: 24, max_shrink_iters: 60, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 10, max_shrink_iters: 40, ..Config::default() });
     let input = (
         prop::collection::vec(prop::collection::vec(event(), 1..25), 1..5),
         prop::sample::select(vec![Lie::Hot, Lie::Cold, Lie::Mixed]),
-        prop::collection::vec(filter(), 60),
+        prop::collection::vec(filter(), 40),
     );
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runner.run(&input, |(batches, lie, filters)| threads.block_on(check(batches, lie, filters))).unwrap();
