@@ -50,8 +50,8 @@ audit: ## Licences, advisories, duplicate versions
 	@scripts/audit
 
 bless: ## Rewrite generated and golden files, to be read before they are committed
-	@NINES_BLESS=1 cargo test --release -p nines-api
-	@cd ui && npm run --silent generate
+	@NINES_BLESS=1 cargo test --release --workspace -- the_checked_in_document_is_fresh the_matrix_in_the_reference_is_fresh
+	@cd ui && npm run --silent types
 
 clean: ## Remove what was built
 	@rm -rf target ui/dist ui/node_modules

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-slo", &["nines-base", "nines-model", "nines-filter"]),
     ("nines-alerting", &["nines-base", "nines-model"]),
     ("nines-incidents", &["nines-base", "nines-model"]),
-    ("nines-notify", &["nines-base", "nines-model", "nines-egress"]),
+    ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),
     ("nines-access", &["nines-base", "nines-model"]),
     ("nines-state", &["nines-base", "nines-model", "nines-slo", "nines-alerting", "nines-incidents", "nines-notify", "nines-access"]),
     // The edges.
@@ -112,7 +112,7 @@ fn sources(root: &Path) -> Vec<PathBuf> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if path.is_dir() && name != "node_modules" && name != "target" {
                 folders.push(path);
-            } else if [".rs", ".ts", ".tsx", ".css", ".md"].iter().any(|ending| name.ends_with(ending)) && !name.ends_with(".gen.ts") {
+            } else if [".rs", ".ts", ".tsx", ".css", ".md"].iter().any(|ending| name.ends_with(ending)) && name != "schema.d.ts" {
                 found.push(path);
             }
         }

@@ -32,6 +32,10 @@ async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> 
             let status = api.status(route.method.as_str(), &concrete(route.path), sample(route)).await?;
             let admitted = status != 401 && status != 403;
             let expected = expected(route.access, visitor);
+            // Somebody who tries wrong keys again and again is made to wait, which is no way in either.
+            if visitor.refused && status == 429 {
+                continue;
+            }
             if admitted != (expected == 200) || (!admitted && status != expected) {
                 faults.push(format!("{} {} as {}: {status}, expected {expected}", route.method.as_str(), route.path, visitor.name));
             }

@@ -5,3 +5,4 @@ mod durability;
 mod guides;
 mod malformed;
 mod sdks;
+mod stories;
