@@ -1,5 +1,6 @@
 //! The client against a server that is not ours: it must say exactly what it was asked to, and tell every kind of
 //! answer apart.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a surprise ends the test")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
 //! The shop against a collector that only keeps what it is sent: are the traces whole, and do the faults do what the
 //! stories say?
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a surprise ends the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

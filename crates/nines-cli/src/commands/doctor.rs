@@ -111,6 +111,9 @@ fn ingest(status: &Status) -> Check {
     });
     let refused: u64 = status.ingest.refused.iter().map(|refused| refused.count).sum();
     let (verdict, found, hint) = match age {
+        None if status.ingest.accepted_events > 0 => {
+            (Verdict::Ok, format!("{} events since the start", status.ingest.accepted_events), "")
+        }
         None => (
             Verdict::Warning,
             "no event yet".to_owned(),
@@ -233,7 +236,11 @@ mod tests {
     fn each_ill_is_found_and_nothing_else() {
         check(|_| (), &[]);
         check(|status| status.modes = vec!["ingest_refused".to_owned()], &[("mode", Verdict::Failed)]);
-        check(|status| status.ingest.last_event_at = None, &[("ingest", Verdict::Warning)]);
+        check(|status| status.ingest.last_event_at = None, &[]);
+        check(
+            |status| (status.ingest.last_event_at, status.ingest.accepted_events) = (None, 0),
+            &[("ingest", Verdict::Warning)],
+        );
         check(
             |status| status.ingest.last_event_at = Some("2026-11-21T08:58:00Z".to_owned()),
             &[("ingest", Verdict::Warning)],

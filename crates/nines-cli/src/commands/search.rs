@@ -89,8 +89,8 @@ fn leading(dataset: &str) -> &'static [&'static str] {
     }
 }
 
-/// Fields that say the same on nearly every line, or that another one says better.
-const QUIET: [&str; 9] = [
+/// Fields that another one says better, or that are for machines.
+const QUIET: [&str; 11] = [
     "timestamp",
     "observed_timestamp",
     "severity_number",
@@ -100,6 +100,22 @@ const QUIET: [&str; 9] = [
     "scope.name",
     "scope.version",
     "trace_state",
+    "span_id",
+    "parent_span_id",
+];
+
+/// Where it ran says the same on nearly every line. `--fields` and `--output json` show it.
+const QUIET_PREFIXES: [&str; 10] = [
+    "telemetry.",
+    "cloud.",
+    "k8s.",
+    "container.",
+    "host.",
+    "os.",
+    "deployment.",
+    "vcs.",
+    "service.instance.",
+    "service.namespace",
 ];
 
 fn line(dataset: &str, row: &Map<String, Value>) -> String {
@@ -109,7 +125,7 @@ fn line(dataset: &str, row: &Map<String, Value>) -> String {
     parts.extend(leading.iter().filter_map(|name| Some(paint(name, row.get(*name)?))));
     for (name, value) in row {
         let quiet = QUIET.contains(&name.as_str())
-            || name.starts_with("telemetry.sdk.")
+            || QUIET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             || leading.contains(&name.as_str());
         if !quiet && !value.is_null() {
             parts.push(style::dim(&format!("{name}={}", one_line(&cell(value)))));
@@ -141,7 +157,7 @@ mod tests {
     fn a_line_begins_with_what_its_dataset_is_read_by() {
         let row = json!({
             "body": "payment\nrefused", "service.name": "checkout", "severity_number": 17, "severity_text": "ERROR",
-            "timestamp": "2026-11-21T08:30:00.5Z", "user.id": "u7", "telemetry.sdk.name": "opentelemetry",
+            "timestamp": "2026-11-21T08:30:00.5Z", "user.id": "u7", "telemetry.sdk.name": "opentelemetry", "cloud.region": "x",
         });
         let line = line("logs", row.as_object().unwrap());
         assert_eq!(line, "11-21 08:30:00.500 ERROR checkout payment\\nrefused user.id=u7\n");

@@ -22,7 +22,7 @@ fn show(status: &Status) -> String {
         ingest.refused.iter().map(|it| format!("{} {}", it.count, it.reason)).collect();
     let facts = [
         ("version", status.version.clone()),
-        ("mode", status.modes.join(", ")),
+        ("mode", if status.modes.is_empty() { "ok".to_owned() } else { status.modes.join(", ") }),
         ("started", short_time(&status.started_at)),
         (
             "ingest",
