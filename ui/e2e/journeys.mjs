@@ -135,12 +135,20 @@ await journey("a report demands the six fields and opens a room", {}, async (pag
 });
 
 await journey("a mistyped field is underlined and mended by one click", {}, async (page, shot) => {
-  await page.goto(`${s.base}/search?q=${encodeURIComponent("servce.name: checkout")}`);
+  await page.goto(`${s.base}/search?dataset=spans&q=${encodeURIComponent("servce.name: checkout")}`);
   await page.locator(".cm-lintRange-error").waitFor();
-  await shot("fault");
-  await page.getByRole("button", { name: /did you mean/ }).click();
+  await shot("notice");
+  await page.getByRole("button", { name: "Use service.name" }).click();
   await page.locator("[role=listitem]").first().waitFor();
   assert.equal(new URL(page.url()).searchParams.get("q"), "service.name: checkout");
+});
+
+await journey("a filter that cannot be read is marked where it breaks", {}, async (page, shot) => {
+  await page.goto(`${s.base}/search?dataset=spans&q=${encodeURIComponent("service.name: ")}`);
+  await page.getByRole("alert").waitFor();
+  await page.locator(".cm-lintRange-error").waitFor();
+  await page.getByText("joined by and, or, not, and parentheses").waitFor();
+  await shot("fault");
 });
 
 await journey("suggestions, facets and the permalink", {}, async (page, shot) => {

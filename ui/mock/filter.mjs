@@ -74,8 +74,8 @@ function distance(a, b) {
   return row[b.length];
 }
 
-/** A predicate over a record; throws `FilterFault` with the offset of what is wrong. */
-export function compile(text) {
+/** A predicate over a record; throws `FilterFault` with the offset of what is wrong. Unknown fields go to `notices`. */
+export function compile(text, notices = []) {
   const list = tokens(text);
   let i = 0;
   const word = (w) => list[i] && !list[i].quoted && list[i].text.toLowerCase() === w;
@@ -133,11 +133,11 @@ export function compile(text) {
     if (op && !token.quoted) {
       if (!(token.text in FIELDS)) {
         const [d, f] = nearest(token.text);
-        throw new FilterFault(
-          `unknown field "${token.text}"`,
-          token.at,
-          d < 5 ? `did you mean ${f}?` : "see the field list",
-        );
+        notices.push({
+          message: `there is no field \`${token.text}\`${d < 5 ? `: did you mean \`${f}\`?` : ""}`,
+          replace: token.text,
+          ...(d < 5 ? { with: f } : {}),
+        });
       }
       i++;
       const value = list[i];

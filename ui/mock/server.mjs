@@ -75,9 +75,9 @@ const problem = (status, code, detail, hint, extra = {}) => ({
   ...extra,
 });
 
-function select(body) {
+function select(body, notices) {
   const rows = dataset(body.dataset ?? "logs");
-  const keep = compile(body.filter ?? "");
+  const keep = compile(body.filter ?? "", notices);
   const start = body.start ?? iso(Date.now() - 3600e3);
   const end = body.end ?? iso(Date.now());
   return rows.filter((row) => row.timestamp >= start && row.timestamp < end && keep(row));
@@ -301,12 +301,14 @@ const routes = [
     "POST",
     /^\/search$/,
     (_, __, body) => {
-      const rows = select(body);
+      const notices = [];
+      const rows = select(body, notices);
       const from = Number(body.cursor ?? 0);
       const limit = body.limit ?? 100;
       const page = rows.slice(from, from + limit).map(clean);
       return {
         rows: page,
+        notices,
         ...(from + limit < rows.length ? { next_cursor: String(from + limit) } : {}),
         stats: { ...stats(rows.length), rows_returned: page.length, truncated: from + limit < rows.length },
       };

@@ -26,7 +26,12 @@ export type PromiseClock = Schemas["PromiseClock"];
 export type QueryStats = Schemas["QueryStats"];
 export type ReportRequest = Schemas["ReportRequest"];
 export type ReportResponse = Schemas["ReportResponse"];
-export type SearchResponse = Omit<Schemas["SearchResponse"], "rows"> & { rows: EventRow[] };
+export type SearchResponse = Omit<Schemas["SearchResponse"], "rows" | "notices"> & {
+  rows: EventRow[];
+  notices?: Notice[];
+};
+/** About the filter, if it may not say what was meant: a word of it, and what to put in its place. */
+export type Notice = { message: string; replace?: string | null; with?: string | null };
 export type ServicesResponse = Schemas["ServicesResponse"];
 export type Session = Schemas["Session"];
 export type SignInRequest = Schemas["SignInRequest"];

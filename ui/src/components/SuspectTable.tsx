@@ -29,10 +29,12 @@ export function SuspectTable({ suspects, to }: Props) {
                 <div className="label mono">{suspect.field}</div>
               </td>
               <td className="num">
-                {percent(suspect.rate, 1)}
-                <div className="label">
-                  {t("{bad} of {total}", { bad: count(suspect.bad), total: count(suspect.total) })}
-                </div>
+                {suspect.total ? percent(suspect.rate, 1) : "–"}
+                {suspect.total > 0 && (
+                  <div className="label">
+                    {t("{bad} of {total}", { bad: count(suspect.bad), total: count(suspect.total) })}
+                  </div>
+                )}
               </td>
               <td>
                 <div

@@ -2,11 +2,11 @@ import { i18n } from "@lingui/core";
 import { describe, expect, it } from "vitest";
 import { possible } from "../pages/incident/Actions";
 import { due } from "../pages/incident/Clock";
-import { replacement } from "../pages/search/FilterLine";
+import { corrected, insertion, replacement } from "../pages/search/FilterLine";
 import { toCsv } from "./csv";
 import { pickLanguage } from "./i18n";
 import { MAX_NINES, ninesOf, position, ticks } from "./nines";
-import { sloLook } from "./states";
+import { sliTone, sloLook } from "./states";
 
 i18n.loadAndActivate({ locale: "en", messages: {} });
 
@@ -70,6 +70,28 @@ describe("did you mean", () => {
     expect(replacement("a:", { offset: 2, hint: "write a value" })).toBeUndefined();
     expect(replacement("a:", { hint: "did you mean b?" })).toBeUndefined();
   });
+});
+
+describe("notices and suggestions", () => {
+  it("correct the whole word everywhere, and no longer word that holds it", () => {
+    const notice = { message: "", replace: "svc.name", with: "service.name" };
+    expect(corrected("svc.name: a or svc.name: b and my.svc.name: c", notice)).toBe(
+      "service.name: a or service.name: b and my.svc.name: c",
+    );
+    expect(corrected("svc.name: a", { message: "" })).toBeUndefined();
+  });
+  it("put a colon after a field unless an operator stands there", () => {
+    expect(insertion("field", "service.name", "")).toBe("service.name: ");
+    expect(insertion("field", "service.name: ", "")).toBe("service.name: ");
+    expect(insertion("field", "service.name", " >= 5")).toBe("service.name");
+    expect(insertion("value", "checkout", "")).toBe("checkout");
+  });
+});
+
+it("an SLI below its promise is never drawn calm, even with budget left", () => {
+  const slo = { measurement: "measured", status: "healthy", target: 0.99 };
+  expect(sliTone({ ...slo, sli: 0.96 })).toBe("warn");
+  expect(sliTone({ ...slo, sli: 0.995 })).toBe("good");
 });
 
 describe("the scale of nines", () => {

@@ -42,6 +42,12 @@ export function sloLook(slo: Pick<Slo, "measurement" | "status">): Look {
   }
 }
 
+/** The measurement has a tone of its own: below the promise it is never drawn calm, however much budget is left. */
+export function sliTone(slo: Pick<Slo, "measurement" | "status" | "sli" | "target">): Tone {
+  const { tone } = sloLook(slo);
+  return tone === "good" && slo.sli != null && slo.sli < slo.target ? "warn" : tone;
+}
+
 export function alertLook(state: string): Look {
   if (state === "firing") return { tone: "bad", shape: "bolt", word: t("Firing") };
   if (state === "pending") return { tone: "warn", shape: "dashed", word: t("Pending") };

@@ -6,7 +6,7 @@ import { NinesScale } from "../../components/NinesScale";
 import { Sparkline } from "../../components/Sparkline";
 import { decimalsFor, minutes, percent, span, targetText } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import { categoryWord, sloLook } from "../../lib/states";
+import { categoryWord, sliTone, sloLook } from "../../lib/states";
 import { useUrl } from "../../state/url";
 import styles from "./Board.module.css";
 
@@ -43,12 +43,12 @@ export function SloRow({ slo }: { slo: Slo }) {
           {slo.service} · {categoryWord(slo.category)} · {slo.window}
           {slo.coverage < 0.9 &&
             measured &&
-            ` · ${t("measured for {share} of it", { share: percent(slo.coverage, 0) })}`}
+            ` · ${t("measured for {share} of it", { share: percent(slo.coverage, slo.coverage < 0.01 ? 1 : 0) })}`}
         </div>
         <p className={styles.sentence}>{measured ? slo.sentence_engineer : slo.measurement_reason}</p>
       </div>
 
-      <div className={styles.sli}>
+      <div className={styles.sli} data-tone={sliTone(slo)}>
         <div className={styles.value}>{measured ? percent(slo.sli, decimalsFor(slo.target)) : "–"}</div>
         <div className="label">SLO {targetText(slo.target)}</div>
         {slo.sla_target != null && <div className="label">SLA {targetText(slo.sla_target)}</div>}
@@ -59,7 +59,7 @@ export function SloRow({ slo }: { slo: Slo }) {
           sli={measured ? slo.sli : null}
           slo={slo.target}
           sla={slo.sla_target}
-          tone={look.tone}
+          tone={sliTone(slo)}
           labels
         />
       </div>
@@ -94,10 +94,12 @@ export function SloRow({ slo }: { slo: Slo }) {
         />
         <div className="label">
           {slo.error_rate_now != null
-            ? t("{now} bad now, normal {normal}", {
-                now: percent(slo.error_rate_now, 2),
-                normal: percent(slo.error_rate_normal ?? 0, 2),
-              })
+            ? slo.error_rate_normal != null
+              ? t("{now} bad now, normal {normal}", {
+                  now: percent(slo.error_rate_now, 2),
+                  normal: percent(slo.error_rate_normal, 2),
+                })
+              : t("{now} bad now", { now: percent(slo.error_rate_now, 2) })
             : t("last hour")}
         </div>
       </div>
@@ -105,10 +107,11 @@ export function SloRow({ slo }: { slo: Slo }) {
   );
 }
 
-/** The burn that is nearest to, or furthest over, its threshold. */
+/** The paging burn that is nearest to, or furthest over, its threshold; a ticket's only where none pages. */
 export function worstBurn(burns: readonly Burn[]): Burn | undefined {
   const pressure = (burn: Burn) => Math.min(burn.long_rate ?? 0, burn.short_rate ?? 0) / burn.threshold;
-  return burns.reduce<Burn | undefined>(
+  const paging = burns.filter((burn) => burn.severity === "page");
+  return (paging.length ? paging : burns).reduce<Burn | undefined>(
     (worst, burn) => (!worst || pressure(burn) > pressure(worst) ? burn : worst),
     undefined,
   );

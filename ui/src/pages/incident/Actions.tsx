@@ -7,6 +7,7 @@ import { Failure } from "../../components/states";
 import { t } from "../../lib/i18n";
 import { CADENCE_MINUTES, CLASSES, className, isOpen, LEVELS } from "../../lib/states";
 import { typing } from "../../shell/Shortcuts";
+import { useUrl } from "../../state/url";
 import styles from "./Incident.module.css";
 
 type Mode =
@@ -55,6 +56,15 @@ export function Actions({ incident, draft }: { incident: Incident; draft: string
 
   const latest = useRef({ steps, choose });
   latest.current = { steps, choose };
+  // The acknowledge link of a page leads here with `?do=acknowledge`: whoever opens it has taken the incident.
+  const { params, set } = useUrl();
+  const asked = params.get("do");
+  useEffect(() => {
+    if (!asked) return;
+    set({ do: null }, { replace: true });
+    if (asked === "acknowledge" && latest.current.steps.includes("acknowledge"))
+      latest.current.choose("acknowledge");
+  }, [asked, set]);
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return;

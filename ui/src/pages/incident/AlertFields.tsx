@@ -15,6 +15,9 @@ import styles from "./Incident.module.css";
 
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
+/** Context that the page draws in full below; the message carries it for readers who see nothing else. */
+const DRAWN_BELOW = ["Suspect", "Sample traces"];
+
 /** `heading` is the title that the page shows already. */
 export function AlertFields({ alert, heading }: { alert: Alert; heading?: string }) {
   const { href } = useUrl();
@@ -53,12 +56,14 @@ export function AlertFields({ alert, heading }: { alert: Alert; heading?: string
         </div>
         {message.context.length > 0 && (
           <ul className={styles.context} aria-label={t("Context")}>
-            {message.context.map((item) => (
-              <li key={item.label}>
-                <span className="dim">{item.label}</span>{" "}
-                <b>{TIME.test(item.value) ? moment(item.value) : item.value}</b>
-              </li>
-            ))}
+            {message.context
+              .filter((item) => !DRAWN_BELOW.includes(item.label))
+              .map((item) => (
+                <li key={item.label}>
+                  <span className="dim">{item.label}</span>{" "}
+                  <b>{TIME.test(item.value) ? moment(item.value) : item.value}</b>
+                </li>
+              ))}
           </ul>
         )}
         <nav className={styles.links} aria-label={t("Links")}>

@@ -13,13 +13,13 @@ import {
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
-import { setDiagnostics } from "@codemirror/lint";
+import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import { type Query, suggest } from "../../api/hooks";
-import type { Problem } from "../../api/types";
+import type { Notice, Problem } from "../../api/types";
 import { Glyph } from "../../components/Mark";
 import { byteToUnit, unitToByte } from "../../lib/filter";
 import { count } from "../../lib/format";
@@ -33,6 +33,7 @@ type Props = {
   onRun: (text: string) => void;
   query: Query;
   fault?: Problem;
+  notices?: readonly Notice[];
 };
 
 /** Enough to colour a filter; the server is the one that parses it. */
@@ -96,10 +97,12 @@ const acceptFirst = (view: EditorView) => {
   return acceptCompletion(view);
 };
 
+const NO_NOTICES: readonly Notice[] = [];
+
 /** Keystrokes within this time are one question. */
 const PAUSE_MS = 120;
 
-export function FilterLine({ text, onText, onRun, query, fault }: Props) {
+export function FilterLine({ text, onText, onRun, query, fault, notices = NO_NOTICES }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef({ onText, onRun, query });
@@ -122,7 +125,11 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
           filter: false,
           options: answer.suggestions.map((suggestion) => ({
             label: suggestion.text.trim() || suggestion.text,
-            apply: suggestion.text,
+            apply: insertion(
+              suggestion.kind,
+              suggestion.text,
+              all.slice(byteToUnit(all, answer.replace_end)),
+            ),
             detail: suggestion.count != null ? count(suggestion.count) : (suggestion.detail ?? undefined),
             type: suggestion.kind,
           })),
@@ -206,24 +213,49 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
     const editor = view.current;
     if (!editor) return;
     const doc = editor.state.doc.toString();
-    if (fault?.offset == null) {
-      editor.dispatch(setDiagnostics(editor.state, []));
-      return;
+    const marks: Diagnostic[] = [];
+    if (fault?.offset != null) {
+      const from = Math.min(byteToUnit(doc, fault.offset), doc.length);
+      const word = /^[^\s()":=<>!]+/.exec(doc.slice(from))?.[0].length ?? 1;
+      const to = Math.min(doc.length, from + word);
+      marks.push({
+        from: to > from ? from : Math.max(0, from - 1),
+        to,
+        severity: "error",
+        message: fault.detail,
+      });
     }
-    const from = Math.min(byteToUnit(doc, fault.offset), doc.length);
-    const word = /^[^\s()":=<>!]+/.exec(doc.slice(from))?.[0].length ?? 1;
-    const to = Math.min(doc.length, from + word);
-    editor.dispatch(
-      setDiagnostics(editor.state, [
-        { from: to > from ? from : Math.max(0, from - 1), to, severity: "error", message: fault.detail },
-      ]),
-    );
-  }, [fault]);
+    for (const notice of notices) {
+      const from = notice.replace ? doc.indexOf(notice.replace) : -1;
+      if (from >= 0)
+        marks.push({
+          from,
+          to: from + (notice.replace?.length ?? 0),
+          severity: "error",
+          message: notice.message,
+        });
+    }
+    editor.dispatch(setDiagnostics(editor.state, marks));
+  }, [fault, notices]);
 
   const better = fault ? replacement(query.filter, fault) : undefined;
   return (
     <div className="grow">
       <div ref={box} className={styles.editor} data-fault={fault ? true : undefined} />
+      {notices.map((notice) => {
+        const next = corrected(query.filter, notice);
+        return (
+          <div key={notice.message} className={styles.fault} role="alert" data-tone="warn">
+            <Glyph shape="triangle" size={13} />
+            <span>{notice.message}</span>
+            {next && (
+              <button type="button" className="plain" onClick={() => onRun(next)}>
+                {t("Use {word}", { word: notice.with ?? "" })}
+              </button>
+            )}
+          </div>
+        );
+      })}
       {fault && (
         <div className={styles.fault} role="alert" data-tone="bad">
           <Glyph shape="octagon" size={13} />
@@ -239,6 +271,18 @@ export function FilterLine({ text, onText, onRun, query, fault }: Props) {
       )}
     </div>
   );
+}
+
+/** A field is followed by its colon, so that its values are suggested next. */
+export function insertion(kind: string, text: string, rest: string): string {
+  return kind === "field" && !/[\s:=<>!]$/.test(text) && !/^\s*[:=<>!]/.test(rest) ? `${text}: ` : text;
+}
+
+/** The filter with what a notice proposes; every place of the word, never a part of a longer one. */
+export function corrected(filter: string, notice: Notice): string | undefined {
+  if (!notice.replace || !notice.with) return undefined;
+  const word = notice.replace.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return filter.replace(new RegExp(`(?<![\\w.@-])${word}(?![\\w.@-])`, "g"), () => notice.with ?? "");
 }
 
 /** "did you mean X?" applied at the offset. */

@@ -114,6 +114,7 @@ export default function SearchPage() {
           onRun={go}
           query={query}
           fault={filterFault}
+          notices={rows.data?.pages[0]?.notices}
         />
         {running ? (
           <Button h={36} variant="default" leftSection={<IconPlayerStop size={15} />} onClick={cancel}>

@@ -14,7 +14,7 @@ import { TimePicker } from "../../components/TimePicker";
 import { both, clause } from "../../lib/filter";
 import { ago, count, decimalsFor, minutes, moment, percent, span, targetText } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import { categoryWord, changeWord, sloLook } from "../../lib/states";
+import { categoryWord, changeWord, sliTone, sloLook } from "../../lib/states";
 import { around, iso } from "../../lib/time";
 import { asDataset } from "../../lib/url";
 import { useAged } from "../../shell/Shell";
@@ -154,7 +154,6 @@ function SloBody({
 
 /** SLA, SLO and SLI are three things: the contract, the promise, the measurement. */
 function Three({ slo }: { slo: Slo }) {
-  const look = sloLook(slo);
   const measured = slo.measurement === "measured";
   return (
     <section className={`panel ${styles.three}`}>
@@ -174,7 +173,7 @@ function Three({ slo }: { slo: Slo }) {
           {t("{time} may fail in {window}", { time: minutes(slo.budget.total_minutes), window: slo.window })}
         </p>
       </div>
-      <div data-tone={measured ? look.tone : "none"}>
+      <div data-tone={sliTone(slo)}>
         <div className="label">{t("SLI, what is measured")}</div>
         <div className={`${styles.big} ${styles.sli}`}>
           {measured ? percent(slo.sli, decimalsFor(slo.target)) : "–"}
@@ -188,7 +187,7 @@ function Three({ slo }: { slo: Slo }) {
           sli={measured ? slo.sli : null}
           slo={slo.target}
           sla={slo.sla_target}
-          tone={look.tone}
+          tone={sliTone(slo)}
           labels
           height={44}
         />
@@ -266,7 +265,7 @@ function Left({ slo }: { slo: Slo }) {
             {slo.coverage < 0.9 && (
               <p className="dim">
                 {t("Young promise: only {share} of its window has been measured.", {
-                  share: percent(slo.coverage, 0),
+                  share: percent(slo.coverage, slo.coverage < 0.01 ? 1 : 0),
                 })}
               </p>
             )}

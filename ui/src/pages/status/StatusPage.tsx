@@ -96,7 +96,7 @@ function Body({ status, now }: { status: Status; now: number }) {
                   ? span(Math.max(0, (now - Date.parse(ingest.last_event_at)) / 1000))
                   : "–"
               }
-              unit={t("ago")}
+              unit={ingest.last_event_at ? t("ago") : undefined}
             />
             <Figure
               label={t("fsync p50")}
