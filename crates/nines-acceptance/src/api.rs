@@ -20,7 +20,12 @@ impl Api {
     }
 
     /// The raw answer: status and body.
-    pub async fn call(&self, method: &str, path: &str, body: Option<(&str, Vec<u8>)>) -> anyhow::Result<(u16, Value)> {
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> anyhow::Result<(u16, Value)> {
         let method = reqwest::Method::from_bytes(method.as_bytes())?;
         let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
         if let Some((content_type, bytes)) = body {
@@ -33,7 +38,12 @@ impl Api {
     }
 
     /// Only the status; the body is not awaited, so this works on streams too.
-    pub async fn status(&self, method: &str, path: &str, body: Option<(&str, Vec<u8>)>) -> anyhow::Result<u16> {
+    pub async fn status(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> anyhow::Result<u16> {
         let method = reqwest::Method::from_bytes(method.as_bytes())?;
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         if !self.key.is_empty() {
@@ -60,7 +70,9 @@ impl Api {
     async fn raw(&self, method: &str, path: &str) -> anyhow::Result<String> {
         let host = self.base.trim_start_matches("http://");
         let mut stream = tokio::net::TcpStream::connect(host).await?;
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut head = vec![0; 4096];
         let mut filled = 0;
@@ -79,7 +91,10 @@ impl Api {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        Self::expect_success(path, self.call("POST", path, Some(("application/json", body.to_string().into_bytes()))).await?)
+        Self::expect_success(
+            path,
+            self.call("POST", path, Some(("application/json", body.to_string().into_bytes()))).await?,
+        )
     }
 
     pub async fn apply(&self, yaml: &str) -> anyhow::Result<Value> {

@@ -44,11 +44,20 @@ impl Node {
     pub async fn start(data: &Path, more: &[&str]) -> anyhow::Result<Self> {
         let data_text = data.to_str().context("data path is not UTF-8")?;
         let mut arguments = vec![
-            "serve", "--data", data_text, "--listen", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0",
+            "serve",
+            "--data",
+            data_text,
+            "--listen",
+            "127.0.0.1:0",
+            "--otlp-grpc",
+            "127.0.0.1:0",
+            "--otlp-http",
+            "127.0.0.1:0",
         ];
         arguments.extend_from_slice(more);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"))?;
-        let mut child = command(&arguments)?.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut child =
+            command(&arguments)?.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let stdout = child.stdout.take().context("standard output is piped")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut addresses = Addresses::default();
@@ -81,7 +90,10 @@ impl Node {
     /// A key that the first start left: `owner.key` or `ingest.key`.
     pub fn key(&self, file: &str) -> anyhow::Result<String> {
         let path = self.data.join("first-run").join(file);
-        Ok(std::fs::read_to_string(&path).with_context(|| format!("{} is missing", path.display()))?.trim().to_owned())
+        Ok(std::fs::read_to_string(&path)
+            .with_context(|| format!("{} is missing", path.display()))?
+            .trim()
+            .to_owned())
     }
 
     pub fn process_id(&self) -> u32 {
@@ -97,9 +109,15 @@ impl Node {
 
     /// As `systemctl stop` does, by SIGTERM; the exit code must be 0.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        let status = nines_base::spawn::program("/bin/kill").arg("-TERM").arg(self.process_id().to_string()).status().await?;
+        let status = nines_base::spawn::program("/bin/kill")
+            .arg("-TERM")
+            .arg(self.process_id().to_string())
+            .status()
+            .await?;
         anyhow::ensure!(status.success(), "kill -TERM failed");
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("nines did not stop in time")??;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .context("nines did not stop in time")??;
         anyhow::ensure!(status.success(), "nines stopped with {status}");
         Ok(())
     }

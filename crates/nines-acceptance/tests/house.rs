@@ -24,7 +24,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-incidents", &["nines-base", "nines-model"]),
     ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),
     ("nines-access", &["nines-base", "nines-model"]),
-    ("nines-state", &["nines-base", "nines-model", "nines-slo", "nines-alerting", "nines-incidents", "nines-notify", "nines-access"]),
+    (
+        "nines-state",
+        &[
+            "nines-base",
+            "nines-model",
+            "nines-slo",
+            "nines-alerting",
+            "nines-incidents",
+            "nines-notify",
+            "nines-access",
+        ],
+    ),
     // The edges.
     ("nines-api", &[]),
     ("nines-client", &["nines-api", "nines-base", "nines-egress"]),
@@ -48,10 +59,13 @@ const LINES_MAX: usize = 900;
 
 #[test]
 fn crates_lean_only_on_what_they_may() {
-    let allowed: BTreeMap<_, _> = ARROWS.iter().map(|(name, on)| (*name, on.iter().copied().collect::<BTreeSet<_>>())).collect();
+    let allowed: BTreeMap<_, _> =
+        ARROWS.iter().map(|(name, on)| (*name, on.iter().copied().collect::<BTreeSet<_>>())).collect();
     let mut faults = Vec::new();
     for (name, manifest) in manifests() {
-        let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else { continue };
+        let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else {
+            continue;
+        };
         for dependency in dependencies.keys().filter(|dependency| dependency.starts_with("nines-")) {
             let may = match allowed.get(name.as_str()) {
                 Some(allowed) => allowed.contains(dependency.as_str()),
@@ -79,7 +93,12 @@ fn sources_read_in_one_sitting_and_name_no_machine() {
         if lines > LINES_MAX {
             faults.push(format!("{}: {lines} lines", path.display()));
         }
-        for forbidden in [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("to", "do!("), concat!("unimple", "mented!(")] {
+        for forbidden in [
+            concat!("/wo", "rk/"),
+            concat!("/ro", "ot/"),
+            concat!("to", "do!("),
+            concat!("unimple", "mented!("),
+        ] {
             if text.contains(forbidden) {
                 faults.push(format!("{} holds `{forbidden}`", path.display()));
             }
@@ -112,7 +131,9 @@ fn sources(root: &Path) -> Vec<PathBuf> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if path.is_dir() && name != "node_modules" && name != "target" {
                 folders.push(path);
-            } else if [".rs", ".ts", ".tsx", ".css", ".md"].iter().any(|ending| name.ends_with(ending)) && name != "schema.d.ts" {
+            } else if [".rs", ".ts", ".tsx", ".css", ".md"].iter().any(|ending| name.ends_with(ending))
+                && name != "schema.d.ts"
+            {
                 found.push(path);
             }
         }

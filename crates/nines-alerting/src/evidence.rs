@@ -34,6 +34,9 @@ pub struct UsersHit {
 pub struct Suspect {
     pub field: String,
     pub value: String,
+    /// Events with the value in the last minutes.
+    pub bad: u64,
+    pub total: u64,
     /// Fractions in 0..=1.
     pub share_of_bad: f64,
     pub share_of_all: f64,

@@ -74,7 +74,10 @@ impl App {
             .map(|alert| (alert.slo, (alert.alert.id.0, alert.incident)))
             .collect();
         let rendered = views.iter().map(|view| {
-            let (alert, incident) = open.get(&view.promise.id).cloned().map_or((None, None), |(alert, incident)| (Some(alert), incident));
+            let (alert, incident) = open
+                .get(&view.promise.id)
+                .cloned()
+                .map_or((None, None), |(alert, incident)| (Some(alert), incident));
             render::slos::slo(view, language, alert, incident)
         });
         Ok(rendered.collect())
@@ -89,7 +92,10 @@ impl App {
 
     pub async fn rendered_alert(&self, stored: &StoredAlert) -> ApiResult<api::Alert> {
         let transitions = self.alerts.transitions(&stored.alert.id).await?;
-        let filter = PageFilter { limit: PAGES_SHOWN_MAX, ..PageFilter::of_subject(Subject::alert(stored.alert.id.0.clone())) };
+        let filter = PageFilter {
+            limit: PAGES_SHOWN_MAX,
+            ..PageFilter::of_subject(Subject::alert(stored.alert.id.0.clone()))
+        };
         let pages = self.outbox.pages(&filter).await?;
         let pages = pages.iter().map(|page| self.rendered_page(page)).collect();
         Ok(render::alerts::alert(stored, &transitions, pages))
@@ -103,7 +109,8 @@ impl App {
     /// Applied documents, secrets left out.
     pub async fn objects(&self, kind: Option<DocumentKind>) -> ApiResult<Vec<api::DeclaredObject>> {
         let objects = self.objects.list().await.map_err(|error| ApiError::from_kind(error.kind(), &error))?;
-        let wanted = objects.into_iter().filter(|object| kind.is_none_or(|kind| kind.as_str() == object.kind));
+        let wanted =
+            objects.into_iter().filter(|object| kind.is_none_or(|kind| kind.as_str() == object.kind));
         Ok(wanted
             .map(|object| api::DeclaredObject {
                 yaml: redacted(&object.yaml),
@@ -120,7 +127,12 @@ impl App {
 /// The document as it may be shown: parsed and written again without its secrets.
 fn redacted(yaml: &str) -> String {
     match nines_slo::parse(None, yaml) {
-        Ok(file) => file.documents.iter().map(|parsed| parsed.document.to_yaml_redacted()).collect::<Vec<_>>().join("---\n"),
+        Ok(file) => file
+            .documents
+            .iter()
+            .map(|parsed| parsed.document.to_yaml_redacted())
+            .collect::<Vec<_>>()
+            .join("---\n"),
         // What is stored was parsed before; if it cannot be now, it is not shown rather than shown with its secrets.
         Err(_) => "# this document cannot be read by this version\n".to_owned(),
     }

@@ -29,7 +29,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(ErrorKind::Unauthenticated, "nobody is signed in"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ApiError::new(ErrorKind::Unauthenticated, "nobody is signed in"))
     }
 }
 
@@ -40,8 +44,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        if !content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        let content_type =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        if !content_type
+            .split(';')
+            .next()
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        {
             return Err(ApiError::invalid(format!("content type `{content_type}` is not accepted here"))
                 .code("unsupported_media_type")
                 .hint("send content-type: application/json"));
@@ -82,9 +91,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Lang {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let asked = Query::<LangQuery>::from_request_parts(parts, state).await.ok().and_then(|query| query.0.lang);
+        let asked =
+            Query::<LangQuery>::from_request_parts(parts, state).await.ok().and_then(|query| query.0.lang);
         let accepted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let tag = asked.or_else(|| accepted.and_then(|text| text.split([',', ';']).next()).map(str::to_owned));
+        let tag =
+            asked.or_else(|| accepted.and_then(|text| text.split([',', ';']).next()).map(str::to_owned));
         Ok(Self(tag.as_deref().map_or(Language::En, Language::from_tag)))
     }
 }
@@ -98,7 +109,12 @@ pub fn optional_time(field: &str, text: Option<&str>) -> ApiResult<Option<Timest
 }
 
 /// `start` and `end` of a question: by default the `default` before now.
-pub fn range(start: Option<&str>, end: Option<&str>, now: Timestamp, default: Duration) -> ApiResult<TimeRange> {
+pub fn range(
+    start: Option<&str>,
+    end: Option<&str>,
+    now: Timestamp,
+    default: Duration,
+) -> ApiResult<TimeRange> {
     // Rounded up, so that what arrived in this very moment is in.
     let end = optional_time("end", end)?.unwrap_or(now + Duration::from_secs(1));
     let start = optional_time("start", start)?.unwrap_or(end - default);

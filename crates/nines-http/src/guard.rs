@@ -146,8 +146,11 @@ pub fn route_access(access: nines_api::Access) -> RouteAccess {
 
 /// Nothing matched: an error for programs. Pages are served by a route of their own.
 pub async fn not_found(request: Request) -> ApiError {
-    ApiError::new(ErrorKind::NotFound, format!("there is nothing at {} {}", request.method(), request.uri().path()))
-        .hint("the routes are in /api/v1/openapi.json")
+    ApiError::new(
+        ErrorKind::NotFound,
+        format!("there is nothing at {} {}", request.method(), request.uri().path()),
+    )
+    .hint("the routes are in /api/v1/openapi.json")
 }
 
 #[cfg(test)]
@@ -156,10 +159,27 @@ mod tests {
 
     #[test]
     fn only_one_spelling_of_a_path_is_let_through() {
-        for path in ["/", "/api/v1/slos/checkout-availability", "/incident/INC-2026-0001", "/search", "/assets/a-b.js"] {
+        for path in [
+            "/",
+            "/api/v1/slos/checkout-availability",
+            "/incident/INC-2026-0001",
+            "/search",
+            "/assets/a-b.js",
+        ] {
             assert!(check_path(path).is_ok(), "{path}");
         }
-        for path in ["//api", "/api//v1", "/./api", "/x/../api", "/%2e/api", "/api%2fv1", "/api;x=1", "/api%00", "/a%5cb", "/%252e"] {
+        for path in [
+            "//api",
+            "/api//v1",
+            "/./api",
+            "/x/../api",
+            "/%2e/api",
+            "/api%2fv1",
+            "/api;x=1",
+            "/api%00",
+            "/a%5cb",
+            "/%252e",
+        ] {
             assert!(check_path(path).is_err(), "{path}");
         }
     }

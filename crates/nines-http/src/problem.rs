@@ -135,7 +135,8 @@ impl IntoResponse for ApiError {
             request_id: REQUEST_ID.try_with(Clone::clone).unwrap_or_default(),
         };
         let body = serde_json::to_vec(&problem).expect("a problem is plain data");
-        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(pause) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
         }

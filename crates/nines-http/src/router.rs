@@ -19,7 +19,8 @@ use crate::{SharedApp, problem::ApiError};
 pub fn router(app: SharedApp) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let handler = handler(route).unwrap_or_else(|| panic!("route {} {} has no handler", route.method.as_str(), route.path));
+        let handler = handler(route)
+            .unwrap_or_else(|| panic!("route {} {} has no handler", route.method.as_str(), route.path));
         let guard = Gate { app: app.clone(), access: route_access(route.access) };
         router = router.route(route.path, handler.layer(from_fn_with_state(guard, gate)));
     }
@@ -85,8 +86,10 @@ async fn otlp(State(app): State<SharedApp>, request: Request) -> Response {
 }
 
 async fn method_not_allowed(request: Request) -> Response {
-    let error = ApiError::invalid(format!("{} is not a method of {}", request.method(), request.uri().path()));
-    let mut response = error.code("method_not_allowed").hint("the methods are in /api/v1/openapi.json").into_response();
+    let error =
+        ApiError::invalid(format!("{} is not a method of {}", request.method(), request.uri().path()));
+    let mut response =
+        error.code("method_not_allowed").hint("the methods are in /api/v1/openapi.json").into_response();
     *response.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
     response
 }
@@ -97,7 +100,10 @@ async fn catch_panics(request: Request, next: axum::middleware::Next) -> Respons
     match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
             tracing::error!(panic = text.unwrap_or("unknown"), "handler panicked");
             ApiError::new(nines_base::ErrorKind::Internal, "the request failed inside nines").into_response()
         }

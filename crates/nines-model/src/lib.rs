@@ -12,8 +12,8 @@
 //!
 //! Nothing here does IO, knows Arrow or is serialised: persisted and wire forms mirror these types elsewhere.
 
-pub mod field;
 mod event;
+pub mod field;
 mod time;
 mod value;
 

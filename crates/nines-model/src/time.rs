@@ -66,7 +66,8 @@ impl Timestamp {
     }
 
     pub fn to_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_nanosecond(i128::from(self.0)).expect("all i64 nanoseconds are within jiff's range")
+        jiff::Timestamp::from_nanosecond(i128::from(self.0))
+            .expect("all i64 nanoseconds are within jiff's range")
     }
 }
 

@@ -141,7 +141,10 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
         DataFusionError::External(source) if step == Step::Planning => {
             let text = source.to_string();
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            invalid(lower_first(&last), Some("check the constants of the query, such as its regular expressions".into()))
+            invalid(
+                lower_first(&last),
+                Some("check the constants of the query, such as its regular expressions".into()),
+            )
         }
         _ => QueryError::Internal { source: Box::new(error) },
     }

@@ -15,9 +15,12 @@ impl Routing {
     /// The channels that the SLO names itself, else those of the team that answers for it: each gets every page.
     pub fn of(registry: &Registry, promise: &Promise, team: Option<&Team>) -> Self {
         let own = &promise.settings.channels;
-        let names = if own.is_empty() { team.map(|team| team.channels.as_slice()).unwrap_or_default() } else { own };
-        let known: Vec<(TargetId, ChannelKind)> = names.iter().filter_map(|name| find(registry, name)).collect();
-        let routes = known.iter().map(|(target, kind)| Route { target: target.clone(), kind: *kind, fallback: None });
+        let names =
+            if own.is_empty() { team.map(|team| team.channels.as_slice()).unwrap_or_default() } else { own };
+        let known: Vec<(TargetId, ChannelKind)> =
+            names.iter().filter_map(|name| find(registry, name)).collect();
+        let routes =
+            known.iter().map(|(target, kind)| Route { target: target.clone(), kind: *kind, fallback: None });
         Self { routes: routes.collect() }
     }
 }

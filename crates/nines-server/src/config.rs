@@ -33,7 +33,9 @@ pub enum ConfigError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{}: {message}", path.display())]
     Parse { path: PathBuf, message: String },
-    #[error("`{name}` {address} can be reached from other machines and is not encrypted: put a TLS proxy in front and allow it with --allow-plaintext, or bind 127.0.0.1")]
+    #[error(
+        "`{name}` {address} can be reached from other machines and is not encrypted: put a TLS proxy in front and allow it with --allow-plaintext, or bind 127.0.0.1"
+    )]
     Plaintext { name: &'static str, address: SocketAddr },
 }
 
@@ -70,9 +72,10 @@ impl Default for Config {
 impl Config {
     /// The defaults, changed by a file.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let file: ConfigFile =
-            toml::from_str(&text).map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let file: ConfigFile = toml::from_str(&text)
+            .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })?;
         let default = Self::default();
         Ok(Self {
             data_dir: file.data.unwrap_or(default.data_dir),
@@ -88,7 +91,8 @@ impl Config {
 
     /// Refuses what would be unsafe unless it was asked for by name.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let listeners = [("listen", self.listen), ("otlp-grpc", self.otlp_grpc), ("otlp-http", self.otlp_http)];
+        let listeners =
+            [("listen", self.listen), ("otlp-grpc", self.otlp_grpc), ("otlp-http", self.otlp_http)];
         for (name, address) in listeners.into_iter().filter(|(_, address)| !address.ip().is_loopback()) {
             if !self.allow_plaintext {
                 return Err(ConfigError::Plaintext { name, address });

@@ -16,13 +16,22 @@ pub struct KeyGate {
 
 #[async_trait]
 impl IngestGate for KeyGate {
-    async fn admit(&self, authorization: Option<&str>, peer: SocketAddr) -> Result<IngestIdentity, GateError> {
+    async fn admit(
+        &self,
+        authorization: Option<&str>,
+        peer: SocketAddr,
+    ) -> Result<IngestIdentity, GateError> {
         let actor = match authorization {
             None => Actor::anonymous(self.anonymous),
             Some(key) => {
                 let header = format!("Bearer {key}");
-                let credentials =
-                    Credentials { authorization: Some(&header), cookie: None, csrf: None, is_unsafe: true, address: peer.ip() };
+                let credentials = Credentials {
+                    authorization: Some(&header),
+                    cookie: None,
+                    csrf: None,
+                    is_unsafe: true,
+                    address: peer.ip(),
+                };
                 self.access.authenticate(&credentials).await.map_err(refused)?.actor
             }
         };

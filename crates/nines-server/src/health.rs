@@ -42,12 +42,16 @@ impl Health for NodeHealth {
         let stats = self.ingest.stats();
         let store = self.store.stats();
         let counts = self.outbox.counts().await?;
-        let damage: Vec<String> = self
-            .recovery_damage
-            .iter()
-            .cloned()
-            .chain(self.store.damaged().iter().map(|damaged| format!("segment {}: {}", damaged.file.path.display(), damaged.reason)))
-            .collect();
+        let damage: Vec<String> =
+            self.recovery_damage
+                .iter()
+                .cloned()
+                .chain(
+                    self.store.damaged().iter().map(|damaged| {
+                        format!("segment {}: {}", damaged.file.path.display(), damaged.reason)
+                    }),
+                )
+                .collect();
         let evaluated_ago = self.vitals.evaluated_ago(&self.clock);
         let accepted: u64 = stats.accepted_events.values().sum();
         let mut modes = Vec::new();

@@ -29,11 +29,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
+use crate::first_run;
 use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::paging::{Paging, Vitals};
 use crate::promises::{LiveObserver, PromiseKeeper};
-use crate::first_run;
 
 /// Housekeeping of keys and sessions.
 const ACCESS_ROUND: Duration = Duration::from_secs(60);
@@ -114,7 +114,10 @@ impl Node {
             tracing::error!("the page path ended badly");
         }
         if let Err(error) = self.ingest.close().await {
-            tracing::error!(error = error.to_string(), "the journal did not close well; it will be recovered");
+            tracing::error!(
+                error = error.to_string(),
+                "the journal did not close well; it will be recovered"
+            );
         }
         if let Err(error) = self.store.close().await {
             tracing::error!(error = error.to_string(), "hot rows were not sealed; the journal has them");
@@ -131,7 +134,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let clock = SystemClock::shared();
     let random = Random::from_system();
     let data = config.data_dir.as_path();
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data directory {}", data.display()))?;
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("cannot make the data directory {}", data.display()))?;
     let started_at = clock.now();
     let shutdown = Shutdown::new();
     let page_shutdown = Shutdown::new();
@@ -146,7 +150,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
 
     // The telemetry column.
     let disk: SharedDisk = RealDisk::shared();
-    let (store, store_recovery) = Store::open(StoreConfig::new(data.join("telemetry")), Arc::clone(&disk), Arc::clone(&clock)).await?;
+    let (store, store_recovery) =
+        Store::open(StoreConfig::new(data.join("telemetry")), Arc::clone(&disk), Arc::clone(&clock)).await?;
     let live = Arc::new(LiveSlis::new());
     let changes = Arc::new(RecentChanges::new());
     let observer = Arc::new(LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes) });
@@ -164,7 +169,15 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         .journal
         .damaged
         .iter()
-        .map(|damage| format!("journal {} at byte {}: {} bytes, {:?}", damage.file.display(), damage.offset, damage.bytes, damage.reason))
+        .map(|damage| {
+            format!(
+                "journal {} at byte {}: {} bytes, {:?}",
+                damage.file.display(),
+                damage.offset,
+                damage.bytes,
+                damage.reason
+            )
+        })
         .collect();
     tracing::info!(
         segments = store_recovery.segments,
@@ -176,7 +189,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     );
 
     // Control state.
-    let control = open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN]).await?;
+    let control =
+        open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN]).await?;
     let access = Access::new(
         Arc::new(SqliteAccess::new(control.clone())),
         Arc::clone(&clock),
@@ -343,7 +357,10 @@ struct PageParts {
 }
 
 /// Starts the page runtime on a thread of its own, and gives the incidents, which people and the page path share.
-async fn start_page_path(parts: PageParts, shutdown: Shutdown) -> anyhow::Result<(std::thread::JoinHandle<()>, Incidents)> {
+async fn start_page_path(
+    parts: PageParts,
+    shutdown: Shutdown,
+) -> anyhow::Result<(std::thread::JoinHandle<()>, Incidents)> {
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("paging".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -360,11 +377,16 @@ async fn start_page_path(parts: PageParts, shutdown: Shutdown) -> anyhow::Result
     Ok((thread, incidents))
 }
 
-async fn run_page_path(parts: PageParts, shutdown: Shutdown, ready: tokio::sync::oneshot::Sender<anyhow::Result<Incidents>>) {
-    let database = match open_database(&parts.data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await {
-        Ok(database) => database,
-        Err(error) => return drop(ready.send(Err(error))),
-    };
+async fn run_page_path(
+    parts: PageParts,
+    shutdown: Shutdown,
+    ready: tokio::sync::oneshot::Sender<anyhow::Result<Incidents>>,
+) {
+    let database =
+        match open_database(&parts.data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await {
+            Ok(database) => database,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(database.clone()));
     let repository = Arc::new(SqliteIncidents::new(database.clone()));
     let incidents = Incidents::new(repository, Arc::clone(&parts.clock), Cadence::default());

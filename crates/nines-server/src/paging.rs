@@ -15,14 +15,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nines_alerting::{AlertMessage, Language, Level, OpenAlert, Policy, Reading, Track, Transition, TransitionKind, decide};
+use nines_alerting::{
+    AlertMessage, Language, Level, OpenAlert, Policy, Reading, Track, Transition, TransitionKind, decide,
+};
 use nines_base::{SharedClock, Shutdown};
 use nines_http::Feed;
 use nines_incidents::{
-    Actor, AlertSignal, Class, Command, EffectKind, EntryKind, Incident, Incidents, PendingEffect, Record as TimelineRecord, Text,
+    Actor, AlertSignal, Class, Command, EffectKind, EntryKind, Incident, Incidents, PendingEffect,
+    Record as TimelineRecord, Text,
 };
 use nines_model::Timestamp;
-use nines_notify::{Deliverer, Draft, Event, NewPage, OutboxStore, PageState, Priority, Route, Subject, plan, plan_draft};
+use nines_notify::{
+    Deliverer, Draft, Event, NewPage, OutboxStore, PageState, Priority, Route, Subject, plan, plan_draft,
+};
 use nines_slo::{RecentChanges, SloReading, evaluate};
 use nines_state::alerts::{Alerts, Record, Step};
 use serde_json::json;
@@ -101,7 +106,9 @@ impl Paging {
                 let reading = Arc::new(evaluate(&kept.promise, rings, now));
                 // History that is still being counted must neither fire nor resolve anything.
                 if kept.live.as_ref().is_some_and(|live| live.has_history()) {
-                    let track = tracks.entry(kept.promise.id.clone()).or_insert_with(|| Track::new(kept.promise.id.as_str()));
+                    let track = tracks
+                        .entry(kept.promise.id.clone())
+                        .or_insert_with(|| Track::new(kept.promise.id.as_str()));
                     self.step(&policy, track, kept, &reading).await;
                 }
                 readings.insert(kept.promise.id.clone(), reading);
@@ -114,7 +121,9 @@ impl Paging {
             }
             self.keeper.publish(readings);
             let ended = self.clock.monotonic();
-            self.vitals.evaluated_ms.store(u64::try_from(ended.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.vitals
+                .evaluated_ms
+                .store(u64::try_from(ended.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             let pause = ROUND.max((ended - started) * ROUND_SHARE);
             tokio::select! {
                 () = shutdown.begun() => {}
@@ -142,7 +151,12 @@ impl Paging {
         let decision = decide(policy, track, &reading);
         let stored = match (&decision.transition, &decision.track.alert) {
             (Some(transition), Some(alert)) => {
-                tracing::info!(slo = kept.promise.id, kind = transition.kind.as_str(), reason = transition.reason.to_string(), "alert changed");
+                tracing::info!(
+                    slo = kept.promise.id,
+                    kind = transition.kind.as_str(),
+                    reason = transition.reason.to_string(),
+                    "alert changed"
+                );
                 self.record(kept, &reading, &decision.track, alert, transition).await
             }
             _ if decision.track.differs_from(track) => {
@@ -153,7 +167,9 @@ impl Paging {
         match stored {
             // Only what is stored is true: otherwise the next round decides the same again.
             Ok(()) => *track = decision.track,
-            Err(error) => tracing::error!(slo = kept.promise.id, %error, "cannot record an alert, will retry"),
+            Err(error) => {
+                tracing::error!(slo = kept.promise.id, %error, "cannot record an alert, will retry")
+            }
         }
     }
 
@@ -166,9 +182,17 @@ impl Paging {
         alert: &OpenAlert,
         transition: &Transition,
     ) -> Result<(), nines_state::StateError> {
-        let mut evidence = translate::evidence(kept, reading.at, alert.started_at, &self.changes, &self.public_url);
+        let mut evidence =
+            translate::evidence(kept, reading.at, alert.started_at, &self.changes, &self.public_url);
         let compose = |evidence: &nines_alerting::Evidence| {
-            AlertMessage::compose(Language::English, &track.fingerprint(), alert, transition, reading, evidence)
+            AlertMessage::compose(
+                Language::English,
+                &track.fingerprint(),
+                alert,
+                transition,
+                reading,
+                evidence,
+            )
         };
         let incident = self.incident_of(kept, alert, transition, &compose(&evidence)).await;
         if let Some(incident) = &incident {
@@ -195,13 +219,23 @@ impl Paging {
     }
 
     /// Opens or joins the incident of an alert that pages; reports the end of one that does not fire any more.
-    async fn incident_of(&self, kept: &Kept, alert: &OpenAlert, transition: &Transition, message: &AlertMessage) -> Option<Incident> {
+    async fn incident_of(
+        &self,
+        kept: &Kept,
+        alert: &OpenAlert,
+        transition: &Transition,
+        message: &AlertMessage,
+    ) -> Option<Incident> {
         let pages = transition.severity == nines_alerting::Severity::Page;
         let work = async {
             match transition.kind {
                 TransitionKind::Resolved => self.incidents.alert_resolved(&alert.id.0).await,
                 _ if !pages => self.incidents.by_alert(&alert.id.0).await,
-                _ => self.incidents.alert_fired(&signal(kept, alert, message)).await.map(|outcome| Some(outcome.incident)),
+                _ => self
+                    .incidents
+                    .alert_fired(&signal(kept, alert, message))
+                    .await
+                    .map(|outcome| Some(outcome.incident)),
             }
         };
         tokio::select! {
@@ -216,14 +250,21 @@ impl Paging {
         }
     }
 
-    async fn tell_timeline(&self, incident: &Incident, transition: &Transition, pages: &[NewPage], now: Timestamp) {
+    async fn tell_timeline(
+        &self,
+        incident: &Incident,
+        transition: &Transition,
+        pages: &[NewPage],
+        now: Timestamp,
+    ) {
         if pages.is_empty() {
             return;
         }
         let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
         let text = format!("{} page to {}", transition.kind.as_str(), targets.join(", "));
         let record = TimelineRecord { at: now, kind: EntryKind::Page, text: Text::Plain(text), link: None };
-        if let Err(error) = self.incidents.act(incident.id, &Command::Record(record), &Actor::system()).await {
+        if let Err(error) = self.incidents.act(incident.id, &Command::Record(record), &Actor::system()).await
+        {
             tracing::debug!(error = error.to_string(), "a page is not on the timeline");
         }
     }
@@ -280,7 +321,12 @@ impl Paging {
     async fn perform_effects(&self) {
         let pending = match self.incidents.pending_effects(EFFECTS_PER_ROUND).await {
             Ok(pending) => pending,
-            Err(error) => return tracing::error!(error = error.to_string(), "cannot read the effects of incidents, will retry"),
+            Err(error) => {
+                return tracing::error!(
+                    error = error.to_string(),
+                    "cannot read the effects of incidents, will retry"
+                );
+            }
         };
         for effect in pending {
             let done = match self.pages_for(&effect).await {
@@ -300,26 +346,39 @@ impl Paging {
             if done {
                 self.deliverer.wake();
                 if let Err(error) = self.incidents.effect_done(effect.sequence).await {
-                    tracing::warn!(error = error.to_string(), "an effect is not marked done and will be repeated");
+                    tracing::warn!(
+                        error = error.to_string(),
+                        "an effect is not marked done and will be repeated"
+                    );
                 }
             }
         }
     }
 
-    async fn pages_for(&self, pending: &PendingEffect) -> Result<Vec<NewPage>, nines_incidents::IncidentError> {
+    async fn pages_for(
+        &self,
+        pending: &PendingEffect,
+    ) -> Result<Vec<NewPage>, nines_incidents::IncidentError> {
         let effect = &pending.effect;
         let incident = self.incidents.get(effect.incident).await?;
         let (headline, priority) = match &effect.kind {
             EffectKind::Nudge { due_at } => (format!("the next update is due at {due_at}"), Priority(1)),
-            EffectKind::Overdue { due_at, misses } => (format!("the update due at {due_at} did not come (missed {misses})"), Priority(1)),
-            EffectKind::Escalation { streak } => (format!("{streak} updates in a row did not come: take over"), Priority(0)),
+            EffectKind::Overdue { due_at, misses } => {
+                (format!("the update due at {due_at} did not come (missed {misses})"), Priority(1))
+            }
+            EffectKind::Escalation { streak } => {
+                (format!("{streak} updates in a row did not come: take over"), Priority(0))
+            }
             EffectKind::UpdatePosted { number } => {
                 let updates = self.incidents.updates(effect.incident).await?;
-                let text = updates.iter().find(|update| update.number == *number).map(|update| update.text.clone());
+                let text =
+                    updates.iter().find(|update| update.number == *number).map(|update| update.text.clone());
                 (format!("update {number}: {}", text.unwrap_or_default()), Priority(2))
             }
             // The alert's own page tells of these.
-            EffectKind::Opened | EffectKind::LevelChanged | EffectKind::StateChanged { .. } => return Ok(Vec::new()),
+            EffectKind::Opened | EffectKind::LevelChanged | EffectKind::StateChanged { .. } => {
+                return Ok(Vec::new());
+            }
         };
         let draft = self.notice(&incident, &headline);
         let routes = self.routes_of(&incident);
@@ -337,13 +396,18 @@ impl Paging {
                 "state": incident.state.as_str(), "text": headline, "url": url,
             },
         });
-        Draft::plain(format!("{}: {headline}", incident.id), format!("{}\n{headline}\n{url}", incident.title), payload)
+        Draft::plain(
+            format!("{}: {headline}", incident.id),
+            format!("{}\n{headline}\n{url}", incident.title),
+            payload,
+        )
     }
 
     /// The channels of every promise of the incident's services, each once.
     fn routes_of(&self, incident: &Incident) -> Vec<Route> {
         let mut routes: Vec<Route> = Vec::new();
-        for kept in self.keeper.kept().iter().filter(|kept| incident.services.contains(&kept.promise.service)) {
+        for kept in self.keeper.kept().iter().filter(|kept| incident.services.contains(&kept.promise.service))
+        {
             for route in &kept.routing.routes {
                 if !routes.contains(route) {
                     routes.push(route.clone());
@@ -374,7 +438,11 @@ fn signal(kept: &Kept, alert: &OpenAlert, message: &AlertMessage) -> AlertSignal
         scope,
         started_at: alert.started_at,
         detected_at: alert.detected_at,
-        link: message.links.iter().find(|link| link.kind == nines_alerting::LinkKind::Slo).map(|link| link.url.clone()),
+        link: message
+            .links
+            .iter()
+            .find(|link| link.kind == nines_alerting::LinkKind::Slo)
+            .map(|link| link.url.clone()),
     }
 }
 

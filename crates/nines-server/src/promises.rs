@@ -17,8 +17,8 @@ use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_notify::Targets;
 use nines_query::{Engine, Limits};
 use nines_slo::{
-    Bucket, Counts, Document, DocumentKey, DocumentKind, DocumentWarning, LiveSli, LiveSlis, Promise, RecentChanges,
-    Registry, SloReading, evaluate, parse,
+    Bucket, Counts, Document, DocumentKey, DocumentKind, DocumentWarning, LiveSli, LiveSlis, Promise,
+    RecentChanges, Registry, SloReading, evaluate, parse,
 };
 use nines_state::objects::{Applied, NewObject, Objects};
 use nines_storage::Store;
@@ -113,7 +113,12 @@ impl PromiseKeeper {
                 let outcome = parse(None, &object.yaml).and_then(|file| registry.apply(file.documents));
                 if let Err(faults) = outcome {
                     let fault = faults.first().map(ToString::to_string);
-                    tracing::error!(kind = object.kind, name = object.name, fault, "stored document cannot be read");
+                    tracing::error!(
+                        kind = object.kind,
+                        name = object.name,
+                        fault,
+                        "stored document cannot be read"
+                    );
                 }
             }
         }
@@ -133,10 +138,13 @@ impl PromiseKeeper {
     /// Makes the live counters and the targets those of the registry.
     fn reconcile(&self, registry: &Registry) -> Result<(), nines_slo::LiveError> {
         let promises = registry.promises();
-        let wanted: BTreeMap<&str, &Promise> = promises.iter().map(|promise| (promise.id.as_str(), promise)).collect();
+        let wanted: BTreeMap<&str, &Promise> =
+            promises.iter().map(|promise| (promise.id.as_str(), promise)).collect();
         for id in self.live.ids() {
             let keep = wanted.get(id.as_str()).is_some_and(|promise| {
-                let same = |live: &Arc<LiveSli>| promise.indicator.as_ref().is_ok_and(|indicator| *indicator == live.indicator);
+                let same = |live: &Arc<LiveSli>| {
+                    promise.indicator.as_ref().is_ok_and(|indicator| *indicator == live.indicator)
+                };
                 self.live.get(&id).as_ref().is_some_and(same)
             });
             if !keep {
@@ -147,7 +155,8 @@ impl PromiseKeeper {
             if let Ok(indicator) = &promise.indicator
                 && self.live.get(&promise.id).is_none()
             {
-                let live = self.live.add(&promise.id, indicator.clone(), &promise.window, promise.budgeting)?;
+                let live =
+                    self.live.add(&promise.id, indicator.clone(), &promise.window, promise.budgeting)?;
                 if self.backfill.try_send(live).is_err() {
                     tracing::error!(promise = promise.id, "history is not counted: the queue is full");
                 }
@@ -160,11 +169,13 @@ impl PromiseKeeper {
     }
 
     fn keep(&self, registry: &Registry, promise: Promise) -> Kept {
-        let service = match registry.get(DocumentKind::Service, &promise.service).map(|document| &**document) {
+        let service = match registry.get(DocumentKind::Service, &promise.service).map(|document| &**document)
+        {
             Some(Document::Service(service)) => Some(service),
             _ => None,
         };
-        let owner = promise.settings.owner.clone().or_else(|| service.and_then(|service| service.owner.clone()));
+        let owner =
+            promise.settings.owner.clone().or_else(|| service.and_then(|service| service.owner.clone()));
         let team = owner.as_deref().and_then(|owner| registry.get(DocumentKind::Team, owner));
         let team = match team.map(|document| &**document) {
             Some(Document::Team(team)) => Some(team),
@@ -172,7 +183,11 @@ impl PromiseKeeper {
         };
         Kept {
             live: self.live.get(&promise.id),
-            runbook: promise.settings.runbook.clone().or_else(|| service.and_then(|service| service.runbook.clone())),
+            runbook: promise
+                .settings
+                .runbook
+                .clone()
+                .or_else(|| service.and_then(|service| service.runbook.clone())),
             dependencies: service.map(|service| service.dependencies.clone()).unwrap_or_default(),
             on_call: team.and_then(|team| team.on_call.clone()),
             routing: Routing::of(registry, &promise, team),
@@ -208,7 +223,11 @@ impl PromiseKeeper {
             while still_wanted() && !shutdown.has_begun() {
                 match self.count_history(&live).await {
                     Ok(()) => break,
-                    Err(error) => tracing::warn!(promise = live.id, error = format!("{error:#}"), "history could not be counted, will retry"),
+                    Err(error) => tracing::warn!(
+                        promise = live.id,
+                        error = format!("{error:#}"),
+                        "history could not be counted, will retry"
+                    ),
                 }
                 tokio::select! {
                     () = shutdown.begun() => return,
@@ -221,9 +240,10 @@ impl PromiseKeeper {
     async fn count_history(&self, live: &LiveSli) -> anyhow::Result<()> {
         let now = self.clock.now();
         let plan = live.backfill_plan(now);
-        let whole = plan.iter().map(|part| part.range).reduce(|all, part| {
-            TimeRange::new(all.start.min(part.start), all.end.max(part.end))
-        });
+        let whole = plan
+            .iter()
+            .map(|part| part.range)
+            .reduce(|all, part| TimeRange::new(all.start.min(part.start), all.end.max(part.end)));
         let whole = whole.unwrap_or(TimeRange::new(now, now));
         let snapshot = self.store.snapshot(live.indicator.dataset, whole)?;
         let last_sequence = snapshot.last_sequence;
@@ -231,7 +251,10 @@ impl PromiseKeeper {
         for part in plan {
             let limits = Limits { timeout: Some(BACKFILL_TIMEOUT), ..Limits::default() };
             let (total, good) = (live.indicator.total.clone(), live.indicator.good.clone());
-            let counted = self.engine.count_buckets(snapshot.clone(), total, good, part.range, part.step, limits).await?;
+            let counted = self
+                .engine
+                .count_buckets(snapshot.clone(), total, good, part.range, part.step, limits)
+                .await?;
             let buckets = counted.into_iter().map(|bucket| Bucket {
                 start: bucket.start,
                 counts: Counts { good: bucket.good, bad: bucket.total - bucket.good },
@@ -293,13 +316,19 @@ impl Promises for PromiseKeeper {
             revisions = stored
                 .iter()
                 .map(|stored| match stored {
-                    Applied::Created { revision } | Applied::Updated { revision } | Applied::Unchanged { revision } => *revision,
+                    Applied::Created { revision }
+                    | Applied::Updated { revision }
+                    | Applied::Unchanged { revision } => *revision,
                 })
                 .collect();
             *registry = next.clone();
             self.reconcile(&registry).map_err(ApplyError::Live)?;
         }
-        let documents = keys.into_iter().zip(revisions).map(|(key, revision)| AppliedDocument { outcome: outcome(&key), key, revision });
+        let documents = keys.into_iter().zip(revisions).map(|(key, revision)| AppliedDocument {
+            outcome: outcome(&key),
+            key,
+            revision,
+        });
         Ok((documents.collect(), warnings))
     }
 

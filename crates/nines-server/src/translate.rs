@@ -88,7 +88,11 @@ fn noun(kept: &Kept) -> &'static str {
 }
 
 fn failing(kept: &Kept) -> alerting::Failing {
-    let slow = kept.promise.indicator.as_ref().is_ok_and(|indicator| indicator.good.fields().contains(&field::DURATION_NS));
+    let slow = kept
+        .promise
+        .indicator
+        .as_ref()
+        .is_ok_and(|indicator| indicator.good.fields().contains(&field::DURATION_NS));
     if slow { alerting::Failing::TooSlow } else { alerting::Failing::Fail }
 }
 
@@ -164,39 +168,68 @@ fn window_words(window: Duration) -> String {
 }
 
 /// What is known about the cause, gathered once at a transition.
-pub fn evidence(kept: &Kept, at: Timestamp, started_at: Timestamp, changes: &RecentChanges, public_url: &str) -> alerting::Evidence {
+pub fn evidence(
+    kept: &Kept,
+    at: Timestamp,
+    started_at: Timestamp,
+    changes: &RecentChanges,
+    public_url: &str,
+) -> alerting::Evidence {
     let promise = &kept.promise;
     let mut evidence = alerting::Evidence { on_call: kept.on_call.clone(), ..alerting::Evidence::default() };
     if let Some(live) = &kept.live {
         let seen = live.evidence();
         let users = seen.users_hit(at, EVIDENCE_WINDOW);
-        evidence.users_hit = (users.count > 0).then_some(alerting::UsersHit { count: users.count, window: EVIDENCE_WINDOW });
+        evidence.users_hit =
+            (users.count > 0).then_some(alerting::UsersHit { count: users.count, window: EVIDENCE_WINDOW });
         evidence.suspects = seen.suspects(at, EVIDENCE_WINDOW).iter().map(suspect).collect();
-        evidence.sample_traces = seen.bad_traces(at, EVIDENCE_WINDOW).iter().map(ToString::to_string).collect();
+        evidence.sample_traces =
+            seen.bad_traces(at, EVIDENCE_WINDOW).iter().map(ToString::to_string).collect();
     }
-    let services = std::iter::once(promise.service.as_str()).chain(kept.dependencies.iter().map(String::as_str));
+    let services =
+        std::iter::once(promise.service.as_str()).chain(kept.dependencies.iter().map(String::as_str));
     let change = changes.last_of(services, started_at + CHANGE_SLACK);
-    evidence.last_change = change.filter(|change| started_at.since(change.at) <= CHANGE_AGE_MAX).map(|change| alerting::Change {
-        at: change.at,
-        kind: change.kind.as_deref().unwrap_or("change").replace('_', " "),
-        summary: change.title.as_deref().unwrap_or("without a title").to_owned(),
-        by: change.by.as_deref().map(str::to_owned),
-        undo: change.undo.as_deref().map(str::to_owned),
-    });
+    evidence.last_change =
+        change.filter(|change| started_at.since(change.at) <= CHANGE_AGE_MAX).map(|change| {
+            alerting::Change {
+                at: change.at,
+                kind: change.kind.as_deref().unwrap_or("change").replace('_', " "),
+                summary: summary(
+                    change.kind.as_deref().unwrap_or("change"),
+                    change.title.as_deref().unwrap_or("without a title"),
+                ),
+                by: change.by.as_deref().map(str::to_owned),
+                undo: change.undo.as_deref().map(str::to_owned),
+            }
+        });
     evidence.links = links(kept, started_at, &evidence, public_url);
     evidence
+}
+
+/// The title without the kind that the sentence says before it: "deploy" and "deploy checkout 2.4.1" give "deploy checkout
+/// 2.4.1".
+fn summary(kind: &str, title: &str) -> String {
+    let rest = title.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' '));
+    rest.unwrap_or(title).to_owned()
 }
 
 fn suspect(suspect: &nines_slo::Suspect) -> alerting::Suspect {
     alerting::Suspect {
         field: suspect.field.to_string(),
         value: suspect.value.to_string(),
+        bad: suspect.bad,
+        total: suspect.total,
         share_of_bad: suspect.share_of_bad,
         share_of_all: suspect.share_of_total,
     }
 }
 
-fn links(kept: &Kept, started_at: Timestamp, evidence: &alerting::Evidence, public_url: &str) -> alerting::Links {
+fn links(
+    kept: &Kept,
+    started_at: Timestamp,
+    evidence: &alerting::Evidence,
+    public_url: &str,
+) -> alerting::Links {
     let search = kept.promise.indicator.as_ref().ok().map(|ours| {
         let ours = indicator(ours);
         format!(

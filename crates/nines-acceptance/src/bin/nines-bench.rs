@@ -48,7 +48,8 @@ async fn signal_to_page(node: &Node, clock: &SharedClock) -> anyhow::Result<()> 
 
     let random = Random::from_seed(1);
     let started = clock.monotonic();
-    let faults: Vec<Duration> = (0..SERVICES).map(|_| started + WARM_UP + FAULTS_OVER.mul_f64(random.unit())).collect();
+    let faults: Vec<Duration> =
+        (0..SERVICES).map(|_| started + WARM_UP + FAULTS_OVER.mul_f64(random.unit())).collect();
     let first_bad: Arc<Mutex<HashMap<usize, Duration>>> = Arc::default();
     let mut senders = tokio::task::JoinSet::new();
     // Each service sends a batch every tick; the ticks of the services are spread evenly.
@@ -65,7 +66,13 @@ async fn signal_to_page(node: &Node, clock: &SharedClock) -> anyhow::Result<()> 
             while due < end {
                 clock.sleep(due.saturating_sub(clock.monotonic())).await;
                 let bad = clock.monotonic() >= fault_at && !arrivals.0.lock().await.contains_key(&service);
-                let spans = Spans { service: &service, first: next, count: batch, at: now_nanos(), fail_every: u64::from(bad) };
+                let spans = Spans {
+                    service: &service,
+                    first: next,
+                    count: batch,
+                    at: now_nanos(),
+                    fail_every: u64::from(bad),
+                };
                 spans.send(&mut client).await.context("the node refused telemetry")?;
                 if bad {
                     first_bad.lock().await.entry(index).or_insert_with(|| clock.monotonic());
@@ -86,12 +93,18 @@ async fn signal_to_page(node: &Node, clock: &SharedClock) -> anyhow::Result<()> 
     let mut missed = 0;
     for index in 0..SERVICES {
         match (first_bad.get(&index), arrivals.get(&service(index))) {
-            (Some(acknowledged), Some(arrived)) => latencies.push(arrived.saturating_sub(*acknowledged).as_secs_f64()),
+            (Some(acknowledged), Some(arrived)) => {
+                latencies.push(arrived.saturating_sub(*acknowledged).as_secs_f64())
+            }
             _ => missed += 1,
         }
     }
     println!("D1 signal to page, ack of the first bad event to the provider's request");
-    println!("   at {:.0} spans/s over {SERVICES} services: {}; {missed} missed", sent as f64 / elapsed, distribution(&mut latencies));
+    println!(
+        "   at {:.0} spans/s over {SERVICES} services: {}; {missed} missed",
+        sent as f64 / elapsed,
+        distribution(&mut latencies)
+    );
     Ok(())
 }
 
@@ -107,7 +120,13 @@ async fn flood(node: &Node, clock: &SharedClock) -> anyhow::Result<()> {
     while clock.monotonic() - started < FLOOD {
         let permit = Arc::clone(&permits).acquire_owned().await?;
         let (mut client, clock, first) = (client.clone(), Arc::clone(clock), sent);
-        let request = span_request(Spans { service: "flood", first, count: FLOOD_BATCH, at: now_nanos(), fail_every: 500 });
+        let request = span_request(Spans {
+            service: "flood",
+            first,
+            count: FLOOD_BATCH,
+            at: now_nanos(),
+            fail_every: 500,
+        });
         tasks.spawn(async move {
             let asked = clock.monotonic();
             let answer = client.export(request).await;
@@ -121,8 +140,15 @@ async fn flood(node: &Node, clock: &SharedClock) -> anyhow::Result<()> {
     }
     let elapsed = (clock.monotonic() - started).as_secs_f64();
     let cpu = cpu_seconds(node.process_id())? - cpu_before;
-    println!("S2 ingest of spans by gRPC in batches of {FLOOD_BATCH}, {FLOOD_SENDERS} in flight, sender on the same two cores");
-    println!("   {:.0} spans/s for {elapsed:.0} s; {:.0} spans per server CPU-second; ack {}", sent as f64 / elapsed, sent as f64 / cpu, distribution(&mut acknowledgements));
+    println!(
+        "S2 ingest of spans by gRPC in batches of {FLOOD_BATCH}, {FLOOD_SENDERS} in flight, sender on the same two cores"
+    );
+    println!(
+        "   {:.0} spans/s for {elapsed:.0} s; {:.0} spans per server CPU-second; ack {}",
+        sent as f64 / elapsed,
+        sent as f64 / cpu,
+        distribution(&mut acknowledgements)
+    );
     Ok(())
 }
 
@@ -138,11 +164,19 @@ async fn traces(node: &Node, clock: &SharedClock) -> anyhow::Result<()> {
         times.push((clock.monotonic() - asked).as_secs_f64());
     }
     let status = api.get("/api/v1/status").await?;
-    let spans = status["storage"].as_array().and_then(|all| all.iter().find(|dataset| dataset["dataset"] == "spans")).context("spans are kept")?;
+    let spans = status["storage"]
+        .as_array()
+        .and_then(|all| all.iter().find(|dataset| dataset["dataset"] == "spans"))
+        .context("spans are kept")?;
     let cold = spans["rows"].as_f64().unwrap_or(0.0) - spans["hot_rows"].as_f64().unwrap_or(0.0);
     println!("T1 traces");
     println!("   one trace by id over HTTP: {}", distribution(&mut times));
-    println!("   {:.1} bytes a span on disk ({cold:.0} spans in {} segments, {:.0} still hot)", spans["bytes_on_disk"].as_f64().unwrap_or(0.0) / cold.max(1.0), spans["segments"], spans["hot_rows"].as_f64().unwrap_or(0.0));
+    println!(
+        "   {:.1} bytes a span on disk ({cold:.0} spans in {} segments, {:.0} still hot)",
+        spans["bytes_on_disk"].as_f64().unwrap_or(0.0) / cold.max(1.0),
+        spans["segments"],
+        spans["hot_rows"].as_f64().unwrap_or(0.0)
+    );
     Ok(())
 }
 
@@ -151,7 +185,9 @@ fn service(index: usize) -> String {
 }
 
 fn documents(receiver: &str) -> String {
-    let mut yaml = format!("apiVersion: nines/v1\nkind: Channel\nmetadata:\n  name: bench\nspec:\n  type: webhook\n  url: {receiver}\n  secret: whsec_bmluZXMtYmVuY2gtc2VjcmV0LW9mLTMyLWJ5dGVz\n");
+    let mut yaml = format!(
+        "apiVersion: nines/v1\nkind: Channel\nmetadata:\n  name: bench\nspec:\n  type: webhook\n  url: {receiver}\n  secret: whsec_bmluZXMtYmVuY2gtc2VjcmV0LW9mLTMyLWJ5dGVz\n"
+    );
     for index in 0..SERVICES {
         let service = service(index);
         yaml.push_str(&format!(
@@ -168,15 +204,17 @@ async fn receiver(arrivals: Arc<Arrivals>, clock: SharedClock) -> anyhow::Result
     let router = axum::Router::new()
         .route(
             "/page",
-            axum::routing::post(|State((arrivals, clock)): State<(Arc<Arrivals>, SharedClock)>, body: String| async move {
-                let at = clock.monotonic();
-                let mut arrivals = arrivals.0.lock().await;
-                for index in 0..SERVICES {
-                    if body.contains(&format!("\"{}\"", service(index))) {
-                        arrivals.entry(service(index)).or_insert(at);
+            axum::routing::post(
+                |State((arrivals, clock)): State<(Arc<Arrivals>, SharedClock)>, body: String| async move {
+                    let at = clock.monotonic();
+                    let mut arrivals = arrivals.0.lock().await;
+                    for index in 0..SERVICES {
+                        if body.contains(&format!("\"{}\"", service(index))) {
+                            arrivals.entry(service(index)).or_insert(at);
+                        }
                     }
-                }
-            }),
+                },
+            ),
         )
         .with_state((arrivals, clock));
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -188,15 +226,25 @@ fn distribution(seconds: &mut [f64]) -> String {
         return "no samples".to_owned();
     }
     seconds.sort_by(f64::total_cmp);
-    let at = |share: f64| seconds[((seconds.len() as f64 * share).ceil() as usize).clamp(1, seconds.len()) - 1] * 1e3;
-    format!("p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms (n = {})", at(0.5), at(0.9), at(0.99), at(1.0), seconds.len())
+    let at = |share: f64| {
+        seconds[((seconds.len() as f64 * share).ceil() as usize).clamp(1, seconds.len()) - 1] * 1e3
+    };
+    format!(
+        "p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms (n = {})",
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(1.0),
+        seconds.len()
+    )
 }
 
 /// User and system time of a process, from the kernel. `utime` and `stime` are fields 14 and 15 of `proc_pid_stat(5)`, in
 /// hundredths of a second on every Linux that Debian ships.
 fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().context("stat has a name in parentheses")?.split_whitespace().collect();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().context("stat has a name in parentheses")?.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     Ok((ticks(11) + ticks(12)) / 100.0)
 }

@@ -37,10 +37,20 @@ async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> 
                 continue;
             }
             if admitted != (expected == 200) || (!admitted && status != expected) {
-                faults.push(format!("{} {} as {}: {status}, expected {expected}", route.method.as_str(), route.path, visitor.name));
+                faults.push(format!(
+                    "{} {} as {}: {status}, expected {expected}",
+                    route.method.as_str(),
+                    route.path,
+                    visitor.name
+                ));
             }
             if status >= 500 {
-                faults.push(format!("{} {} as {}: {status}", route.method.as_str(), route.path, visitor.name));
+                faults.push(format!(
+                    "{} {} as {}: {status}",
+                    route.method.as_str(),
+                    route.path,
+                    visitor.name
+                ));
             }
         }
     }
@@ -77,7 +87,8 @@ async fn another_spelling_of_a_path_is_never_a_way_round() -> anyhow::Result<()>
             tried += 1;
             let status = stranger.raw_status(route.method.as_str(), &variant).await?;
             // The web application answers any page-like path; what it serves is public.
-            let served = (200..300).contains(&status) && !(route.method == Method::Get && stranger.is_page(&variant).await?);
+            let served = (200..300).contains(&status)
+                && !(route.method == Method::Get && stranger.is_page(&variant).await?);
             if served || status >= 500 {
                 faults.push(format!("{} {variant}: {status}", route.method.as_str()));
             }
@@ -90,7 +101,9 @@ async fn another_spelling_of_a_path_is_never_a_way_round() -> anyhow::Result<()>
 
 #[test]
 fn the_matrix_in_the_reference_is_fresh() {
-    let mut text = String::from("# Who may call what\n\nGenerated from `nines_api::ROUTES`; `NINES_BLESS=1` with the test `the_matrix_in_the_reference_is_fresh` rewrites it.\n\n");
+    let mut text = String::from(
+        "# Who may call what\n\nGenerated from `nines_api::ROUTES`; `NINES_BLESS=1` with the test `the_matrix_in_the_reference_is_fresh` rewrites it.\n\n",
+    );
     text.push_str("| method | path | anybody | ingest key | viewer | responder | editor | admin | owner |\n|---|---|---|---|---|---|---|---|---|\n");
     for route in ROUTES {
         let _ = write!(text, "| {} | `{}` |", route.method.as_str(), route.path);
@@ -111,24 +124,55 @@ fn the_matrix_in_the_reference_is_fresh() {
         #[expect(clippy::disallowed_methods, reason = "a test that rewrites its golden file")]
         std::fs::write(&path, &text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "docs/reference/access.md is stale: run `make bless` and read it");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        text,
+        "docs/reference/access.md is stale: run `make bless` and read it"
+    );
 }
 
 async fn visitors(node: &Node) -> anyhow::Result<Vec<Visitor>> {
     let owner = node.api()?;
     let mut visitors = vec![
         Visitor { name: "nobody", key: String::new(), role: None, sends: false, refused: false },
-        Visitor { name: "a wrong key", key: "nin_k_AAAAAAAAAAAA_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(), role: None, sends: false, refused: true },
-        Visitor { name: "an ingest key", key: node.key("ingest.key")?, role: None, sends: true, refused: false },
-        Visitor { name: "owner", key: node.key("owner.key")?, role: Some(Role::Owner), sends: true, refused: false },
+        Visitor {
+            name: "a wrong key",
+            key: "nin_k_AAAAAAAAAAAA_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            role: None,
+            sends: false,
+            refused: true,
+        },
+        Visitor {
+            name: "an ingest key",
+            key: node.key("ingest.key")?,
+            role: None,
+            sends: true,
+            refused: false,
+        },
+        Visitor {
+            name: "owner",
+            key: node.key("owner.key")?,
+            role: Some(Role::Owner),
+            sends: true,
+            refused: false,
+        },
     ];
     for role in [Role::Viewer, Role::Responder, Role::Editor, Role::Admin] {
-        let made = owner.post("/api/v1/keys", &json!({ "name": role.as_str(), "role": role.as_str() })).await?;
+        let made =
+            owner.post("/api/v1/keys", &json!({ "name": role.as_str(), "role": role.as_str() })).await?;
         let key = made["secret"].as_str().unwrap_or_default().to_owned();
-        visitors.push(Visitor { name: role.as_str(), key, role: Some(role), sends: role >= Role::Editor, refused: false });
+        visitors.push(Visitor {
+            name: role.as_str(),
+            key,
+            role: Some(role),
+            sends: role >= Role::Editor,
+            refused: false,
+        });
     }
     let revoked = owner.post("/api/v1/keys", &json!({ "name": "revoked", "role": "admin" })).await?;
-    owner.call("DELETE", &format!("/api/v1/keys/{}", revoked["key"]["id"].as_str().unwrap_or_default()), None).await?;
+    owner
+        .call("DELETE", &format!("/api/v1/keys/{}", revoked["key"]["id"].as_str().unwrap_or_default()), None)
+        .await?;
     let key = revoked["secret"].as_str().unwrap_or_default().to_owned();
     visitors.push(Visitor { name: "a revoked key", key, role: None, sends: false, refused: true });
     Ok(visitors)

@@ -65,7 +65,8 @@ async fn twenty_kills_under_load_lose_nothing_acknowledged() -> anyhow::Result<(
     .await?;
     let mut stored = HashSet::new();
     for row in &sent {
-        let (batch, rows, ids) = (row[0].as_u64().unwrap(), row[1].as_u64().unwrap(), row[2].as_u64().unwrap());
+        let (batch, rows, ids) =
+            (row[0].as_u64().unwrap(), row[1].as_u64().unwrap(), row[2].as_u64().unwrap());
         assert_eq!(ids, SPANS_PER_BATCH, "batch {batch} is torn: a batch is stored whole or not at all");
         assert_eq!(rows, ids, "batch {batch} is stored twice though it was sent once");
         stored.insert(batch);
@@ -95,7 +96,13 @@ async fn send_until(
     let mut batch = first;
     let Ok(mut client) = TraceServiceClient::connect(address).await else { return (ledger, batch) };
     while !*stopped.borrow() {
-        let spans = Spans { service: "checkout", first: batch * SPANS_PER_BATCH, count: SPANS_PER_BATCH, at, fail_every: 0 };
+        let spans = Spans {
+            service: "checkout",
+            first: batch * SPANS_PER_BATCH,
+            count: SPANS_PER_BATCH,
+            at,
+            fail_every: 0,
+        };
         match spans.send(&mut client).await {
             Ok(()) => {
                 ledger.acknowledged.push(batch);

@@ -7,7 +7,8 @@ async fn every_command_of_the_guides_works() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let mut ran = 0;
-    let mut guides: Vec<_> = std::fs::read_dir(workspace_root().join("docs/guides"))?.collect::<Result<_, _>>()?;
+    let mut guides: Vec<_> =
+        std::fs::read_dir(workspace_root().join("docs/guides"))?.collect::<Result<_, _>>()?;
     // In the order in which a newcomer reads them; later ones use what earlier ones sent.
     guides.sort_by_key(|guide| (guide.file_name() != "send-telemetry.md", guide.file_name()));
     for guide in guides {

@@ -12,7 +12,8 @@ async fn malformed_input_of_every_kind_is_refused_precisely_and_changes_nothing(
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;
     // With no rows at all, some mistakes in expressions are never met.
-    api.post("/api/v1/changes", &json!({ "title": "a row", "kind": "deploy", "service": "checkout" })).await?;
+    api.post("/api/v1/changes", &json!({ "title": "a row", "kind": "deploy", "service": "checkout" }))
+        .await?;
     let row = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{ "timeUnixNano": "1795305600000000000", "body": { "stringValue": "x" } }] }] }] });
     api.call("POST", "/v1/logs", Some(("application/json", row.to_string().into_bytes()))).await?;
     let before = state(&api).await?;
@@ -21,10 +22,14 @@ async fn malformed_input_of_every_kind_is_refused_precisely_and_changes_nothing(
     for (kind, method, path, content_type, body) in corpus()? {
         tried += 1;
         let (status, answer) = api.call(method, &path, Some((content_type, body.clone()))).await?;
-        let precise = answer["code"].is_string() && answer["detail"].as_str().is_some_and(|detail| detail.len() > 8)
+        let precise = answer["code"].is_string()
+            && answer["detail"].as_str().is_some_and(|detail| detail.len() > 8)
             || kind == "otlp" && status == 400;
         if !(400..500).contains(&status) || !precise {
-            faults.push(format!("{kind}: {:?}: {status} {answer}", String::from_utf8_lossy(&body[..body.len().min(120)])));
+            faults.push(format!(
+                "{kind}: {:?}: {status} {answer}",
+                String::from_utf8_lossy(&body[..body.len().min(120)])
+            ));
         }
     }
     let after = state(&api).await?;
@@ -54,7 +59,13 @@ fn corpus() -> anyhow::Result<Vec<Case>> {
         cases.push(("filter", "POST", "/api/v1/search".to_owned(), "application/json", body));
     }
     for query in last_column(&root.join("crates/nines-query/tests/query/malformed.txt"), 2)? {
-        cases.push(("sql", "POST", "/api/v1/sql".to_owned(), "application/json", json!({ "query": query }).to_string().into_bytes()));
+        cases.push((
+            "sql",
+            "POST",
+            "/api/v1/sql".to_owned(),
+            "application/json",
+            json!({ "query": query }).to_string().into_bytes(),
+        ));
     }
     for yaml in yaml_documents(&root)? {
         cases.push(("yaml", "POST", "/api/v1/apply".to_owned(), "application/yaml", yaml.into_bytes()));
@@ -63,7 +74,16 @@ fn corpus() -> anyhow::Result<Vec<Case>> {
     for length in 1..span.len() {
         cases.push(("otlp", "POST", "/v1/traces".to_owned(), "application/json", span[..length].to_vec()));
     }
-    for body in ["", "null", "[]", "{", "{\"query\": 1}", "{\"query\": null}", "\"x\"", "{\"limit\": -1, \"query\": \"select 1\"}"] {
+    for body in [
+        "",
+        "null",
+        "[]",
+        "{",
+        "{\"query\": 1}",
+        "{\"query\": null}",
+        "\"x\"",
+        "{\"limit\": -1, \"query\": \"select 1\"}",
+    ] {
         cases.push(("json", "POST", "/api/v1/sql".to_owned(), "application/json", body.as_bytes().to_vec()));
     }
     Ok(cases)
@@ -100,7 +120,9 @@ fn yaml_documents(root: &Path) -> anyhow::Result<Vec<String>> {
             let (mark, rest) = line.split_at_checked(1).unwrap_or_default();
             let rest = rest.strip_prefix(' ').unwrap_or(rest);
             match mark {
-                "b" => text = base(line.trim_start_matches("base ").trim()).context("a case names its base")?,
+                "b" => {
+                    text = base(line.trim_start_matches("base ").trim()).context("a case names its base")?
+                }
                 "|" => text.push_str(&format!("{rest}\n")),
                 "-" => {
                     edit(&mut text, &mut from, &mut to);

@@ -16,7 +16,8 @@ async fn counts_and_values_in_sql_are_exactly_those_that_the_sdks_sent() -> anyh
     let mut checked = 0;
     for (program, mut arguments) in senders {
         arguments.extend(["--grpc", &node.addresses.otlp_grpc, "--http", &node.addresses.otlp_http]);
-        let program = if program.contains('/') { root.join(program).into_os_string() } else { program.into() };
+        let program =
+            if program.contains('/') { root.join(program).into_os_string() } else { program.into() };
         let answer: Value = serde_json::from_str(&run_tool(program, &arguments, &root).await?)?;
         for sent in answer["sent"].as_array().context("the sender says what it sent")? {
             check(&api, sent).await.with_context(|| format!("{} by {}", sent["client"], sent["protocol"]))?;
@@ -29,7 +30,9 @@ async fn counts_and_values_in_sql_are_exactly_those_that_the_sdks_sent() -> anyh
 
 async fn check(api: &Api, sent: &Value) -> anyhow::Result<()> {
     let service = sent["service"].as_str().context("a service")?;
-    let of = |table: &str, what: &str, more: &str| format!("select {what} from {table} where \"service.name\" = '{service}'{more}");
+    let of = |table: &str, what: &str, more: &str| {
+        format!("select {what} from {table} where \"service.name\" = '{service}'{more}")
+    };
     let expectations = [
         (of("spans", "count(*)", ""), &sent["spans"]["count"]),
         (of("spans", "count(distinct span_id)", ""), &sent["spans"]["count"]),
@@ -51,6 +54,9 @@ async fn check(api: &Api, sent: &Value) -> anyhow::Result<()> {
         let found = api.sql_number(&query).await?;
         ensure!(found == expected, "{query}: {found}, but {expected} was sent");
     }
-    println!("{service}: {} spans, {} logs, {} points as sent", sent["spans"]["count"], sent["logs"]["count"], sent["points"]["count"]);
+    println!(
+        "{service}: {} spans, {} logs, {} points as sent",
+        sent["spans"]["count"], sent["logs"]["count"], sent["points"]["count"]
+    );
     Ok(())
 }

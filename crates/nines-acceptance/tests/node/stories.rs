@@ -19,7 +19,10 @@ async fn four_stories_are_solved_and_a_browser_finds_the_cause_in_three_clicks()
     println!("{table}");
     ensure!(told.status.success(), "a story was missed ({}):\n{table}\n{narration}", told.status);
     for story in ["availability", "latency", "errors", "saturation"] {
-        ensure!(table.lines().any(|line| line.starts_with(story) && line.contains("solved")), "{story} is not solved:\n{table}");
+        ensure!(
+            table.lines().any(|line| line.starts_with(story) && line.contains("solved")),
+            "{story} is not solved:\n{table}"
+        );
     }
 
     let ui = workspace_root().join("ui");
@@ -34,8 +37,15 @@ async fn four_stories_are_solved_and_a_browser_finds_the_cause_in_three_clicks()
         .context("node could not be started")?;
     let told = String::from_utf8_lossy(&journeys.stdout);
     println!("{told}");
-    ensure!(journeys.status.success(), "a journey failed:\n{told}\n{}", String::from_utf8_lossy(&journeys.stderr));
-    ensure!(told.lines().any(|line| line.starts_with("ok") && line.contains("three clicks")), "the first journey did not run:\n{told}");
+    ensure!(
+        journeys.status.success(),
+        "a journey failed:\n{told}\n{}",
+        String::from_utf8_lossy(&journeys.stderr)
+    );
+    ensure!(
+        told.lines().any(|line| line.starts_with("ok") && line.contains("three clicks")),
+        "the first journey did not run:\n{told}"
+    );
     let kept = run_tool("ls", &["test-results/journeys"], &ui).await?;
     println!("pictures: {}", kept.split_whitespace().collect::<Vec<_>>().join(", "));
     node.stop().await

@@ -16,6 +16,8 @@ pub fn webhook(message: &AlertMessage) -> Value {
             json!({
                 "field": suspect.field,
                 "value": suspect.value,
+                "bad": suspect.bad,
+                "total": suspect.total,
                 "share_of_bad": suspect.share_of_bad,
                 "share_of_all": suspect.share_of_all,
             })

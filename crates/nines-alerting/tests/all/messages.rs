@@ -9,8 +9,8 @@ fn evidence() -> Evidence {
     Evidence {
         users_hit: Some(UsersHit { count: 3200, window: secs(300) }),
         suspects: vec![
-            Suspect { field: "service.version".into(), value: "2.4.1".into(), share_of_bad: 0.98, share_of_all: 0.12 },
-            Suspect { field: "cloud.region".into(), value: "ap-southeast".into(), share_of_bad: 0.91, share_of_all: 0.33 },
+            Suspect { field: "service.version".into(), value: "2.4.1".into(), bad: 1_205, total: 3_600, share_of_bad: 0.98, share_of_all: 0.12 },
+            Suspect { field: "cloud.region".into(), value: "ap-southeast".into(), bad: 1_119, total: 9_900, share_of_bad: 0.91, share_of_all: 0.33 },
         ],
         last_change: Some(Change {
             at: START - secs(360),
@@ -122,8 +122,17 @@ fn what_is_not_known_is_said_and_listed() {
 fn hostile_and_endless_text_respects_every_limit_and_escapes() {
     let nasty = format!("<script>alert(1)</script><!channel> \"&\r\nBcc: x\u{202e}{}", "錯".repeat(9000));
     let mut evidence = evidence();
-    evidence.suspects =
-        vec![Suspect { field: nasty.clone(), value: nasty.clone(), share_of_bad: 1.0, share_of_all: 0.1 }; 9];
+    evidence.suspects = vec![
+        Suspect {
+            field: nasty.clone(),
+            value: nasty.clone(),
+            bad: 1,
+            total: 1,
+            share_of_bad: 1.0,
+            share_of_all: 0.1
+        };
+        9
+    ];
     evidence.last_change.as_mut().unwrap().summary = nasty.clone();
     evidence.links.search = Some(format!("http://x/{}", "y".repeat(4000)));
     let mut reading = reading(START, OUTAGE);

@@ -31,12 +31,18 @@ pub struct ListQuery {
     slo: Option<String>,
 }
 
-pub async fn list(State(app): State<SharedApp>, Query(asked): Query<ListQuery>) -> ApiResult<Json<api::AlertsResponse>> {
+pub async fn list(
+    State(app): State<SharedApp>,
+    Query(asked): Query<ListQuery>,
+) -> ApiResult<Json<api::AlertsResponse>> {
     let open = match asked.state.as_deref() {
         None => None,
         Some("firing") => Some(true),
         Some("resolved") => Some(false),
-        Some(other) => return Err(ApiError::invalid(format!("`{other}` is not a state of an alert")).hint("use firing or resolved")),
+        Some(other) => {
+            return Err(ApiError::invalid(format!("`{other}` is not a state of an alert"))
+                .hint("use firing or resolved"));
+        }
     };
     let filter = AlertFilter { open, slo: asked.slo, limit: LISTED_MAX, ..AlertFilter::default() };
     let mut alerts = Vec::new();
@@ -57,11 +63,15 @@ pub struct PagesQuery {
     state: Option<String>,
 }
 
-pub async fn pages(State(app): State<SharedApp>, Query(asked): Query<PagesQuery>) -> ApiResult<Json<api::PagesResponse>> {
+pub async fn pages(
+    State(app): State<SharedApp>,
+    Query(asked): Query<PagesQuery>,
+) -> ApiResult<Json<api::PagesResponse>> {
     let state = asked.state.as_deref().map(|word| {
         PageState::parse(word).ok_or_else(|| {
             let words: Vec<_> = PageState::ALL.iter().map(|state| state.as_str()).collect();
-            ApiError::invalid(format!("`{word}` is not a state of a page")).hint(format!("use {}", words.join(", ")))
+            ApiError::invalid(format!("`{word}` is not a state of a page"))
+                .hint(format!("use {}", words.join(", ")))
         })
     });
     let filter = PageFilter { state: state.transpose()?, limit: LISTED_MAX, ..PageFilter::default() };

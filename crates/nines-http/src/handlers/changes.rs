@@ -10,10 +10,10 @@ use nines_model::{Batch, Dataset, Event, Name, Resource, Value, field};
 use serde::Deserialize;
 use serde_json::Value as Json_;
 
+use crate::SharedApp;
 use crate::extract::{Body, Caller, optional_time, range};
 use crate::handlers::telemetry::search_dataset;
 use crate::problem::{ApiError, ApiResult};
-use crate::SharedApp;
 
 /// The kinds that alerts and charts know how to draw.
 const KINDS: [&str; 4] = ["deploy", "feature_flag", "config", "infrastructure"];
@@ -30,11 +30,15 @@ pub async fn record(
     Body(request): Body<api::ChangeRequest>,
 ) -> ApiResult<Json<api::Change>> {
     if !KINDS.contains(&request.kind.as_str()) {
-        return Err(ApiError::invalid(format!("`{}` is not a kind of change", request.kind)).hint(format!("use {}", KINDS.join(", "))));
+        return Err(ApiError::invalid(format!("`{}` is not a kind of change", request.kind))
+            .hint(format!("use {}", KINDS.join(", "))));
     }
     for (name, text) in [("title", &request.title), ("service", &request.service)] {
         if text.trim().is_empty() || text.len() > TEXT_BYTES_MAX {
-            return Err(ApiError::invalid(format!("`{name}` must have 1 to {TEXT_BYTES_MAX} bytes, it has {}", text.len())));
+            return Err(ApiError::invalid(format!(
+                "`{name}` must have 1 to {TEXT_BYTES_MAX} bytes, it has {}",
+                text.len()
+            )));
         }
     }
     if request.attributes.len() > ATTRIBUTES_MAX {
@@ -62,7 +66,9 @@ pub async fn record(
             fields.push((name.as_str().into(), value_of(value)));
         }
     }
-    let bytes = fields.iter().map(|(name, value)| name.len() + value.as_str().map_or(8, str::len)).sum::<usize>() as u64;
+    let bytes =
+        fields.iter().map(|(name, value)| name.len() + value.as_str().map_or(8, str::len)).sum::<usize>()
+            as u64;
     let event = Event { timestamp: at, resource: Arc::new(Resource::default()), fields };
     let batch = Batch { dataset: Dataset::Changes, received_at: now, events: vec![event] };
     app.ingest.submit(vec![batch], bytes).await?;
@@ -98,9 +104,14 @@ pub struct ListQuery {
     service: Option<String>,
 }
 
-pub async fn list(State(app): State<SharedApp>, Query(query): Query<ListQuery>) -> ApiResult<Json<api::ChangesResponse>> {
+pub async fn list(
+    State(app): State<SharedApp>,
+    Query(query): Query<ListQuery>,
+) -> ApiResult<Json<api::ChangesResponse>> {
     let range = range(query.start.as_deref(), query.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
-    let filter = query.service.map(|service| nines_filter::Filter::from_ast(nines_filter::Expr::equals(field::SERVICE_NAME, service)));
+    let filter = query.service.map(|service| {
+        nines_filter::Filter::from_ast(nines_filter::Expr::equals(field::SERVICE_NAME, service))
+    });
     let rows = search_dataset(&app, Dataset::Changes, filter, range, LISTED_MAX).await?;
     Ok(Json(api::ChangesResponse { changes: rows.iter().map(change).collect() }))
 }

@@ -27,7 +27,9 @@ impl From<IncidentError> for ApiError {
         let kind = error.kind();
         // Refusals read "what: hint"; the hint has a place of its own on the wire.
         match text.split_once(": ") {
-            Some((detail, hint)) if matches!(error, IncidentError::Refused(_)) => Self::new(kind, detail).hint(hint),
+            Some((detail, hint)) if matches!(error, IncidentError::Refused(_)) => {
+                Self::new(kind, detail).hint(hint)
+            }
             _ => Self::from_kind(kind, &error),
         }
     }
@@ -38,7 +40,10 @@ pub struct ListQuery {
     state: Option<String>,
 }
 
-pub async fn list(State(app): State<SharedApp>, Query(query): Query<ListQuery>) -> ApiResult<Json<api::IncidentsResponse>> {
+pub async fn list(
+    State(app): State<SharedApp>,
+    Query(query): Query<ListQuery>,
+) -> ApiResult<Json<api::IncidentsResponse>> {
     let state = query.state.as_deref().filter(|state| *state != "open");
     let find = Find {
         open: (query.state.as_deref() == Some("open")).then_some(true),
@@ -47,7 +52,8 @@ pub async fn list(State(app): State<SharedApp>, Query(query): Query<ListQuery>) 
     };
     let now = app.clock.now();
     // Open ones first and whole: a page of the newest could leave an old open one out.
-    let mut incidents = if query.state.is_none() { app.incidents.find(&Find::open()).await? } else { Vec::new() };
+    let mut incidents =
+        if query.state.is_none() { app.incidents.find(&Find::open()).await? } else { Vec::new() };
     for incident in app.incidents.find(&find).await? {
         if !incidents.iter().any(|known| known.id == incident.id) {
             incidents.push(incident);
@@ -97,7 +103,8 @@ pub async fn show(
     let incident = app.incidents.get(id).await?;
     let entries = app.incidents.timeline(id, 0, TIMELINE_SHOWN_MAX).await?;
     let readings = app.promises.of_service(&incident.intake.service);
-    let facts: Vec<_> = readings.iter().filter_map(|reading| render::slos::fact(reading, language)).map(Fact).collect();
+    let facts: Vec<_> =
+        readings.iter().filter_map(|reading| render::slos::fact(reading, language)).map(Fact).collect();
     let draft_update = match incident.state.is_open() {
         true => app.incidents.draft(id, &facts, language).await?.text,
         false => String::new(),
@@ -138,7 +145,17 @@ pub async fn step(
 }
 
 const STEPS: &[&str] = &[
-    "acknowledge", "confirm", "assign", "update", "note", "mitigate", "relapse", "resolve", "reopen", "review", "cancel",
+    "acknowledge",
+    "confirm",
+    "assign",
+    "update",
+    "note",
+    "mitigate",
+    "relapse",
+    "resolve",
+    "reopen",
+    "review",
+    "cancel",
 ];
 
 fn command(step: &str, request: api::StepRequest) -> ApiResult<Command> {
@@ -147,7 +164,8 @@ fn command(step: &str, request: api::StepRequest) -> ApiResult<Command> {
         "acknowledge" => Command::Acknowledge,
         "confirm" => {
             let level = request.level.ok_or_else(|| {
-                ApiError::invalid("`level` is missing").hint("confirm names the level: P0, P1 or P2; if unsure, the higher one")
+                ApiError::invalid("`level` is missing")
+                    .hint("confirm names the level: P0, P1 or P2; if unsure, the higher one")
             })?;
             Command::Confirm { level: Level::parse(&level).map_err(IncidentError::from)? }
         }

@@ -3,18 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{ConnectInfo, Extension, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use nines_access::{Actor, Grant, KeyId, NewKey, SessionInfo, clear_cookie, session_cookie};
 use nines_api as api;
 
+use crate::SharedApp;
 use crate::extract::{Body, optional_time};
 use crate::problem::{ApiError, ApiResult};
-use crate::SharedApp;
 
-pub async fn show(Extension(actor): Extension<Arc<Actor>>, session: Option<Extension<SessionInfo>>) -> Json<api::Session> {
+pub async fn show(
+    Extension(actor): Extension<Arc<Actor>>,
+    session: Option<Extension<SessionInfo>>,
+) -> Json<api::Session> {
     Json(api::Session {
         name: actor.name.clone(),
         role: actor.grant.as_str().to_owned(),
@@ -32,7 +35,10 @@ pub async fn sign_in(
     let signed_in = match (request.key, request.token) {
         (Some(key), None) => app.access.sign_in_with_key(key.trim(), peer.ip()).await?,
         (None, Some(token)) => app.access.sign_in_with_link(token.trim(), peer.ip()).await?,
-        _ => return Err(ApiError::invalid("send either `key` or `token`").hint("a key starts with nin_; a token is the end of the one-time link")),
+        _ => {
+            return Err(ApiError::invalid("send either `key` or `token`")
+                .hint("a key starts with nin_; a token is the end of the one-time link"));
+        }
     };
     let session = api::Session {
         name: signed_in.actor.name.clone(),
@@ -44,7 +50,10 @@ pub async fn sign_in(
     Ok(with_cookie(Json(session).into_response(), &cookie))
 }
 
-pub async fn sign_out(State(app): State<SharedApp>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult<Response> {
+pub async fn sign_out(
+    State(app): State<SharedApp>,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult<Response> {
     app.access.sign_out(&actor).await?;
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &clear_cookie(app.is_secure())))
 }
@@ -55,7 +64,10 @@ fn with_cookie(mut response: Response, cookie: &str) -> Response {
     response
 }
 
-pub async fn keys(State(app): State<SharedApp>, Extension(actor): Extension<Arc<Actor>>) -> ApiResult<Json<api::KeysResponse>> {
+pub async fn keys(
+    State(app): State<SharedApp>,
+    Extension(actor): Extension<Arc<Actor>>,
+) -> ApiResult<Json<api::KeysResponse>> {
     let keys = app.access.keys(&actor).await?;
     Ok(Json(api::KeysResponse { keys: keys.iter().map(rendered).collect() }))
 }

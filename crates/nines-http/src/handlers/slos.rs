@@ -46,7 +46,11 @@ pub async fn list(State(app): State<SharedApp>, Lang(language): Lang) -> ApiResu
     Ok(Json(api::SlosResponse { at: app.clock.now().to_string(), slos }))
 }
 
-pub async fn show(State(app): State<SharedApp>, Path(name): Path<String>, Lang(language): Lang) -> ApiResult<Json<api::Slo>> {
+pub async fn show(
+    State(app): State<SharedApp>,
+    Path(name): Path<String>,
+    Lang(language): Lang,
+) -> ApiResult<Json<api::Slo>> {
     let view = find(&app, &name)?;
     let mut slos = app.slos(std::slice::from_ref(&view), language).await?;
     slos.pop().map(Json).ok_or_else(|| ApiError::not_found(format!("there is no SLO `{name}`")))
@@ -69,7 +73,9 @@ pub async fn history(
         Some(live) => series(&view.promise, live.rings(), range, Duration::from_secs(1), SERIES_POINTS),
         None => (Duration::from_secs(1), Vec::new()),
     };
-    let rows = search_dataset(&app, Dataset::Changes, Some(of_service(&view.promise.service)), range, CHANGES_MAX).await?;
+    let rows =
+        search_dataset(&app, Dataset::Changes, Some(of_service(&view.promise.service)), range, CHANGES_MAX)
+            .await?;
     let mut changes: Vec<_> = rows.iter().map(change).collect();
     changes.reverse();
     Ok(Json(api::SloSeriesResponse {
@@ -77,7 +83,10 @@ pub async fn history(
         starts: points.iter().map(|point| point.start.to_string()).collect(),
         good: points.iter().map(|point| point.counts.good).collect(),
         total: points.iter().map(|point| point.counts.total()).collect(),
-        budget_remaining: points.iter().map(|point| point.remaining_share.filter(|share| share.is_finite())).collect(),
+        budget_remaining: points
+            .iter()
+            .map(|point| point.remaining_share.filter(|share| share.is_finite()))
+            .collect(),
         changes,
     }))
 }
@@ -92,7 +101,9 @@ pub async fn suspects(
     Path(name): Path<String>,
     Query(asked): Query<SuspectsQuery>,
 ) -> ApiResult<Json<api::SuspectsResponse>> {
-    let window = asked.window_secs.map_or(SUSPECTS_WINDOW, |secs| Duration::from_secs(secs.clamp(10, SUSPECTS_WINDOW_SECS_MAX)));
+    let window = asked
+        .window_secs
+        .map_or(SUSPECTS_WINDOW, |secs| Duration::from_secs(secs.clamp(10, SUSPECTS_WINDOW_SECS_MAX)));
     Ok(Json(render::slos::suspects(&find(&app, &name)?, window)))
 }
 
@@ -105,7 +116,10 @@ pub async fn replay(
     const MINUTE: Duration = Duration::from_secs(60);
     let view = find(&app, &name)?;
     let (Some(live), Ok(indicator)) = (&view.live, &view.promise.indicator) else {
-        return Err(ApiError::new(nines_base::ErrorKind::Conflict, format!("`{name}` is not measured, so there is nothing to compare")));
+        return Err(ApiError::new(
+            nines_base::ErrorKind::Conflict,
+            format!("`{name}` is not measured, so there is nothing to compare"),
+        ));
     };
     let asked = range(asked.start.as_deref(), asked.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
     let range = TimeRange::new(asked.start.floor_to(MINUTE), asked.end.floor_to(MINUTE) + MINUTE);
@@ -118,7 +132,14 @@ pub async fn replay(
     let partial: Vec<String> = snapshot.damaged.iter().map(|damaged| damaged.reason.clone()).collect();
     let buckets = app
         .engine
-        .count_buckets(snapshot, indicator.total.clone(), indicator.good.clone(), range, MINUTE, Limits::default())
+        .count_buckets(
+            snapshot,
+            indicator.total.clone(),
+            indicator.good.clone(),
+            range,
+            MINUTE,
+            Limits::default(),
+        )
         .await?;
     let stats = api::QueryStats {
         run_time_ms: (app.clock.monotonic() - started).as_secs_f64() * 1e3,
@@ -179,7 +200,10 @@ pub struct ObjectsQuery {
     kind: Option<String>,
 }
 
-pub async fn objects(State(app): State<SharedApp>, Query(asked): Query<ObjectsQuery>) -> ApiResult<Json<api::ObjectsResponse>> {
+pub async fn objects(
+    State(app): State<SharedApp>,
+    Query(asked): Query<ObjectsQuery>,
+) -> ApiResult<Json<api::ObjectsResponse>> {
     let kind = asked.kind.as_deref().map(kind).transpose()?;
     Ok(Json(api::ObjectsResponse { objects: app.objects(kind).await? }))
 }
@@ -198,7 +222,8 @@ fn kind(text: &str) -> ApiResult<DocumentKind> {
     let found = DocumentKind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text));
     found.ok_or_else(|| {
         let names: Vec<_> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        ApiError::not_found(format!("there is no kind `{text}`")).hint(format!("the kinds are {}", names.join(", ")))
+        ApiError::not_found(format!("there is no kind `{text}`"))
+            .hint(format!("the kinds are {}", names.join(", ")))
     })
 }
 

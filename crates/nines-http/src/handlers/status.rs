@@ -21,12 +21,19 @@ pub async fn ready(State(app): State<SharedApp>) -> Response {
 }
 
 pub async fn status(State(app): State<SharedApp>) -> ApiResult<Json<api::Status>> {
-    app.health.status().await.map(Json).map_err(|error| ApiError::from_kind(nines_base::ErrorKind::Unavailable, &*error))
+    app.health
+        .status()
+        .await
+        .map(Json)
+        .map_err(|error| ApiError::from_kind(nines_base::ErrorKind::Unavailable, &*error))
 }
 
 pub async fn metrics(State(app): State<SharedApp>) -> ApiResult<Response> {
-    let status =
-        app.health.status().await.map_err(|error| ApiError::from_kind(nines_base::ErrorKind::Unavailable, &*error))?;
+    let status = app
+        .health
+        .status()
+        .await
+        .map_err(|error| ApiError::from_kind(nines_base::ErrorKind::Unavailable, &*error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&status)).into_response())
 }
 
@@ -45,24 +52,57 @@ fn exposition(status: &api::Status) -> String {
         }
     };
     let one = |value: f64| vec![(String::new(), value)];
-    metric("nines_ingest_events_total", "counter", "Events acknowledged.", &one(status.ingest.accepted_events as f64));
-    metric("nines_ingest_bytes_total", "counter", "Bytes acknowledged.", &one(status.ingest.accepted_bytes as f64));
-    let refused: Vec<_> =
-        status.ingest.refused.iter().map(|refused| (format!("{{reason={:?}}}", refused.reason), refused.count as f64)).collect();
+    metric(
+        "nines_ingest_events_total",
+        "counter",
+        "Events acknowledged.",
+        &one(status.ingest.accepted_events as f64),
+    );
+    metric(
+        "nines_ingest_bytes_total",
+        "counter",
+        "Bytes acknowledged.",
+        &one(status.ingest.accepted_bytes as f64),
+    );
+    let refused: Vec<_> = status
+        .ingest
+        .refused
+        .iter()
+        .map(|refused| (format!("{{reason={:?}}}", refused.reason), refused.count as f64))
+        .collect();
     metric("nines_ingest_refused_total", "counter", "Requests refused.", &refused);
     let by_dataset = |value: fn(&api::DatasetStatus) -> u64| -> Vec<(String, f64)> {
-        status.storage.iter().map(|dataset| (format!("{{dataset={:?}}}", dataset.dataset), value(dataset) as f64)).collect()
+        status
+            .storage
+            .iter()
+            .map(|dataset| (format!("{{dataset={:?}}}", dataset.dataset), value(dataset) as f64))
+            .collect()
     };
     metric("nines_storage_rows", "gauge", "Rows kept.", &by_dataset(|dataset| dataset.rows));
     metric("nines_storage_hot_rows", "gauge", "Rows in memory.", &by_dataset(|dataset| dataset.hot_rows));
     metric("nines_storage_segments", "gauge", "Segments on disk.", &by_dataset(|dataset| dataset.segments));
-    metric("nines_storage_bytes", "gauge", "Bytes of segments on disk.", &by_dataset(|dataset| dataset.bytes_on_disk));
+    metric(
+        "nines_storage_bytes",
+        "gauge",
+        "Bytes of segments on disk.",
+        &by_dataset(|dataset| dataset.bytes_on_disk),
+    );
     metric("nines_journal_bytes", "gauge", "Bytes of the journal.", &one(status.journal_bytes as f64));
     metric("nines_paging_rules", "gauge", "Promises that are evaluated.", &one(status.paging.rules as f64));
     metric("nines_paging_firing", "gauge", "Alerts that fire.", &one(status.paging.firing as f64));
     metric("nines_paging_queued", "gauge", "Pages that wait.", &one(status.paging.queued as f64));
-    metric("nines_paging_undeliverable", "gauge", "Pages that no provider takes.", &one(status.paging.undeliverable as f64));
-    metric("nines_paging_evaluation_age_seconds", "gauge", "Since the last finished evaluation.", &one(status.paging.evaluated_secs_ago));
+    metric(
+        "nines_paging_undeliverable",
+        "gauge",
+        "Pages that no provider takes.",
+        &one(status.paging.undeliverable as f64),
+    );
+    metric(
+        "nines_paging_evaluation_age_seconds",
+        "gauge",
+        "Since the last finished evaluation.",
+        &one(status.paging.evaluated_secs_ago),
+    );
     metric("nines_process_resident_bytes", "gauge", "Resident memory.", &one(status.memory_bytes as f64));
     out
 }

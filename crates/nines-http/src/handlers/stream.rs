@@ -20,20 +20,24 @@ pub async fn events(State(app): State<SharedApp>) -> Sse<impl Stream<Item = Resu
     let resync = |at: String| StreamEvent { kind: "resync".to_owned(), id: None, at };
     let now = app.clock.now().to_string();
     let shutdown = app.shutdown.clone();
-    let stream = futures::stream::unfold((receiver, Some(resync(now)), app, shutdown), move |(mut receiver, first, app, shutdown)| async move {
-        let event = match first {
-            Some(event) => event,
-            None => tokio::select! {
-                () = shutdown.begun() => return None,
-                received = receiver.recv() => match received {
-                    Ok(event) => (*event).clone(),
-                    Err(RecvError::Lagged(_)) => resync(app.clock.now().to_string()),
-                    Err(RecvError::Closed) => return None,
+    let stream = futures::stream::unfold(
+        (receiver, Some(resync(now)), app, shutdown),
+        move |(mut receiver, first, app, shutdown)| async move {
+            let event = match first {
+                Some(event) => event,
+                None => tokio::select! {
+                    () = shutdown.begun() => return None,
+                    received = receiver.recv() => match received {
+                        Ok(event) => (*event).clone(),
+                        Err(RecvError::Lagged(_)) => resync(app.clock.now().to_string()),
+                        Err(RecvError::Closed) => return None,
+                    },
                 },
-            },
-        };
-        let message = Event::default().event(event.kind.clone()).json_data(&event).expect("an event is plain data");
-        Some((Ok(message), (receiver, None, app, shutdown)))
-    });
+            };
+            let message =
+                Event::default().event(event.kind.clone()).json_data(&event).expect("an event is plain data");
+            Some((Ok(message), (receiver, None, app, shutdown)))
+        },
+    );
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("alive"))
 }

@@ -30,7 +30,9 @@ impl From<QueryError> for ApiError {
         match &error {
             QueryError::Filter(fault) => fault.clone().into(),
             QueryError::Invalid { message, position, hint } => {
-                let at = position.map(|(line, column)| format!(" at line {line}, column {column}")).unwrap_or_default();
+                let at = position
+                    .map(|(line, column)| format!(" at line {line}, column {column}"))
+                    .unwrap_or_default();
                 Self::new(kind, format!("{message}{at}")).code("invalid_query").hint_opt(hint.clone())
             }
             _ => Self::from_kind(kind, &error),
@@ -40,7 +42,10 @@ impl From<QueryError> for ApiError {
 
 impl From<FilterError> for ApiError {
     fn from(error: FilterError) -> Self {
-        Self::new(error.kind(), error.message).code("invalid_filter").hint_opt(error.hint).offset(Some(error.offset))
+        Self::new(error.kind(), error.message)
+            .code("invalid_filter")
+            .hint_opt(error.hint)
+            .offset(Some(error.offset))
     }
 }
 
@@ -55,9 +60,15 @@ impl From<IngestError> for ApiError {
     }
 }
 
-pub async fn sql(State(app): State<SharedApp>, Body(request): Body<api::SqlRequest>) -> ApiResult<Json<api::SqlResponse>> {
-    if let Some(timeout) = request.timeout_secs.filter(|timeout| *timeout == 0 || *timeout > TIMEOUT_SECS_MAX) {
-        return Err(ApiError::invalid(format!("`timeout_secs` {timeout} is not between 1 and {TIMEOUT_SECS_MAX}")));
+pub async fn sql(
+    State(app): State<SharedApp>,
+    Body(request): Body<api::SqlRequest>,
+) -> ApiResult<Json<api::SqlResponse>> {
+    if let Some(timeout) = request.timeout_secs.filter(|timeout| *timeout == 0 || *timeout > TIMEOUT_SECS_MAX)
+    {
+        return Err(ApiError::invalid(format!(
+            "`timeout_secs` {timeout} is not between 1 and {TIMEOUT_SECS_MAX}"
+        )));
     }
     let answer = app
         .engine
@@ -68,10 +79,17 @@ pub async fn sql(State(app): State<SharedApp>, Body(request): Body<api::SqlReque
             ..query::SqlRequest::default()
         })
         .await?;
-    Ok(Json(api::SqlResponse { columns: columns(&answer.columns), rows: answer.rows, stats: stats(&answer.stats) }))
+    Ok(Json(api::SqlResponse {
+        columns: columns(&answer.columns),
+        rows: answer.rows,
+        stats: stats(&answer.stats),
+    }))
 }
 
-pub async fn search(State(app): State<SharedApp>, Body(request): Body<api::SearchRequest>) -> ApiResult<Json<api::SearchResponse>> {
+pub async fn search(
+    State(app): State<SharedApp>,
+    Body(request): Body<api::SearchRequest>,
+) -> ApiResult<Json<api::SearchResponse>> {
     let dataset = dataset(&request.dataset)?;
     let filter = Filter::parse(&request.filter)?;
     let range = range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
@@ -80,7 +98,12 @@ pub async fn search(State(app): State<SharedApp>, Body(request): Body<api::Searc
     ask.limit = request.limit.map_or(query::PAGE_DEFAULT, |limit| limit as usize);
     ask.cursor = request.cursor;
     let answer = app.engine.search(ask).await?;
-    Ok(Json(api::SearchResponse { rows: answer.rows, next_cursor: answer.next, notices, stats: stats(&answer.stats) }))
+    Ok(Json(api::SearchResponse {
+        rows: answer.rows,
+        next_cursor: answer.next,
+        notices,
+        stats: stats(&answer.stats),
+    }))
 }
 
 /// Fields that nothing of this dataset has ever had are probably typos; an empty answer should say so.
@@ -91,7 +114,11 @@ fn notices(app: &SharedApp, dataset: Dataset, filter: &Filter) -> Vec<api::Notic
         .map(|name| {
             let with = app.engine.nearest_field(dataset, name);
             let meant = with.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-            api::Notice { message: format!("{dataset} have no field `{name}`{meant}"), replace: Some(name.to_owned()), with }
+            api::Notice {
+                message: format!("{dataset} have no field `{name}`{meant}"),
+                replace: Some(name.to_owned()),
+                with,
+            }
         })
         .collect()
 }
@@ -109,7 +136,10 @@ pub async fn search_dataset(
     Ok(app.engine.search(ask).await?.rows)
 }
 
-pub async fn histogram(State(app): State<SharedApp>, Body(request): Body<api::HistogramRequest>) -> ApiResult<Json<api::HistogramResponse>> {
+pub async fn histogram(
+    State(app): State<SharedApp>,
+    Body(request): Body<api::HistogramRequest>,
+) -> ApiResult<Json<api::HistogramResponse>> {
     let answer = app
         .engine
         .histogram(query::HistogramRequest {
@@ -143,7 +173,10 @@ pub async fn histogram(State(app): State<SharedApp>, Body(request): Body<api::Hi
     }))
 }
 
-pub async fn facets(State(app): State<SharedApp>, Body(request): Body<api::FacetsRequest>) -> ApiResult<Json<api::FacetsResponse>> {
+pub async fn facets(
+    State(app): State<SharedApp>,
+    Body(request): Body<api::FacetsRequest>,
+) -> ApiResult<Json<api::FacetsResponse>> {
     let dataset = dataset(&request.dataset)?;
     let answer = app
         .engine
@@ -158,7 +191,11 @@ pub async fn facets(State(app): State<SharedApp>, Body(request): Body<api::Facet
         .await?;
     let known = app.engine.fields(dataset);
     let facets = answer.facets.into_iter().map(|facet| api::Facet {
-        kind: known.iter().find(|column| column.name == facet.field).map_or("string", |column| column.kind).to_owned(),
+        kind: known
+            .iter()
+            .find(|column| column.name == facet.field)
+            .map_or("string", |column| column.kind)
+            .to_owned(),
         field: facet.field,
         values: facet.values.into_iter().map(|(value, count)| api::FacetValue { value, count }).collect(),
         present: facet.present,
@@ -170,10 +207,14 @@ pub async fn facets(State(app): State<SharedApp>, Body(request): Body<api::Facet
     Ok(Json(api::FacetsResponse { facets, stats }))
 }
 
-pub async fn suggest(State(app): State<SharedApp>, Body(request): Body<api::SuggestRequest>) -> ApiResult<Json<api::SuggestResponse>> {
+pub async fn suggest(
+    State(app): State<SharedApp>,
+    Body(request): Body<api::SuggestRequest>,
+) -> ApiResult<Json<api::SuggestResponse>> {
     let cursor = request.cursor.unwrap_or(request.text.len()).min(request.text.len());
     if !request.text.is_char_boundary(cursor) {
-        return Err(ApiError::invalid(format!("`cursor` {cursor} is inside a character")).hint("it counts bytes of UTF-8"));
+        return Err(ApiError::invalid(format!("`cursor` {cursor} is inside a character"))
+            .hint("it counts bytes of UTF-8"));
     }
     let answer = app
         .engine
@@ -204,14 +245,21 @@ pub async fn suggest(State(app): State<SharedApp>, Body(request): Body<api::Sugg
     }))
 }
 
-pub async fn fields(State(app): State<SharedApp>, Path(name): Path<String>) -> ApiResult<Json<api::FieldsResponse>> {
+pub async fn fields(
+    State(app): State<SharedApp>,
+    Path(name): Path<String>,
+) -> ApiResult<Json<api::FieldsResponse>> {
     Ok(Json(api::FieldsResponse { fields: columns(&app.engine.fields(dataset(&name)?)) }))
 }
 
-pub async fn trace(State(app): State<SharedApp>, Path(trace_id): Path<String>) -> ApiResult<Json<api::TraceResponse>> {
+pub async fn trace(
+    State(app): State<SharedApp>,
+    Path(trace_id): Path<String>,
+) -> ApiResult<Json<api::TraceResponse>> {
     let answer = app.engine.trace(&trace_id, TimeRange::ALL, Limits::default()).await?;
     if answer.spans.is_empty() && answer.logs.is_empty() {
-        return Err(ApiError::not_found(format!("there is no trace {trace_id}")).hint("it may not have arrived yet, or be older than retention"));
+        return Err(ApiError::not_found(format!("there is no trace {trace_id}"))
+            .hint("it may not have arrived yet, or be older than retention"));
     }
     Ok(Json(render::traces::trace(trace_id, answer.spans, answer.logs, stats(&answer.stats))))
 }
@@ -222,7 +270,10 @@ pub struct RangeQuery {
     end: Option<String>,
 }
 
-pub async fn services(State(app): State<SharedApp>, Query(asked): Query<RangeQuery>) -> ApiResult<Json<api::ServicesResponse>> {
+pub async fn services(
+    State(app): State<SharedApp>,
+    Query(asked): Query<RangeQuery>,
+) -> ApiResult<Json<api::ServicesResponse>> {
     let range = range(asked.start.as_deref(), asked.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
     let answer = app.engine.services(range, Limits::default()).await?;
     let millis = |nanos: Option<f64>| nanos.map(|nanos| nanos / 1e6);
@@ -249,7 +300,10 @@ fn dataset(name: &str) -> ApiResult<Dataset> {
 }
 
 fn columns(columns: &[query::Column]) -> Vec<api::Column> {
-    columns.iter().map(|column| api::Column { name: column.name.clone(), kind: column.kind.to_owned() }).collect()
+    columns
+        .iter()
+        .map(|column| api::Column { name: column.name.clone(), kind: column.kind.to_owned() })
+        .collect()
 }
 
 fn stats(stats: &query::QueryStats) -> api::QueryStats {

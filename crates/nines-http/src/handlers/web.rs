@@ -13,7 +13,8 @@ const MACHINE_PREFIXES: [&str; 4] = ["/api/", "/v1/", "/-/", "/metrics"];
 pub async fn serve(State(_): State<SharedApp>, uri: Uri, headers: HeaderMap) -> ApiResult<Response> {
     let path = uri.path();
     if MACHINE_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
-        return Err(ApiError::not_found(format!("there is nothing at {path}")).hint("the routes are in /api/v1/openapi.json"));
+        return Err(ApiError::not_found(format!("there is nothing at {path}"))
+            .hint("the routes are in /api/v1/openapi.json"));
     }
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
     let Some(asset) = nines_ui::asset(path, accepted) else {

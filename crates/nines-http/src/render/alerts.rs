@@ -10,7 +10,8 @@ use serde_json::Value;
 /// says that it is over, not what it was.
 pub fn alert(alert: &StoredAlert, transitions: &[StoredTransition], pages: Vec<api::Page>) -> api::Alert {
     let newest = transitions.last();
-    let told = transitions.iter().rev().find(|transition| transition.kind != TransitionKind::Resolved).or(newest);
+    let told =
+        transitions.iter().rev().find(|transition| transition.kind != TransitionKind::Resolved).or(newest);
     let state = if alert.alert.resolved_at.is_some() { Phase::Resolved } else { Phase::Firing };
     api::Alert {
         id: alert.alert.id.0.clone(),
@@ -31,7 +32,8 @@ pub fn alert(alert: &StoredAlert, transitions: &[StoredTransition], pages: Vec<a
 
 /// The message as it was stored: the JSON that `nines_alerting::render::webhook` makes.
 fn message(told: Option<&StoredTransition>, alert: &StoredAlert) -> api::AlertMessage {
-    let payload: Value = told.and_then(|transition| serde_json::from_str(&transition.message).ok()).unwrap_or_default();
+    let payload: Value =
+        told.and_then(|transition| serde_json::from_str(&transition.message).ok()).unwrap_or_default();
     let data = &payload["data"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -62,16 +64,17 @@ fn message(told: Option<&StoredTransition>, alert: &StoredAlert) -> api::AlertMe
 
 fn suspect(value: &Value) -> Option<api::Suspect> {
     let number = |name: &str| value[name].as_f64().unwrap_or(0.0);
+    let (bad, total) = (value["bad"].as_u64().unwrap_or(0), value["total"].as_u64().unwrap_or(0));
     let (share_of_bad, share_of_total) = (number("share_of_bad"), number("share_of_all"));
     Some(api::Suspect {
         field: value["field"].as_str()?.to_owned(),
         value: value["value"].as_str()?.to_owned(),
-        bad: value["bad"].as_u64().unwrap_or(0),
-        total: value["total"].as_u64().unwrap_or(0),
+        bad,
+        total,
         share_of_bad,
         share_of_total,
         lift: if share_of_total > 0.0 { share_of_bad / share_of_total } else { 0.0 },
-        rate: number("rate"),
+        rate: if total > 0 { bad as f64 / total as f64 } else { 0.0 },
     })
 }
 
@@ -91,7 +94,8 @@ fn last_change(value: &Value) -> Option<api::Change> {
 
 /// `channel_type` is empty for a target that is no longer configured.
 pub fn page(page: &Page, channel_type: &str) -> api::Page {
-    let alert_id = if page.new.subject.kind == SubjectKind::Alert { page.new.subject.id.clone() } else { String::new() };
+    let alert_id =
+        if page.new.subject.kind == SubjectKind::Alert { page.new.subject.id.clone() } else { String::new() };
     let waits = page.state == PageState::Queued;
     api::Page {
         id: page.new.id.to_string(),

@@ -7,8 +7,9 @@ use nines_filter::{Expr, Filter};
 use nines_incidents::Language;
 use nines_model::{TimeRange, Timestamp, field};
 use nines_slo::{
-    Audience, Budget, BudgetStatus, Exhaustion, Indicator, Locale, MeasurementState, Period, PeriodUnit, Rings, SloReading,
-    StaleReason, TierReading, Verdict, Window, budget_sentence, burn_rate, duration_in_words, state_sentence,
+    Audience, Budget, BudgetStatus, Exhaustion, Indicator, Locale, MeasurementState, Period, PeriodUnit,
+    Rings, Severity, SloReading, StaleReason, TierReading, Verdict, Window, budget_sentence, burn_rate,
+    duration_in_words, state_sentence,
 };
 
 use crate::promises::PromiseView;
@@ -24,7 +25,12 @@ pub fn locale(language: Language) -> Locale {
 }
 
 /// The promise as it stands. `alert_id` and `incident_id` are those that are open for it.
-pub fn slo(view: &PromiseView, language: Language, alert_id: Option<String>, incident_id: Option<String>) -> api::Slo {
+pub fn slo(
+    view: &PromiseView,
+    language: Language,
+    alert_id: Option<String>,
+    incident_id: Option<String>,
+) -> api::Slo {
     let (promise, reading) = (&view.promise, &view.reading);
     let locale = locale(language);
     let rings = view.live.as_ref().map(|live| live.rings());
@@ -39,7 +45,7 @@ pub fn slo(view: &PromiseView, language: Language, alert_id: Option<String>, inc
         category: category(promise.indicator.as_ref().ok()).to_owned(),
         measurement: measurement(&reading.state).to_owned(),
         measurement_reason: state_sentence(reading, locale),
-        status: reading.status.filter(|_| reading.state == MeasurementState::Measured).map(|status| status.as_str().to_owned()),
+        status: status(reading).map(|status| status.as_str().to_owned()),
         target: promise.target.as_f64(),
         sla_target: promise.settings.sla.map(|sla| sla.as_f64()),
         window: window(&promise.window),
@@ -65,6 +71,16 @@ pub fn slo(view: &PromiseView, language: Language, alert_id: Option<String>, inc
     }
 }
 
+/// Where the budget stands, if that can be said. One that burns fast enough to page somebody is at risk, however much of
+/// it is left.
+fn status(reading: &SloReading) -> Option<BudgetStatus> {
+    let status = reading.status.filter(|_| reading.state == MeasurementState::Measured)?;
+    let pages =
+        |tier: &TierReading| tier.verdict == Verdict::Breaching && tier.tier.severity == Severity::Page;
+    let burning = reading.tiers.iter().any(pages);
+    Some(if status == BudgetStatus::Healthy && burning { BudgetStatus::AtRisk } else { status })
+}
+
 /// Worst first: what burns, what is spent, what nobody can see, what is nearly spent, what is well.
 pub fn urgency(slo: &api::Slo) -> (u8, i64) {
     let firing = slo.burns.iter().any(|burn| burn.firing && burn.severity == "page");
@@ -84,7 +100,11 @@ pub fn urgency(slo: &api::Slo) -> (u8, i64) {
 /// A line for the draft of an incident's next update.
 pub fn fact(view: &PromiseView, language: Language) -> Option<String> {
     view.live.as_ref()?;
-    Some(format!("{}: {}", view.promise.title, budget_sentence(&view.reading, locale(language), Audience::Engineer)))
+    Some(format!(
+        "{}: {}",
+        view.promise.title,
+        budget_sentence(&view.reading, locale(language), Audience::Engineer)
+    ))
 }
 
 /// Bad fraction now: over the shortest window with enough events to say.
@@ -102,7 +122,11 @@ pub fn error_rate_normal(rings: &Rings, at: Timestamp) -> Option<f64> {
 
 fn sparkline(rings: &Rings, at: Timestamp) -> Vec<Option<f64>> {
     let end = at.floor_to(MINUTE) + MINUTE;
-    rings.series(TimeRange::new(end - HOUR, end), MINUTE).iter().map(|bucket| bucket.counts.bad_ratio()).collect()
+    rings
+        .series(TimeRange::new(end - HOUR, end), MINUTE)
+        .iter()
+        .map(|bucket| bucket.counts.bad_ratio())
+        .collect()
 }
 
 pub fn indicator(indicator: &Indicator) -> api::Indicator {
@@ -139,9 +163,15 @@ fn category(indicator: Option<&Indicator>) -> &'static str {
     let has = |name: &str| fields.contains(&name);
     if has(field::DURATION_NS) {
         "latency"
-    } else if fields.iter().any(|name| ["utilization", "utilisation", "usage", "queue", "saturation", "pool"].iter().any(|word| name.contains(word))) {
+    } else if fields.iter().any(|name| {
+        ["utilization", "utilisation", "usage", "queue", "saturation", "pool"]
+            .iter()
+            .any(|word| name.contains(word))
+    }) {
         "saturation"
-    } else if fields.iter().any(|name| name.starts_with("error.") || name.starts_with("exception.")) || has(field::SEVERITY_NUMBER) {
+    } else if fields.iter().any(|name| name.starts_with("error.") || name.starts_with("exception."))
+        || has(field::SEVERITY_NUMBER)
+    {
         "errors"
     } else {
         "availability"
@@ -152,7 +182,12 @@ pub fn measurement(state: &MeasurementState) -> &'static str {
     match state {
         MeasurementState::Measured => "measured",
         MeasurementState::TooFew { .. } => "too_few",
-        MeasurementState::Stale(StaleReason::Starting | StaleReason::NeverSeen | StaleReason::Silent { .. } | StaleReason::TrafficStopped { .. }) => "stale",
+        MeasurementState::Stale(
+            StaleReason::Starting
+            | StaleReason::NeverSeen
+            | StaleReason::Silent { .. }
+            | StaleReason::TrafficStopped { .. },
+        ) => "stale",
         MeasurementState::Invalid(_) => "invalid",
         MeasurementState::Paused => "paused",
     }
@@ -165,11 +200,16 @@ fn budget(budget: Option<&Budget>, exhaustion: Option<Exhaustion>) -> api::Budge
         spent_events: budget.map_or(0.0, |budget| budget.spent),
         // With nothing allowed the share is minus infinity, which JSON cannot say.
         remaining_fraction: budget.map_or(1.0, |budget| budget.remaining_share.max(-1e9)),
-        remaining_minutes: budget.map_or(0.0, |budget| minutes(budget.remaining_time) - minutes(budget.overspent_time)),
+        remaining_minutes: budget
+            .map_or(0.0, |budget| minutes(budget.remaining_time) - minutes(budget.overspent_time)),
         total_minutes: budget.map_or(0.0, |budget| minutes(budget.allowed_time)),
         exhausted_in_secs: match exhaustion {
             Some(Exhaustion::In(duration)) => Some(duration.as_secs_f64()),
-            Some(Exhaustion::Exhausted) if budget.is_some_and(|budget| budget.status() == BudgetStatus::Exhausted) => Some(0.0),
+            Some(Exhaustion::Exhausted)
+                if budget.is_some_and(|budget| budget.status() == BudgetStatus::Exhausted) =>
+            {
+                Some(0.0)
+            }
             _ => None,
         },
     }
@@ -243,7 +283,13 @@ pub fn suspects(view: &PromiseView, window: Duration) -> api::SuspectsResponse {
 
 fn empty_suspects(window: Duration) -> api::SuspectsResponse {
     let window_secs = window.as_secs();
-    api::SuspectsResponse { window_secs, suspects: Vec::new(), users_hit: 0, users_hit_at_least: false, sample_trace_ids: Vec::new() }
+    api::SuspectsResponse {
+        window_secs,
+        suspects: Vec::new(),
+        users_hit: 0,
+        users_hit_at_least: false,
+        sample_trace_ids: Vec::new(),
+    }
 }
 
 pub fn suspect(suspect: &nines_slo::Suspect) -> api::Suspect {

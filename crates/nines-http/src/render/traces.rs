@@ -8,8 +8,18 @@ use serde_json::{Map, Value};
 
 /// Fields that have a place of their own in [`api::TraceSpan`].
 const PLACED: [&str; 12] = [
-    field::TIMESTAMP, field::TRACE_ID, field::SPAN_ID, field::PARENT_SPAN_ID, field::NAME, field::SERVICE_NAME, field::KIND,
-    field::DURATION_NS, field::STATUS_CODE, field::STATUS_MESSAGE, field::SPAN_EVENTS, field::SPAN_LINKS,
+    field::TIMESTAMP,
+    field::TRACE_ID,
+    field::SPAN_ID,
+    field::PARENT_SPAN_ID,
+    field::NAME,
+    field::SERVICE_NAME,
+    field::KIND,
+    field::DURATION_NS,
+    field::STATUS_CODE,
+    field::STATUS_MESSAGE,
+    field::SPAN_EVENTS,
+    field::SPAN_LINKS,
 ];
 
 pub fn trace(
@@ -37,7 +47,8 @@ pub fn trace(
 }
 
 fn span(mut row: Map<String, Value>) -> (i64, api::TraceSpan) {
-    let text = |row: &Map<String, Value>, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text =
+        |row: &Map<String, Value>, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
     let start_text = text(&row, field::TIMESTAMP).unwrap_or_default();
     let start = Timestamp::parse_rfc3339(&start_text).unwrap_or(Timestamp::EPOCH).as_nanos();
     let events = match row.get(field::SPAN_EVENTS) {
@@ -72,7 +83,8 @@ fn span(mut row: Map<String, Value>) -> (i64, api::TraceSpan) {
 ///
 /// Source: the "last finishing child" rule of Jaeger's critical path, after Zhang et al., "CRISP", USENIX ATC 2022, §3.
 fn critical_path(spans: &[api::TraceSpan]) -> HashSet<usize> {
-    let by_id: HashMap<&str, usize> = spans.iter().enumerate().map(|(index, span)| (span.span_id.as_str(), index)).collect();
+    let by_id: HashMap<&str, usize> =
+        spans.iter().enumerate().map(|(index, span)| (span.span_id.as_str(), index)).collect();
     let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut roots = Vec::new();
     for (index, span) in spans.iter().enumerate() {
@@ -141,15 +153,24 @@ mod tests {
     #[test]
     fn orphans_loops_and_emptiness_do_no_harm() {
         assert!(critical(Vec::new()).is_empty());
-        assert_eq!(critical(vec![row("a", Some("b"), 0, 10), row("b", Some("a"), 0, 10)]), Vec::<String>::new());
+        assert_eq!(
+            critical(vec![row("a", Some("b"), 0, 10), row("b", Some("a"), 0, 10)]),
+            Vec::<String>::new()
+        );
         assert_eq!(critical(vec![row("a", Some("a"), 0, 10)]), ["a"]);
         assert_eq!(critical(vec![row("late", Some("lost"), 5, 10)]), ["late"]);
     }
 
     #[test]
     fn offsets_count_from_the_first_span_and_other_fields_are_attributes() {
-        let trace = trace("t".to_owned(), vec![row("b", Some("a"), 7, 1), row("a", None, 5, 10)], Vec::new(), api::QueryStats::default());
-        let offsets: Vec<_> = trace.spans.iter().map(|span| (span.span_id.as_str(), span.offset_ns)).collect();
+        let trace = trace(
+            "t".to_owned(),
+            vec![row("b", Some("a"), 7, 1), row("a", None, 5, 10)],
+            Vec::new(),
+            api::QueryStats::default(),
+        );
+        let offsets: Vec<_> =
+            trace.spans.iter().map(|span| (span.span_id.as_str(), span.offset_ns)).collect();
         assert_eq!(offsets, [("a", 0), ("b", 2_000_000)]);
         assert_eq!(trace.spans[0].attributes.keys().collect::<Vec<_>>(), ["http.route"]);
     }
