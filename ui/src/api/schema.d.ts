@@ -202,7 +202,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** acknowledge, confirm, assign, update, note, mitigate, resolve, review, cancel, reopen */
+        /** acknowledge, confirm, assign, update, note, mitigate, relapse, resolve, reopen, review, cancel */
         post: operations["step_incident"];
         delete?: never;
         options?: never;
@@ -545,23 +545,6 @@ export interface paths {
         };
         /** A trace with its critical path and its logs */
         get: operations["trace"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/first-run/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The one-time link of the first start: signs the owner in */
-        get: operations["first_run"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1041,6 +1024,12 @@ export interface components {
             rel: string;
             url: string;
         };
+        Notice: {
+            message: string;
+            /** @description The word in the filter that it is about, and what to put in its place. */
+            replace?: string | null;
+            with?: string | null;
+        };
         ObjectsResponse: {
             objects: components["schemas"]["DeclaredObject"][];
         };
@@ -1114,7 +1103,10 @@ export interface components {
              * @description Lateness of all late updates together.
              */
             late_secs: number;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Updates that came after their time.
+             */
             late_updates: number;
             next_update_at?: components["schemas"]["String"] | null;
             overdue: boolean;
@@ -1185,6 +1177,11 @@ export interface components {
         };
         SearchResponse: {
             next_cursor?: string | null;
+            /**
+             * @description About the filter, if it may not say what was meant: fields that the dataset does not have, with the nearest one
+             *     that it has.
+             */
+            notices?: components["schemas"]["Notice"][];
             /** @description Newest first; each row an object of the fields that it has, `timestamp` always. */
             rows: Record<string, never>[];
             stats: components["schemas"]["QueryStats"];
@@ -1383,7 +1380,7 @@ export interface components {
             at: components["schemas"]["String"];
             /** @description Which one; absent for `slos`. */
             id?: string | null;
-            /** @description `incident`, `alert`, `page`, `slos`, `change`: what to read again. */
+            /** @description `incident`, `alert`, `page`, `slos`, `change`: what to read again. `resync`: everything. */
             kind: string;
         };
         String: string;
@@ -2656,35 +2653,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TraceResponse"];
                 };
-            };
-            /** @description a problem document */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    first_run: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description a problem document */
             default: {
