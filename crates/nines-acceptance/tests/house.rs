@@ -1,5 +1,7 @@
 //! House rules that a compiler does not know: which crate may lean on which, and what a source file may not hold.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use nines_access::audit::GENESIS;
 use nines_access::{Actor, AuditEntry, AuditRecord, AuditResult, verify_chain};
 use nines_model::Timestamp;

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use std::sync::Arc;
 
 use nines_access::{MemoryRepository, Repository, contract};

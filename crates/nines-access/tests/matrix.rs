@@ -1,5 +1,7 @@
 //! The whole matrix of grants and actions, as a file that is read in review. Rewrite it with `UPDATE_GOLDEN=1`.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use std::fmt::Write;
 
 use nines_access::{

@@ -20,10 +20,8 @@ fn render(error: &anyhow::Error) -> String {
         if let Some(hint) = client.hint() {
             text.push_str(&format!("{} {hint}\n", style::cyan("hint:")));
         }
-        if let Some(problem) = client.problem() {
-            if problem.status >= 500 {
-                text.push_str(&format!("{} request {}\n", style::dim("id:"), problem.request_id));
-            }
+        if let Some(problem) = client.problem().filter(|problem| problem.status >= 500) {
+            text.push_str(&format!("{} request {}\n", style::dim("id:"), problem.request_id));
         }
     }
     text
@@ -76,7 +74,7 @@ mod tests {
     #[test]
     fn a_caret_points_at_the_fault_under_wide_characters_too() {
         assert_eq!(caret("a: b", 3), "  a: b\n     ^\n");
-        assert_eq!(caret("select\n選擇 x", 7 + 7), "  選擇 x\n       ^\n".replace("       ^", "       ^"));
+        assert_eq!(caret("select\n選擇 x", 7 + 7), "  選擇 x\n       ^\n");
         assert_eq!(caret("", 9), "  \n  ^\n");
         // In the middle of a character: at its start.
         assert_eq!(caret("é", 1), "  é\n  ^\n");

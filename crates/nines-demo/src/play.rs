@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nines_api::{Alert, FacetsRequest, HistogramRequest, Incident, StepRequest, Suspect};
+use nines_api::{Alert, Change, FacetsRequest, HistogramRequest, Incident, StepRequest, Suspect};
 use nines_base::SharedClock;
 use nines_client::{Client, ClientError};
 use nines_model::Timestamp;
@@ -107,7 +107,7 @@ impl Player<'_> {
         story.break_it(self.shop).await?;
         let tale = Tale { player: self, story, fault };
         tale.note("the fault begins");
-        let noticed = tale.notice(&change.title).await;
+        let noticed = tale.notice(&change).await;
         self.clock.sleep(FAULT_MIN.saturating_sub(self.clock.now().since(fault))).await;
         // Whatever was found, the shop must be whole again.
         self.client.record_change(&story.undo_change()).await?;
@@ -163,7 +163,7 @@ impl Tale<'_> {
     }
 
     /// From the fault to the cause.
-    async fn notice(&self, change_title: &str) -> Result<Outcome, ClientError> {
+    async fn notice(&self, change: &Change) -> Result<Outcome, ClientError> {
         let player = self.player;
         let mut outcome = self.blank();
         let Some(alert) = until(player.clock, DETECT_WAIT_MAX, || player.firing(self.story)).await? else {
@@ -186,6 +186,9 @@ impl Tale<'_> {
                 let signature = page
                     .signature
                     .map_or_else(|error| error.to_string(), |()| "signature verified".to_owned());
+                if page.signature.is_err() {
+                    outcome.verdict = Verdict::Missed("the page's signature does not hold");
+                }
                 self.note(&format!("mei is paged (at +{at:.1} s, {signature})"));
             }
             None => {
@@ -197,7 +200,7 @@ impl Tale<'_> {
         player.clock.sleep(READING).await;
         let alert = player.client.alert(&alert.id).await?;
         self.read_page(&alert);
-        self.name_cause(&alert, change_title, &mut outcome);
+        self.name_cause(&alert, change, &mut outcome);
         self.take_incident(&alert, &mut outcome).await?;
         self.search().await?;
         Ok(outcome)
@@ -246,14 +249,14 @@ impl Tale<'_> {
     }
 
     /// What the page named, held against what it was.
-    fn name_cause(&self, alert: &Alert, change_title: &str, outcome: &mut Outcome) {
+    fn name_cause(&self, alert: &Alert, ours: &Change, outcome: &mut Outcome) {
         let message = &alert.message;
         outcome.users_hit = message.users_hit;
         let suspects = message.suspects.iter().take(SUSPECTS_COUNTED);
         outcome.named =
             suspects.clone().map(|suspect| format!("{}={}", suspect.field, suspect.value)).collect();
         let by_suspect = suspects.clone().any(|suspect| self.is_clue(suspect));
-        let by_change = message.last_change.as_ref().is_some_and(|change| change.title == change_title);
+        let by_change = message.last_change.as_ref().is_some_and(|change| is_same(change, ours));
         if let Some(change) = &message.last_change {
             outcome.named.push(change.title.clone());
             let by = change.by.as_deref().unwrap_or("somebody");
@@ -386,6 +389,15 @@ impl Tale<'_> {
             }
             result => result,
         }
+    }
+}
+
+/// The page says which change it means; its title may leave out the kind, which stands beside it.
+fn is_same(named: &Change, ours: &Change) -> bool {
+    if named.id.is_empty() {
+        !named.title.is_empty() && ours.title.ends_with(&named.title)
+    } else {
+        named.id == ours.id
     }
 }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use nines_incidents::{Audience, Command, Fact, Language, Level, NewUpdate};
 
 use crate::World;

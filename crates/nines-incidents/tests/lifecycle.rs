@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use nines_base::ErrorKind;
 use nines_incidents::contract::{at, report};
 use nines_incidents::{

@@ -1,6 +1,8 @@
 //! Random stories (commands, alerts, pauses, rounds of the clock, restarts) against a second, much duller model: a
 //! table of moves, and a clock that looks at every single second.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use std::time::Duration;
 
 use nines_incidents::contract::signal;

@@ -1,5 +1,7 @@
 //! A node as users meet it.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 mod access;
 mod durability;
 mod guides;

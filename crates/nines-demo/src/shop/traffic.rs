@@ -17,7 +17,7 @@ use super::gateway;
 use super::topology::{Region, Service};
 
 /// Requests under way at once: ten seconds of a hundred a second, when everything waits for a time-out.
-const UNDER_WAY_MAX: usize = 1000;
+const UNDER_WAY_MAX: u32 = 1000;
 
 /// Shoppers there are. At 50 requests a second each is seen every minute or so, so that "users hit" means something.
 const USERS: u64 = 4000;
@@ -57,7 +57,7 @@ impl Traffic {
         (sent.load(Ordering::Relaxed), failed.load(Ordering::Relaxed), skipped.load(Ordering::Relaxed))
     }
 
-    /// No more shoppers come; those under way finish on their own.
+    /// No more shoppers come; returns when those under way are done, which their patience bounds.
     pub async fn stop(mut self) {
         self.shutdown.begin();
         let _ = (&mut self.task).await;
@@ -71,14 +71,18 @@ impl Drop for Traffic {
 }
 
 async fn arrive(world: Arc<World>, rate: f64, random: Random, shutdown: Shutdown, counts: Arc<Counts>) {
-    let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX as usize));
     let mut due = world.clock.monotonic();
     loop {
         // Exponential gaps make the arrivals a Poisson process. Due times are absolute: a late wake-up is made good.
         due += Duration::from_secs_f64(-(1.0 - random.unit()).ln() / rate.max(f64::MIN_POSITIVE));
         let pause = due.saturating_sub(world.clock.monotonic());
         tokio::select! {
-            () = shutdown.begun() => return,
+            () = shutdown.begun() => {
+                // All permits are back when the last visit is over. It never closes, so there is no error.
+                let _ = under_way.acquire_many(UNDER_WAY_MAX).await;
+                return;
+            }
             () = world.clock.sleep(pause) => {}
         }
         let visit = Visit::draw(&random);

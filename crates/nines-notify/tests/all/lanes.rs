@@ -31,7 +31,7 @@ async fn a_page_is_sent_at_once_when_the_deliverer_is_woken() {
     stage.store.insert(std::slice::from_ref(&new)).await.unwrap();
     deliverer.wake();
     stage.settle().await;
-    assert_eq!(providers[0].taken_ids(), [new.id.clone()]);
+    assert_eq!(providers[0].taken_ids(), std::slice::from_ref(&new.id));
     assert_eq!(state(&stage, &new).await, PageState::Delivered);
     assert_eq!(stage.second(), 0);
     assert_eq!(deliverer.status()[&target("x")].delivered, 1);
