@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use nines_acceptance::{Api, Node, workspace_root};
+use nines_acceptance::{Api, Node, alone, workspace_root};
 use nines_api::{Access, Method, ROUTES, Role, Route};
 use serde_json::json;
 
@@ -22,6 +22,7 @@ struct Visitor {
 
 #[tokio::test]
 async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> {
+    let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--anonymous-ingest", "false"]).await?;
     let visitors = visitors(&node).await?;
@@ -60,6 +61,7 @@ async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> 
 
 #[tokio::test]
 async fn another_spelling_of_a_path_is_never_a_way_round() -> anyhow::Result<()> {
+    let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--anonymous-ingest", "false"]).await?;
     let stranger = Api::new(&node.addresses.http, "");

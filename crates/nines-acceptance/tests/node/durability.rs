@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nines_acceptance::{Node, Spans, eventually};
+use nines_acceptance::{Node, Spans, alone, eventually};
 use nines_base::Random;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ struct Ledger {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_under_load_lose_nothing_acknowledged() -> anyhow::Result<()> {
+    let _machine = alone().await;
     let seed = std::env::var("NINES_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(2026);
     println!("seed {seed} (NINES_SEED replays it)");
     let random = Random::from_seed(seed);

@@ -2,10 +2,11 @@
 //! page's link to the cause.
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Node, command, run_tool, workspace_root};
+use nines_acceptance::{Node, alone, command, run_tool, workspace_root};
 
 #[tokio::test]
 async fn four_stories_are_solved_and_a_browser_finds_the_cause_in_three_clicks() -> anyhow::Result<()> {
+    let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     // The demo's receiver of pages is on loopback.
     let node = Node::start(&folder.path().join("data"), &["--allow-egress", "127.0.0.0/8"]).await?;
