@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_alerting as alerting;
-use nines_http::render::slos::{error_rate_normal, indicator};
+use nines_http::render::slos::{error_rate_normal, indicator, short_duration};
 use nines_model::{Dataset, TimeRange, Timestamp, field};
 use nines_slo::{
     Exhaustion, MeasurementState, RecentChanges, Rings, SloReading, TierReading, Verdict, burn_rate,
@@ -134,7 +134,7 @@ fn normal_rate(rings: &Rings, at: Timestamp) -> Option<f64> {
 fn burn(tier: &TierReading, reading: &SloReading) -> alerting::Burn {
     let rate = |counts: nines_slo::Counts, rate: f64| (counts.total() > 0).then_some(rate);
     alerting::Burn {
-        tier: format!("{}/{}", compact(tier.tier.long), compact(tier.tier.short)),
+        tier: format!("{}/{}", short_duration(tier.tier.long), short_duration(tier.tier.short)),
         severity: match tier.tier.severity {
             nines_slo::Severity::Page => alerting::Severity::Page,
             nines_slo::Severity::Ticket => alerting::Severity::Ticket,
@@ -146,16 +146,6 @@ fn burn(tier: &TierReading, reading: &SloReading) -> alerting::Burn {
         short_rate: rate(tier.short_counts, tier.short_burn),
         enough_events: tier.verdict != Verdict::TooFew,
         firing: tier.verdict == Verdict::Breaching,
-    }
-}
-
-fn compact(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..=90 => format!("{seconds}s"),
-        _ if seconds.is_multiple_of(86_400) => format!("{}d", seconds / 86_400),
-        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
-        _ => format!("{}m", seconds.div_ceil(60)),
     }
 }
 

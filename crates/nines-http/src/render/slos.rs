@@ -231,7 +231,8 @@ fn burn(tier: &TierReading, reading: &SloReading) -> api::Burn {
     }
 }
 
-fn short_duration(duration: Duration) -> String {
+/// The length of a window as tiers are called: `5s`, `5m`, `6h`, `3d`.
+pub fn short_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..=90 => format!("{seconds}s"),
