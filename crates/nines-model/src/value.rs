@@ -16,6 +16,18 @@ pub enum Value {
     Json(SmolStr),
 }
 
+/// A value, borrowed from wherever it lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    Str(&'a str),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Bytes(&'a [u8]),
+    /// Compact JSON text of an array or an object.
+    Json(&'a str),
+}
+
 /// The type of a column. Registered by the first value that a dataset sees under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ValueType {
@@ -67,6 +79,74 @@ impl Value {
             Self::Float(number) => Some(*number),
             _ => None,
         }
+    }
+}
+
+impl<'a> ValueRef<'a> {
+    pub fn value_type(self) -> ValueType {
+        match self {
+            Self::Str(_) => ValueType::Str,
+            Self::Int(_) => ValueType::Int,
+            Self::Float(_) => ValueType::Float,
+            Self::Bool(_) => ValueType::Bool,
+            Self::Bytes(_) => ValueType::Bytes,
+            Self::Json(_) => ValueType::Json,
+        }
+    }
+
+    /// The text of a string or JSON value; `None` for the other types.
+    pub fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Str(text) | Self::Json(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn as_int(self) -> Option<i64> {
+        match self {
+            Self::Int(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The value as a number, integers included (lossy beyond 2^53).
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            Self::Int(number) => Some(number as f64),
+            Self::Float(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A copy of its own.
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Str(text) => Value::Str(text.into()),
+            Self::Int(number) => Value::Int(number),
+            Self::Float(number) => Value::Float(number),
+            Self::Bool(flag) => Value::Bool(flag),
+            Self::Bytes(bytes) => Value::Bytes(Bytes::copy_from_slice(bytes)),
+            Self::Json(text) => Value::Json(text.into()),
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Str(text) => Self::Str(text),
+            Value::Int(number) => Self::Int(*number),
+            Value::Float(number) => Self::Float(*number),
+            Value::Bool(flag) => Self::Bool(*flag),
+            Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Json(text) => Self::Json(text),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for ValueRef<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Str(text)
     }
 }
 
