@@ -1,0 +1,2 @@
+//! Patterns end to end.
+mod loghub;
