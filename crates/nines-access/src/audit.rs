@@ -25,6 +25,8 @@ pub struct AuditEntry {
     pub resource: String,
     pub result: AuditResult,
     pub request_id: String,
+    /// From where: the caller's network address, empty for the node itself.
+    pub address: String,
     /// Anything more, as the caller writes it.
     pub details: String,
 }
@@ -103,12 +105,18 @@ impl AuditEntry {
             resource: clipped(resource),
             result,
             request_id: String::new(),
+            address: String::new(),
             details: String::new(),
         }
     }
 
     pub fn with_request(mut self, request_id: &str) -> Self {
         self.request_id = clipped(request_id);
+        self
+    }
+
+    pub fn with_address(mut self, address: &str) -> Self {
+        self.address = clipped(address);
         self
     }
 
@@ -136,6 +144,7 @@ impl AuditEntry {
             &self.resource,
             self.result.as_str(),
             &self.request_id,
+            &self.address,
             &self.details,
         ];
         for field in fields {

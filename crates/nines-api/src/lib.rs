@@ -6,6 +6,7 @@
 //! [`Problem`] documents. Nothing here behaves.
 
 mod alerts;
+mod audit;
 mod incidents;
 mod openapi;
 mod problem;
@@ -16,6 +17,7 @@ mod status;
 mod telemetry;
 
 pub use alerts::*;
+pub use audit::*;
 pub use incidents::*;
 pub use openapi::openapi;
 pub use problem::{Fault, Problem};

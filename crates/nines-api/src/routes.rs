@@ -58,6 +58,8 @@ pub struct Route {
     pub query: &'static [&'static str],
     pub request: Option<Body>,
     pub response: Option<Body>,
+    /// The word under which each call is written to the audit log; `None` for questions and telemetry.
+    pub audit: Option<&'static str>,
 }
 
 const fn body<T: ToSchema + PartialSchema>() -> Option<Body> {
@@ -77,7 +79,17 @@ const fn get(
     response: Option<Body>,
     summary: &'static str,
 ) -> Route {
-    Route { method: Method::Get, path, operation, summary, access, query: &[], request: None, response }
+    Route {
+        method: Method::Get,
+        path,
+        operation,
+        summary,
+        access,
+        query: &[],
+        request: None,
+        response,
+        audit: None,
+    }
 }
 
 const fn post(
@@ -88,7 +100,17 @@ const fn post(
     response: Option<Body>,
     summary: &'static str,
 ) -> Route {
-    Route { method: Method::Post, path, operation, summary, access, query: &[], request, response }
+    Route {
+        method: Method::Post,
+        path,
+        operation,
+        summary,
+        access,
+        query: &[],
+        request,
+        response,
+        audit: None,
+    }
 }
 
 const fn delete(path: &'static str, operation: &'static str, access: Access, summary: &'static str) -> Route {
@@ -101,12 +123,18 @@ const fn delete(path: &'static str, operation: &'static str, access: Access, sum
         query: &[],
         request: None,
         response: None,
+        audit: None,
     }
 }
 
 impl Route {
     const fn query(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
+        self
+    }
+
+    const fn audited(mut self, action: &'static str) -> Self {
+        self.audit = Some(action);
         self
     }
 }
@@ -137,8 +165,9 @@ pub const ROUTES: &[Route] = &[
         body::<SignInRequest>(),
         body::<Session>(),
         "Exchange a key or the first-run token for a session",
-    ),
-    delete("/api/v1/session", "sign_out", VIEWER, "End the session"),
+    )
+    .audited("session.sign_in"),
+    delete("/api/v1/session", "sign_out", VIEWER, "End the session").audited("session.sign_out"),
     get("/api/v1/keys", "keys", ADMIN, body::<KeysResponse>(), "All keys, without their secrets"),
     post(
         "/api/v1/keys",
@@ -147,8 +176,18 @@ pub const ROUTES: &[Route] = &[
         body::<KeyRequest>(),
         body::<KeyCreated>(),
         "Make a key; the secret is shown once",
+    )
+    .audited("key.create"),
+    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once").audited("key.revoke"),
+    get("/api/v1/audit", "audit", ADMIN, body::<AuditResponse>(), "Who did what, in the order it was done")
+        .query(&["after", "limit"]),
+    get(
+        "/api/v1/audit/verify",
+        "audit_verify",
+        ADMIN,
+        body::<AuditVerdict>(),
+        "Checks the chain of the whole audit log",
     ),
-    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once"),
     // Telemetry
     post(
         "/api/v1/sql",
@@ -264,10 +303,12 @@ pub const ROUTES: &[Route] = &[
         body::<ApplyResponse>(),
         "Apply YAML documents, all or none",
     )
+    .audited("objects.apply")
     .query(&["dry_run", "file"]),
     get("/api/v1/objects", "objects", VIEWER, body::<ObjectsResponse>(), "Applied documents")
         .query(&["kind"]),
-    delete("/api/v1/objects/{kind}/{name}", "delete_object", EDITOR, "Remove an applied document"),
+    delete("/api/v1/objects/{kind}/{name}", "delete_object", EDITOR, "Remove an applied document")
+        .audited("objects.delete"),
     // Alerts and incidents
     get("/api/v1/alerts", "alerts", VIEWER, body::<AlertsResponse>(), "Alerts, firing first")
         .query(&["state", "slo"]),
@@ -283,7 +324,8 @@ pub const ROUTES: &[Route] = &[
         body::<ReportRequest>(),
         body::<ReportResponse>(),
         "Report an incident with the six fields",
-    ),
+    )
+    .audited("incident.report"),
     get("/api/v1/incidents/{id}", "incident", VIEWER, body::<IncidentDetail>(), "One incident, whole")
         .query(&["lang"]),
     post(
@@ -293,7 +335,8 @@ pub const ROUTES: &[Route] = &[
         body::<StepRequest>(),
         body::<Incident>(),
         "acknowledge, confirm, assign, update, note, mitigate, relapse, resolve, reopen, review, cancel",
-    ),
+    )
+    .audited("incident.step"),
     get(
         "/api/v1/events",
         "events",
@@ -338,5 +381,29 @@ impl Role {
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Questions that are too long for a query string.
+    const QUESTIONS: &[&str] = &["sql", "search", "histogram", "facets", "suggest"];
+
+    #[test]
+    fn what_changes_something_has_a_word_in_the_audit_log() {
+        for route in ROUTES {
+            let may_change = route.method != Method::Get
+                && route.access != Access::Ingest
+                && !QUESTIONS.contains(&route.operation);
+            assert_eq!(
+                route.audit.is_some(),
+                may_change,
+                "{} {}: give the row `.audited(…)`, or list it among the questions",
+                route.method.as_str(),
+                route.path
+            );
+        }
     }
 }

@@ -17,6 +17,7 @@ use nines_state::alerts::{AlertFilter, Alerts, StoredAlert};
 use nines_state::objects::Objects;
 use nines_storage::Store;
 
+use crate::audit::Auditor;
 use crate::feed::Feed;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
@@ -39,6 +40,7 @@ pub struct App {
     pub random: Random,
     pub shutdown: Shutdown,
     pub access: Access,
+    pub audit: Auditor,
     /// Senders of telemetry need no key on this listener.
     pub anonymous_ingest: bool,
     /// How people reach this node, without a slash at the end.

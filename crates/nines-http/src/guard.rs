@@ -9,9 +9,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use nines_access::{AccessError, Action, Actor, Credentials, Resource, RouteAccess, authorize};
+use nines_api::Route;
 use nines_base::ErrorKind;
 
 use crate::SharedApp;
+use crate::audit::{AuditNote, Call};
 use crate::extract::Caller;
 use crate::problem::{ApiError, ApiResult, REQUEST_ID};
 
@@ -81,11 +83,17 @@ fn check_path(path: &str) -> ApiResult<()> {
 pub struct Gate {
     pub app: SharedApp,
     pub access: RouteAccess,
+    pub route: &'static Route,
 }
 
 /// Before a handler: who calls, and may they enter this route. The handler then finds the [`Actor`] and the [`Caller`].
+/// After it: what it did is in the audit log before the caller hears of it.
 pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let peer = peer_of(&request);
+    let path = request.uri().path().to_owned();
+    let fallback = format!("route.{}", gate.route.operation);
+    let call = Call { action: gate.route.audit.unwrap_or(&fallback), path: &path, peer };
+    let audit = &gate.app.audit;
     let authenticated = {
         let credentials = credentials(request.headers(), request.method(), peer);
         // What is public must not fail because of a stale cookie.
@@ -96,7 +104,10 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     };
     let actor = match authenticated {
         None => Actor::anonymous(false),
-        Some(Err(error)) => return ApiError::from(error).into_response(),
+        Some(Err(error)) => {
+            audit.refused(&Actor::anonymous(false), &call, &error.to_string()).await;
+            return ApiError::from(error).into_response();
+        }
         Some(Ok(authenticated)) => {
             if let Some(session) = authenticated.session {
                 request.extensions_mut().insert(session);
@@ -109,12 +120,29 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         _ => actor,
     };
     if let Err(denial) = authorize(&actor, Action::CallRoute(gate.access), &Resource::Node).into_result() {
-        return ApiError::from(AccessError::from(denial)).into_response();
+        let denial = AccessError::from(denial);
+        audit.refused(&actor, &call, &denial.to_string()).await;
+        return ApiError::from(denial).into_response();
     }
     let role = actor.role().and_then(|role| nines_api::Role::parse(role.as_str()));
     request.extensions_mut().insert(Caller { name: actor.name.clone(), role });
-    request.extensions_mut().insert(Arc::new(actor));
-    next.run(request).await
+    let actor = Arc::new(actor);
+    request.extensions_mut().insert(Arc::clone(&actor));
+    if gate.route.audit.is_none() {
+        return next.run(request).await;
+    }
+    if let Err(refusal) = audit.ready(&actor, &call).await {
+        return refusal.into_response();
+    }
+    let mut response = next.run(request).await;
+    let note = response.extensions_mut().remove::<AuditNote>().unwrap_or_default();
+    match audit.done(&actor, &call, response.status(), &note).await {
+        Ok(()) => response,
+        Err(error) if response.status().is_success() => error
+            .hint("it was done, but nobody can trace it: look at the disk and the node's log before going on")
+            .into_response(),
+        Err(_) => response,
+    }
 }
 
 fn peer_of(request: &Request) -> SocketAddr {

@@ -1,6 +1,7 @@
 //! One module for each part of the API. A handler takes what its extractors checked, makes one call, renders.
 
 pub mod alerts;
+pub mod audit;
 pub mod changes;
 pub mod incidents;
 pub mod session;

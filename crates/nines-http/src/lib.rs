@@ -8,6 +8,7 @@
 //! and wire types are pure functions in [`render`].
 
 mod app;
+mod audit;
 mod extract;
 mod feed;
 mod guard;
@@ -18,6 +19,7 @@ pub mod render;
 mod router;
 
 pub use app::{App, Health, SharedApp};
+pub use audit::Auditor;
 pub use feed::Feed;
 pub use problem::status_of;
 pub use promises::{AppliedDocument, ApplyError, PromiseView, Promises};

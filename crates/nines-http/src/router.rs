@@ -9,7 +9,7 @@ use nines_api::{Method, ROUTES, Route};
 use tower::ServiceExt;
 
 use crate::guard::{Gate, envelope, gate, not_found, route_access};
-use crate::handlers::{alerts, changes, incidents, session, slos, status, stream, telemetry, web};
+use crate::handlers::{alerts, audit, changes, incidents, session, slos, status, stream, telemetry, web};
 use crate::{SharedApp, problem::ApiError};
 
 /// Everything that the node serves on its web and API listener.
@@ -21,7 +21,7 @@ pub fn router(app: SharedApp) -> Router {
     for route in ROUTES {
         let handler = handler(route)
             .unwrap_or_else(|| panic!("route {} {} has no handler", route.method.as_str(), route.path));
-        let guard = Gate { app: app.clone(), access: route_access(route.access) };
+        let guard = Gate { app: app.clone(), access: route_access(route.access), route };
         router = router.route(route.path, handler.layer(from_fn_with_state(guard, gate)));
     }
     router
@@ -45,6 +45,8 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "keys") => get(session::keys),
         (Method::Post, "create_key") => post(session::create_key),
         (Method::Delete, "revoke_key") => delete(session::revoke_key),
+        (Method::Get, "audit") => get(audit::list),
+        (Method::Get, "audit_verify") => get(audit::verify),
         (Method::Post, "sql") => post(telemetry::sql),
         (Method::Post, "search") => post(telemetry::search),
         (Method::Post, "histogram") => post(telemetry::histogram),

@@ -85,6 +85,8 @@ phrases! {
     "close.impact": "From {from_at} to {to_at} ({lasted_secs}). Scope: {scope}", "{from_at} 至 {to_at}（{lasted_secs}）。影響範圍：{scope}", "{from_at} 至 {to_at}（{lasted_secs}）。影响范围：{scope}";
     "close.detected": "Noticed after {detect_secs}.", "發生 {detect_secs} 後察覺。", "发生 {detect_secs} 后察觉。";
     "close.handling": "What happened and what was done:", "經過與處理：", "经过与处理：";
+    "page.opened": "told {targets}", "已通知 {targets}", "已通知 {targets}";
+    "page.nobody": "nobody was told: no team with a channel answers for {service}; apply a Team with channels", "無人收到通知：{service} 沒有設定通知管道的負責團隊；請套用含 channels 的 Team", "无人收到通知：{service} 没有配置通知渠道的负责团队；请应用含 channels 的 Team";
     "notice.title": "{incident} · {level} · {service}: {about}", "{incident} · {level} · {service}：{about}", "{incident} · {level} · {service}：{about}";
     "notice.opened": "new incident", "新事件", "新事件";
     "notice.level": "level is now {level}", "等級改為 {level}", "等级改为 {level}";

@@ -97,6 +97,7 @@ where
 
 async fn inserting_twice_makes_one_page(store: Store) {
     let pages = [page("a", "1", Event::Trigger, "x", 0), page("a", "1", Event::Trigger, "y", 0)];
+    assert_eq!(store.oldest_due().await.unwrap(), None);
     assert_eq!(store.insert(&pages).await.unwrap(), 2);
     assert_eq!(claim_ids(&store, "x", 0, 9).await, [pages[0].id.clone()]);
     assert_eq!(store.insert(&pages).await.unwrap(), 0);
@@ -377,6 +378,7 @@ async fn lists_filter_and_count(store: Store) {
     assert_eq!(list(sending).await, [at(4), at(3)]);
     let of_x = PageFilter { target: Some(target("x")), limit: 3, ..PageFilter::default() };
     assert_eq!(list(of_x).await, [at(4), at(3), at(2)]);
+    assert_eq!(store.oldest_due().await.unwrap(), Some(at(0)));
     let counts = store.counts().await.unwrap();
     let count = |wanted| counts.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count);
     assert_eq!((count(PageState::Queued), count(PageState::Sending), count(PageState::Delivered)), (4, 2, 0));

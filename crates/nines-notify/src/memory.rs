@@ -386,4 +386,10 @@ impl OutboxStore for MemoryOutbox {
             |wanted: PageState| state.pages.values().filter(|page| page.state == wanted).count() as u64;
         Ok(PageState::ALL.iter().map(|state| (*state, count(*state))).collect())
     }
+
+    async fn oldest_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.0.lock();
+        let waits = |page: &&Page| matches!(page.state, PageState::Queued | PageState::Sending);
+        Ok(state.pages.values().filter(waits).map(|page| page.new.due_at).min())
+    }
 }

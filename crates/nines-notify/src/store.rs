@@ -122,4 +122,7 @@ pub trait OutboxStore: Send + Sync {
 
     /// How many pages are in each state.
     async fn counts(&self) -> Result<Vec<(PageState, u64)>, StoreError>;
+
+    /// When the page that has waited longest (queued or being sent) was due; `None` if none waits.
+    async fn oldest_due(&self) -> Result<Option<Timestamp>, StoreError>;
 }

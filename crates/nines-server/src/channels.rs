@@ -1,5 +1,7 @@
 //! From declared channels to targets, and from a promise to the targets of its pages.
 
+use std::collections::HashMap;
+
 use nines_egress::Egress;
 use nines_notify as notify;
 use nines_slo::{Channel, ChannelTarget, Document, DocumentKind, Promise, Registry, Team};
@@ -12,17 +14,82 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// The channels that the SLO names itself, else those of the team that answers for it: each gets every page.
+    /// The channels that the SLO names itself, else those of the team that answers for it, else those of the first
+    /// line: each gets every page.
     pub fn of(registry: &Registry, promise: &Promise, team: Option<&Team>) -> Self {
-        let own = &promise.settings.channels;
-        let names =
-            if own.is_empty() { team.map(|team| team.channels.as_slice()).unwrap_or_default() } else { own };
-        let known: Vec<(TargetId, ChannelKind)> =
-            names.iter().filter_map(|name| find(registry, name)).collect();
-        let routes =
-            known.iter().map(|(target, kind)| Route { target: target.clone(), kind: *kind, fallback: None });
-        Self { routes: routes.collect() }
+        let own = routes(registry, &promise.settings.channels);
+        let of_team = || team.map(|team| routes(registry, &team.channels)).unwrap_or_default();
+        let found = [own, of_team()].into_iter().find(|routes| !routes.is_empty());
+        Self { routes: found.unwrap_or_else(|| first_line(registry)) }
     }
+}
+
+/// Who is told about an incident, by service; worked out whenever documents change.
+#[derive(Debug, Default)]
+pub struct Duty {
+    by_service: HashMap<String, Vec<Route>>,
+    first_line: Vec<Route>,
+}
+
+impl Duty {
+    /// `promised` are the services of promises, with the routes of each.
+    pub fn of<'a>(registry: &Registry, promised: impl Iterator<Item = (&'a str, &'a Routing)>) -> Self {
+        let mut by_service: HashMap<String, Vec<Route>> = HashMap::new();
+        for document in registry.iter() {
+            let Document::Service(service) = &**document else { continue };
+            let owner = service.owner.as_deref().and_then(|owner| registry.get(DocumentKind::Team, owner));
+            if let Some(Document::Team(team)) = owner.map(|document| &**document) {
+                add(
+                    by_service.entry(service.meta.name.clone()).or_default(),
+                    routes(registry, &team.channels),
+                );
+            }
+        }
+        for (service, routing) in promised {
+            add(by_service.entry(service.to_owned()).or_default(), routing.routes.iter().cloned());
+        }
+        by_service.retain(|_, routes| !routes.is_empty());
+        Self { by_service, first_line: first_line(registry) }
+    }
+
+    /// Every route of any of the services, each once; the first line's if none of them has one. Empty only where no
+    /// team has a channel.
+    pub fn routes(&self, services: &[String]) -> Vec<Route> {
+        let mut found = Vec::new();
+        for routes in services.iter().filter_map(|service| self.by_service.get(service)) {
+            add(&mut found, routes.iter().cloned());
+        }
+        if found.is_empty() { self.first_line.clone() } else { found }
+    }
+}
+
+/// The teams that say so are the first line. Where none does, all of them are: too loud is mended sooner than silent.
+fn first_line(registry: &Registry) -> Vec<Route> {
+    let teams = || {
+        registry.iter().filter_map(|document| match &**document {
+            Document::Team(team) => Some(team),
+            _ => None,
+        })
+    };
+    let named = teams().any(|team| team.first_line);
+    let mut found = Vec::new();
+    for team in teams().filter(|team| team.first_line || !named) {
+        add(&mut found, routes(registry, &team.channels));
+    }
+    found
+}
+
+fn add(routes: &mut Vec<Route>, more: impl IntoIterator<Item = Route>) {
+    for route in more {
+        if !routes.contains(&route) {
+            routes.push(route);
+        }
+    }
+}
+
+fn routes(registry: &Registry, channels: &[String]) -> Vec<Route> {
+    let known = channels.iter().filter_map(|name| find(registry, name));
+    known.map(|(target, kind)| Route { target, kind, fallback: None }).collect()
 }
 
 fn find(registry: &Registry, name: &str) -> Option<(TargetId, ChannelKind)> {
@@ -109,4 +176,47 @@ fn email(url: &str, from: &str, to: &[String]) -> Result<notify::EmailConfig, &'
         (user.to_owned(), notify::Secret::new(password))
     });
     Ok(notify::EmailConfig { host: host.to_owned(), port, tls, user, from: from.to_owned(), to: to.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry(yaml: &str) -> Registry {
+        let mut registry = Registry::default();
+        registry.apply(nines_slo::parse(None, yaml).expect("documents").documents).expect("applied");
+        registry
+    }
+
+    fn team(name: &str, more: &str) -> String {
+        format!(
+            "apiVersion: nines/v1\nkind: Channel\nmetadata: {{name: {name}-hook}}\n\
+             spec: {{type: webhook, url: 'https://hooks.example/{name}'}}\n---\n\
+             apiVersion: nines/v1\nkind: Team\nmetadata: {{name: {name}}}\nspec: {{channels: [{name}-hook]{more}}}\n---\n"
+        )
+    }
+
+    fn targets(duty: &Duty, service: &str) -> Vec<String> {
+        duty.routes(&[service.to_owned()]).iter().map(|route| route.target.to_string()).collect()
+    }
+
+    #[test]
+    fn an_incident_reaches_the_team_of_its_service_and_else_the_first_line() {
+        let service =
+            "apiVersion: nines/v1\nkind: Service\nmetadata: {name: checkout}\nspec: {owner: shop}\n";
+        let yaml = team("shop", "") + &team("desk", ", firstLine: true") + service;
+        let duty = Duty::of(&registry(&yaml), std::iter::empty());
+        assert_eq!(targets(&duty, "checkout"), ["shop-hook"]);
+        assert_eq!(targets(&duty, "unheard-of"), ["desk-hook"]);
+    }
+
+    #[test]
+    fn without_a_first_line_every_team_is_told_and_without_teams_nobody() {
+        let yaml = team("shop", "") + &team("desk", "");
+        let duty = Duty::of(&registry(yaml.trim_end_matches("---\n")), std::iter::empty());
+        let mut told = targets(&duty, "unheard-of");
+        told.sort();
+        assert_eq!(told, ["desk-hook", "shop-hook"]);
+        assert_eq!(targets(&Duty::default(), "unheard-of"), [""; 0]);
+    }
 }

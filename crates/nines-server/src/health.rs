@@ -82,7 +82,12 @@ impl Health for NodeHealth {
                 events_per_second: self.rate(accepted),
                 fsync_p50_ms: millis(stats.journal.commit_latency.quantile(0.5)),
                 fsync_p99_ms: millis(stats.journal.commit_latency.quantile(0.99)),
-                last_event_at: None,
+                last_event_at: store
+                    .datasets
+                    .values()
+                    .filter_map(|dataset| dataset.newest)
+                    .max()
+                    .map(|at| at.to_string()),
             },
             storage: Dataset::ALL
                 .into_iter()
@@ -109,7 +114,11 @@ impl Health for NodeHealth {
                 queued: count(&counts, PageState::Queued) + count(&counts, PageState::Sending),
                 undeliverable: count(&counts, PageState::Undeliverable),
                 evaluated_secs_ago: evaluated_ago.as_secs_f64(),
-                oldest_queued_secs: None,
+                oldest_queued_secs: self
+                    .outbox
+                    .oldest_due()
+                    .await?
+                    .map(|due| self.clock.now().since(due).as_secs_f64()),
             },
             damage,
         })

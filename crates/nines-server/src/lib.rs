@@ -13,6 +13,7 @@ mod first_run;
 mod gate;
 mod health;
 mod node;
+mod notices;
 mod paging;
 mod promises;
 mod translate;

@@ -10,7 +10,7 @@ use nines_access::{Access, Config as AccessConfig};
 use nines_base::disk::{RealDisk, SharedDisk};
 use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_egress::{Config as EgressConfig, Egress, Policy as EgressPolicy};
-use nines_http::{App, Feed, router};
+use nines_http::{App, Auditor, Feed, router};
 use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
@@ -19,6 +19,7 @@ use nines_receive::{Limits, OtlpReceiver};
 use nines_slo::{LiveSlis, RecentChanges};
 use nines_state::access::SqliteAccess;
 use nines_state::alerts::Alerts;
+use nines_state::audit::SqliteAudit;
 use nines_state::incidents::SqliteIncidents;
 use nines_state::objects::Objects;
 use nines_state::outbox::Outbox;
@@ -257,6 +258,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         random,
         shutdown: shutdown.clone(),
         access: access.clone(),
+        audit: Auditor::new(Arc::new(SqliteAudit::new(control.clone())), Arc::clone(&clock)),
         anonymous_ingest: config.takes_anonymous(config.listen),
         public_url: public_url.clone(),
         store: store.clone(),

@@ -25,13 +25,11 @@ use nines_incidents::{
     Record as TimelineRecord, Text,
 };
 use nines_model::Timestamp;
-use nines_notify::{
-    Deliverer, Draft, Event, NewPage, OutboxStore, PageState, Priority, Route, Subject, plan, plan_draft,
-};
+use nines_notify::{Deliverer, Event, NewPage, OutboxStore, PageState, Subject, plan, plan_draft};
 use nines_slo::{RecentChanges, SloReading, evaluate};
 use nines_state::alerts::{Alerts, Record, Step};
-use serde_json::json;
 
+use crate::notices;
 use crate::promises::{Kept, PromiseKeeper};
 use crate::translate;
 
@@ -361,60 +359,38 @@ impl Paging {
     ) -> Result<Vec<NewPage>, nines_incidents::IncidentError> {
         let effect = &pending.effect;
         let incident = self.incidents.get(effect.incident).await?;
-        let (headline, priority) = match &effect.kind {
-            EffectKind::Nudge { due_at } => (format!("the next update is due at {due_at}"), Priority(1)),
-            EffectKind::Overdue { due_at, misses } => {
-                (format!("the update due at {due_at} did not come (missed {misses})"), Priority(1))
-            }
-            EffectKind::Escalation { streak } => {
-                (format!("{streak} updates in a row did not come: take over"), Priority(0))
-            }
+        let Some(priority) = notices::priority(&incident, &effect.kind) else { return Ok(Vec::new()) };
+        let update = match &effect.kind {
             EffectKind::UpdatePosted { number } => {
                 let updates = self.incidents.updates(effect.incident).await?;
-                let text =
-                    updates.iter().find(|update| update.number == *number).map(|update| update.text.clone());
-                (format!("update {number}: {}", text.unwrap_or_default()), Priority(2))
+                updates.into_iter().find(|update| update.number == *number)
             }
-            // The alert's own page tells of these.
-            EffectKind::Opened | EffectKind::LevelChanged | EffectKind::StateChanged { .. } => {
-                return Ok(Vec::new());
-            }
+            _ => None,
         };
-        let draft = self.notice(&incident, &headline);
-        let routes = self.routes_of(&incident);
+        let now = self.clock.now();
+        let draft = notices::draft(&incident, &effect.kind, update.as_ref(), &self.public_url, now);
+        let routes = self.keeper.duty().routes(&incident.services);
         let subject = Subject::incident(incident.id.to_string());
-        Ok(plan_draft(&subject, &effect.key, Event::Notice, priority, &draft, &routes, self.clock.now()))
-    }
-
-    fn notice(&self, incident: &Incident, headline: &str) -> Draft {
-        let url = format!("{}/incident/{}", self.public_url, incident.id);
-        let payload = json!({
-            "type": "incident.notice",
-            "timestamp": self.clock.now().to_string(),
-            "data": {
-                "incident": incident.id.to_string(), "title": incident.title, "level": incident.level().as_str(),
-                "state": incident.state.as_str(), "text": headline, "url": url,
-            },
-        });
-        Draft::plain(
-            format!("{}: {headline}", incident.id),
-            format!("{}\n{headline}\n{url}", incident.title),
-            payload,
-        )
-    }
-
-    /// The channels of every promise of the incident's services, each once.
-    fn routes_of(&self, incident: &Incident) -> Vec<Route> {
-        let mut routes: Vec<Route> = Vec::new();
-        for kept in self.keeper.kept().iter().filter(|kept| incident.services.contains(&kept.promise.service))
-        {
-            for route in &kept.routing.routes {
-                if !routes.contains(route) {
-                    routes.push(route.clone());
-                }
-            }
+        let pages = plan_draft(&subject, &effect.key, Event::Notice, priority, &draft, &routes, now);
+        if effect.kind == EffectKind::Opened {
+            self.tell_who_was_told(&incident, &pages, now).await;
         }
-        routes
+        Ok(pages)
+    }
+
+    /// The timeline says whom a report reached, and just as plainly that it reached nobody.
+    async fn tell_who_was_told(&self, incident: &Incident, pages: &[NewPage], now: Timestamp) {
+        let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
+        let text = if targets.is_empty() {
+            Text::phrase("page.nobody", [("service", incident.intake.service.clone())])
+        } else {
+            Text::phrase("page.opened", [("targets", targets.join(", "))])
+        };
+        let record = TimelineRecord { at: now, kind: EntryKind::Page, text, link: None };
+        if let Err(error) = self.incidents.act(incident.id, &Command::Record(record), &Actor::system()).await
+        {
+            tracing::warn!(error = error.to_string(), "whom a report reached is not on the timeline");
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use nines_state::objects::{Applied, NewObject, Objects};
 use nines_storage::Store;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::channels::{Routing, configured_targets};
+use crate::channels::{Duty, Routing, configured_targets};
 
 /// Promises whose history waits to be counted. As many as can be live.
 const BACKFILL_QUEUE: usize = nines_slo::LIVE_MAX;
@@ -69,6 +69,7 @@ pub struct PromiseKeeper {
     egress: nines_egress::Egress,
     registry: Mutex<Registry>,
     kept: ArcSwap<Vec<Kept>>,
+    duty: ArcSwap<Duty>,
     readings: ArcSwap<HashMap<String, Arc<SloReading>>>,
     backfill: mpsc::Sender<Arc<LiveSli>>,
 }
@@ -95,6 +96,7 @@ impl PromiseKeeper {
             egress,
             registry: Mutex::default(),
             kept: ArcSwap::default(),
+            duty: ArcSwap::default(),
             readings: ArcSwap::default(),
             backfill,
         };
@@ -130,6 +132,11 @@ impl PromiseKeeper {
         self.kept.load_full()
     }
 
+    /// Who is told about incidents.
+    pub fn duty(&self) -> Arc<Duty> {
+        self.duty.load_full()
+    }
+
     /// What the evaluator read last; for the board.
     pub fn publish(&self, readings: HashMap<String, Arc<SloReading>>) {
         self.readings.store(Arc::new(readings));
@@ -163,7 +170,9 @@ impl PromiseKeeper {
             }
         }
         self.targets.replace(configured_targets(registry, &self.egress));
-        let kept = promises.into_iter().map(|promise| self.keep(registry, promise)).collect();
+        let kept: Vec<Kept> = promises.into_iter().map(|promise| self.keep(registry, promise)).collect();
+        let promised = kept.iter().map(|kept| (kept.promise.service.as_str(), &kept.routing));
+        self.duty.store(Arc::new(Duty::of(registry, promised)));
         self.kept.store(Arc::new(kept));
         Ok(())
     }

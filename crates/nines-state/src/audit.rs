@@ -11,7 +11,10 @@ use crate::{Database, Domain, Migration, StateError};
 
 pub const DOMAIN: Domain = Domain {
     name: "audit",
-    migrations: &[Migration { version: 1, sql: include_str!("../migrations/audit/0001_audit.sql") }],
+    migrations: &[
+        Migration { version: 1, sql: include_str!("../migrations/audit/0001_audit.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/audit/0002_address.sql") },
+    ],
 };
 
 /// Keeps the audit log in a database that was opened with [`DOMAIN`]. The single writer of the database puts entries
@@ -46,8 +49,8 @@ impl AuditLog for SqliteAudit {
         };
         let record = entry.chained(sequence + 1, previous);
         sqlx::query(
-            "INSERT INTO audit_log (sequence, at, actor, via, action, resource, result, request_id, details, hash)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit_log (sequence, at, actor, via, action, resource, result, request_id, address, details, hash)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(record.sequence.cast_signed())
         .bind(entry.at.as_nanos())
@@ -57,6 +60,7 @@ impl AuditLog for SqliteAudit {
         .bind(&entry.resource)
         .bind(entry.result.as_str())
         .bind(&entry.request_id)
+        .bind(&entry.address)
         .bind(&entry.details)
         .bind(record.hash.to_hex())
         .execute(&mut *write)
@@ -68,7 +72,7 @@ impl AuditLog for SqliteAudit {
 
     async fn read(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, AuditError> {
         let rows = sqlx::query(
-            "SELECT sequence, at, actor, via, action, resource, result, request_id, details, hash
+            "SELECT sequence, at, actor, via, action, resource, result, request_id, address, details, hash
              FROM audit_log WHERE sequence > ? ORDER BY sequence LIMIT ?",
         )
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
@@ -90,6 +94,7 @@ fn record(row: &SqliteRow) -> Result<AuditRecord, AuditError> {
         resource: row.get("resource"),
         result: AuditResult::parse(row.get("result")).ok_or(AuditError::Broken { sequence })?,
         request_id: row.get("request_id"),
+        address: row.get("address"),
         details: row.get("details"),
     };
     Ok(AuditRecord { sequence, entry, hash: hash(row)? })

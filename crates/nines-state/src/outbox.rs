@@ -255,6 +255,14 @@ impl Outbox {
         };
         Ok(PageState::ALL.iter().map(|state| (*state, count(*state))).collect())
     }
+
+    async fn read_oldest_due(&self) -> Result<Option<Timestamp>, StateError> {
+        let row = sqlx::query("SELECT min(due_at) FROM pages WHERE state IN ('queued', 'sending')")
+            .fetch_one(self.database.readers())
+            .await
+            .map_err(StateError::query("find the oldest waiting page"))?;
+        Ok(row.get::<Option<i64>, _>(0).map(Timestamp::from_nanos))
+    }
 }
 
 /// Inserts pages inside a transaction that belongs to the caller: how an alert and its pages are written together.
@@ -368,5 +376,9 @@ impl OutboxStore for Outbox {
 
     async fn counts(&self) -> Result<Vec<(PageState, u64)>, StoreError> {
         self.read_counts().await.map_err(refused)
+    }
+
+    async fn oldest_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read_oldest_due().await.map_err(refused)
     }
 }

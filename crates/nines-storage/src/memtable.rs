@@ -93,6 +93,13 @@ impl Memtable {
         std::mem::take(self).finished
     }
 
+    /// Of the oldest and the newest row.
+    pub fn times(&self) -> Option<(Timestamp, Timestamp)> {
+        let growing = (self.growing.rows > 0).then_some((self.growing.min_time, self.growing.max_time));
+        let finished = self.finished.iter().map(|chunk| (chunk.min_time, chunk.max_time));
+        finished.chain(growing).reduce(|(from, to), (min, max)| (from.min(min), to.max(max)))
+    }
+
     fn finish_growing(&mut self, registry: &Registry) {
         self.copy = None;
         let growing = std::mem::take(&mut self.growing);

@@ -146,7 +146,7 @@ pub struct DatasetStats {
     pub segment_bytes: u64,
     pub damaged_segments: u64,
     pub columns: u64,
-    /// Of the sealed rows.
+    /// Of all rows, hot ones too.
     pub oldest: Option<Timestamp>,
     pub newest: Option<Timestamp>,
 }
@@ -406,6 +406,13 @@ impl TableState {
 
     fn stats(&self) -> DatasetStats {
         let segments = &self.segments;
+        let sealed = segments.iter().map(|segment| (segment.min_time, segment.max_time));
+        let sealing = self.sealing.iter().flat_map(|sealing| &sealing.chunks);
+        let sealing = sealing.map(|chunk| (chunk.min_time, chunk.max_time));
+        let times = sealed
+            .chain(sealing)
+            .chain(self.memtable.times())
+            .reduce(|(from, to), (min, max)| (from.min(min), to.max(max)));
         DatasetStats {
             hot_rows: self.memtable.rows() + self.sealing.as_ref().map_or(0, |sealing| sealing.rows),
             hot_bytes: self.hot_bytes(),
@@ -414,8 +421,8 @@ impl TableState {
             segment_bytes: segments.iter().map(|segment| segment.bytes).sum(),
             damaged_segments: self.damaged.len() as u64,
             columns: self.registry.columns().len() as u64,
-            oldest: segments.iter().map(|segment| segment.min_time).min(),
-            newest: segments.iter().map(|segment| segment.max_time).max(),
+            oldest: times.map(|(oldest, _)| oldest),
+            newest: times.map(|(_, newest)| newest),
         }
     }
 }

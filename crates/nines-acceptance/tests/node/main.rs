@@ -6,5 +6,6 @@ mod access;
 mod durability;
 mod guides;
 mod malformed;
+mod reports;
 mod sdks;
 mod stories;

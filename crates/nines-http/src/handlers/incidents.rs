@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use nines_api as api;
 use nines_incidents::{
     Actor, Class, Command, Fact, Incident, IncidentError, IncidentId, Level, NewUpdate, Query as Find,
@@ -12,6 +12,7 @@ use nines_incidents::{
 use nines_model::{TimeRange, Timestamp};
 use serde::Deserialize;
 
+use crate::audit::AuditNote;
 use crate::extract::{Body, Caller, Lang, optional_time, required_time};
 use crate::problem::{ApiError, ApiResult};
 use crate::{SharedApp, render};
@@ -72,7 +73,7 @@ pub async fn report(
     State(app): State<SharedApp>,
     caller: Caller,
     Body(request): Body<api::ReportRequest>,
-) -> ApiResult<Json<api::ReportResponse>> {
+) -> ApiResult<(Extension<AuditNote>, Json<api::ReportResponse>)> {
     let report = Report {
         class: Class::parse(&request.class).map_err(IncidentError::from)?,
         level: Level::parse(&request.level).map_err(IncidentError::from)?,
@@ -87,11 +88,17 @@ pub async fn report(
         idempotency_key: None,
     };
     let incident = app.incidents.report(&report, &Actor::person(caller.name)).await?;
-    Ok(Json(api::ReportResponse {
+    let note = AuditNote {
+        resource: Some(format!("incidents/{}", incident.id)),
+        details: format!("{} {} {}", incident.class, incident.level(), incident.intake.service),
+        ..AuditNote::default()
+    };
+    let answer = api::ReportResponse {
         id: incident.id.to_string(),
         next_update_at: incident.next_update_at().unwrap_or(incident.reported_at).to_string(),
         incident: rendered(&app, &incident),
-    }))
+    };
+    Ok((Extension(note), Json(answer)))
 }
 
 pub async fn show(

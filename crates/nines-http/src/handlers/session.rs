@@ -11,6 +11,7 @@ use nines_access::{Actor, Grant, KeyId, NewKey, SessionInfo, clear_cookie, sessi
 use nines_api as api;
 
 use crate::SharedApp;
+use crate::audit::AuditNote;
 use crate::extract::{Body, optional_time};
 use crate::problem::{ApiError, ApiResult};
 
@@ -47,7 +48,8 @@ pub async fn sign_in(
         expires_at: Some(signed_in.expires_at.to_string()),
     };
     let cookie = session_cookie(&signed_in, app.clock.now(), app.is_secure());
-    Ok(with_cookie(Json(session).into_response(), &cookie))
+    let note = AuditNote { actor: Some(Arc::new(signed_in.actor)), ..AuditNote::default() };
+    Ok(with_cookie((Extension(note), Json(session)).into_response(), &cookie))
 }
 
 pub async fn sign_out(
@@ -76,14 +78,20 @@ pub async fn create_key(
     State(app): State<SharedApp>,
     Extension(actor): Extension<Arc<Actor>>,
     Body(request): Body<api::KeyRequest>,
-) -> ApiResult<Json<api::KeyCreated>> {
+) -> ApiResult<(Extension<AuditNote>, Json<api::KeyCreated>)> {
     let new = NewKey {
         name: request.name,
         grant: Grant::parse(&request.role).map_err(nines_access::AccessError::from)?,
         expires_at: optional_time("expires_at", request.expires_at.as_deref())?,
     };
     let issued = app.access.create_key(&actor, &new).await?;
-    Ok(Json(api::KeyCreated { key: rendered(&issued.key), secret: issued.secret.expose().to_owned() }))
+    let note = AuditNote {
+        resource: Some(format!("keys/{}", issued.key.id)),
+        details: format!("{} as {}", issued.key.name, issued.key.grant.as_str()),
+        ..AuditNote::default()
+    };
+    let created = api::KeyCreated { key: rendered(&issued.key), secret: issued.secret.expose().to_owned() };
+    Ok((Extension(note), Json(created)))
 }
 
 pub async fn revoke_key(

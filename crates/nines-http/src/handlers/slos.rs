@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::StatusCode;
 use nines_api as api;
 use nines_model::{Dataset, TimeRange};
@@ -12,6 +12,7 @@ use nines_slo::{DocumentError, DocumentKey, DocumentKind, DocumentWarning, serie
 use serde::Deserialize;
 
 use crate::SharedApp;
+use crate::audit::AuditNote;
 use crate::extract::{BODY_BYTES_MAX, Caller, Lang, bytes, range};
 use crate::handlers::changes::change;
 use crate::handlers::telemetry::{of_service, search_dataset};
@@ -169,7 +170,7 @@ pub async fn apply(
     caller: Caller,
     Query(asked): Query<ApplyQuery>,
     request: Request,
-) -> ApiResult<Json<api::ApplyResponse>> {
+) -> ApiResult<(Extension<AuditNote>, Json<api::ApplyResponse>)> {
     let body = bytes(request, BODY_BYTES_MAX).await?;
     let yaml = String::from_utf8(body).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
@@ -180,7 +181,12 @@ pub async fn apply(
     if !dry_run {
         app.feed.publish("slos", None);
     }
-    Ok(Json(api::ApplyResponse {
+    let done: Vec<String> = applied
+        .iter()
+        .map(|document| format!("{}/{} {}", document.key.kind.as_str(), document.key.name, document.outcome))
+        .collect();
+    let note = AuditNote { is_question: dry_run, details: done.join(", "), ..AuditNote::default() };
+    let answer = api::ApplyResponse {
         dry_run,
         results: applied
             .into_iter()
@@ -192,7 +198,8 @@ pub async fn apply(
             })
             .collect(),
         warnings: warnings.iter().map(warning).collect(),
-    }))
+    };
+    Ok((Extension(note), Json(answer)))
 }
 
 #[derive(Debug, Deserialize)]

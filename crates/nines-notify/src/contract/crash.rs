@@ -107,6 +107,9 @@ impl OutboxStore for Mortal {
     async fn counts(&self) -> Result<Vec<(PageState, u64)>, StoreError> {
         self.inner.counts().await
     }
+    async fn oldest_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.oldest_due().await
+    }
 }
 
 /// A provider that always works, with a step before and after it takes a page, and a ledger that survives.

@@ -33,6 +33,8 @@ pub struct Team {
     pub channels: Vec<String>,
     /// Who is on call now.
     pub on_call: Option<String>,
+    /// Answers for what nobody else answers for: promises without an owner, incidents of unknown services.
+    pub first_line: bool,
 }
 
 /// A service. `openslo/v1` knows its description; the rest is `nines/v1`. Both name the same object.

@@ -42,7 +42,8 @@ pub(super) fn document(document: &Document, secrets: Secrets) -> Yaml {
                 .text("description", team.description.as_deref())
                 .list("members", texts(&team.members))
                 .list("channels", texts(&team.channels))
-                .text("onCall", team.on_call.as_deref());
+                .text("onCall", team.on_call.as_deref())
+                .maybe("firstLine", team.first_line.then_some(Yaml::Bool(true)));
             (NINES_V1, spec.build())
         }
     };

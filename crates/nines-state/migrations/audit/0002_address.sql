@@ -1,0 +1,3 @@
+-- From where the caller came. Nothing had been written before.
+
+ALTER TABLE audit_log ADD COLUMN address TEXT NOT NULL DEFAULT '';
