@@ -20,7 +20,9 @@ const WORDS_MIN_NAME: usize = 3;
 const WORDS_MIN_CAPITALS: usize = 16;
 /// At most so many places become variables at once.
 const PLACES_MAX: u32 = 3;
-/// Constant words that must stay, per place that becomes a variable.
+/// Several places at once are weaker evidence: so many more patterns than words wanted, for each further place.
+const MEMBERS_MORE_PER_PLACE: usize = 2;
+/// Constant words that must stay, per place that becomes a variable; one will do if what differs are names.
 const CONSTANTS_PER_PLACE: usize = 2;
 
 /// Where two templates of one layout differ, as bits; `None` if in too many places.
@@ -37,18 +39,22 @@ pub(crate) fn difference(left: &Template, right: &Template) -> Option<u128> {
     (places.count_ones() <= PLACES_MAX).then_some(places)
 }
 
-/// The layout of a template: equal for those that may be compared.
+/// The layout of a template: equal for those that may be compared. The first plain word is part of it, so that
+/// `sshd started` and `crond started` stay two, while what looks like a name may be a variable in the first place too.
 pub(crate) fn layout(template: &Template) -> u64 {
-    let mut first = None;
     let shape = template.parts.iter().map(|part| if part.is_word() || part.is_variable() { u64::MAX } else { part.hash });
     let shape = hash::sequence(shape);
-    for part in &template.parts {
-        if part.is_word() || part.is_variable() {
-            first = Some(part.hash);
-            break;
-        }
-    }
-    hash::sequence([shape, first.unwrap_or_default()].into_iter())
+    let plain = (0..template.parts.len()).find(|&index| template.parts[index].is_word() && !is_name(template, index));
+    hash::sequence([shape, plain.map_or(0, |index| template.parts[index].hash)].into_iter())
+}
+
+/// Whether the word is spelt as names are (`nginx.service`, `my-topic`), or stands first and in brackets or quotes.
+fn is_name(template: &Template, index: usize) -> bool {
+    let Some(word) = template.parts[index].constant() else { return false };
+    let inner = word.trim_matches(|character: char| !character.is_alphanumeric());
+    let is_spelt_so = inner.contains(['.', '_', '-', '/', '$', '@']) && inner.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_first = index == 1 && matches!(template.parts[0].constant(), Some("(" | "[" | "\"" | "'" | "<" | "{"));
+    is_spelt_so || is_first
 }
 
 /// The places of `template` to make variable, given what differs in its `neighbours` (template and
@@ -61,44 +67,54 @@ pub(crate) fn decide(template: &Template, neighbours: &[(&Template, u128)]) -> O
 }
 
 fn is_proved(template: &Template, neighbours: &[(&Template, u128)], places: u128) -> bool {
-    let constants = template
-        .parts
-        .iter()
-        .enumerate()
-        .filter(|(index, part)| part.is_word() && places & (1 << index) == 0)
-        .count();
-    let wanted = CONSTANTS_PER_PLACE * places.count_ones() as usize;
-    if constants < wanted {
-        return false;
-    }
+    let is_place = |index: &usize| places & (1 << index) != 0;
+    let constants = (0..template.parts.len()).filter(|index| template.parts[*index].is_word() && !is_place(index)).count();
     let members: Vec<&Template> = neighbours.iter().filter(|(_, other)| other & !places == 0).map(|&(member, _)| member).collect();
-    (0..template.parts.len()).filter(|index| places & (1 << index) != 0).all(|index| {
-        let mut hashes: Vec<u64> = members.iter().map(|member| member.parts[index].hash).collect();
-        hashes.push(template.parts[index].hash);
+    let more = MEMBERS_MORE_PER_PLACE * (places.count_ones() as usize - 1);
+    let mut constants_wanted = 0;
+    for index in (0..template.parts.len()).filter(is_place) {
+        let all = || members.iter().copied().chain([template]);
+        let mut hashes: Vec<u64> = all().map(|member| member.parts[index].hash).collect();
+        let are_names = all().all(|member| member.parts[index].is_variable() || is_name(member, index));
+        constants_wanted += if are_names { 1 } else { CONSTANTS_PER_PLACE };
         if hashes.contains(&crate::token::VARIABLE) {
-            return true;
+            continue;
         }
         hashes.sort_unstable();
         hashes.dedup();
-        hashes.len() >= words_wanted(template, &members, index)
-    })
+        let Some(wanted) = words_wanted(template, &members, index, are_names) else { return false };
+        if hashes.len() < wanted || members.len() + 1 < wanted + more {
+            return false;
+        }
+    }
+    constants >= constants_wanted
 }
 
-fn words_wanted(template: &Template, members: &[&Template], index: usize) -> usize {
-    let words = members.iter().copied().chain([template]).filter_map(|member| member.parts[index].constant());
+/// So many different words prove that the place is a variable; `None` if nothing does.
+fn words_wanted(template: &Template, members: &[&Template], index: usize, are_names: bool) -> Option<usize> {
+    let mut words = members.iter().copied().chain([template]).filter_map(|member| member.parts[index].constant());
     if words.clone().all(is_capitals) {
-        return WORDS_MIN_CAPITALS;
+        return Some(WORDS_MIN_CAPITALS);
     }
-    let before = index.checked_sub(1).and_then(|before| template.parts[before].constant()).unwrap_or_default();
-    let name_at = if matches!(before, "=" | ":" | "\"" | "'") { index.checked_sub(2) } else { index.checked_sub(1) };
-    let name = name_at.and_then(|at| template.parts[at].constant()).unwrap_or_default();
-    if lexicon::announces_a_name(name) && before != "=" {
+    let constant = |back: usize| index.checked_sub(back).and_then(|at| template.parts[at].constant());
+    let before = constant(1).unwrap_or_default();
+    let is_quoted = matches!(before, "\"" | "'");
+    // `name="value"`, `"name": "value"`, `name=value`, `name value`
+    let name = (1..=5)
+        .filter_map(constant)
+        .find(|text| !matches!(*text, "\"" | "'" | "=" | ":"))
+        .unwrap_or_default();
+    let is_value = is_quoted || before == "=";
+    if is_value && lexicon::announces_text(name) || is_quoted && words.any(|word| word.contains(' ')) && name.is_empty() {
+        return None;
+    }
+    Some(if lexicon::announces_a_name(name) && !is_value {
         WORDS_MIN_NAME
-    } else if matches!(before, "=" | "\"" | "'") {
+    } else if is_value || are_names {
         WORDS_MIN_VALUE
     } else {
         WORDS_MIN
-    }
+    })
 }
 
 fn is_capitals(word: &str) -> bool {

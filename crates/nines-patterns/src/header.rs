@@ -11,8 +11,8 @@ use crate::lexicon;
 const FIELDS_MAX: usize = 16;
 /// A header is found within so many bytes; OpenStack's, with three request ids, takes 220.
 const BYTES_MAX: usize = 320;
-/// Between timestamp and severity there may be so many plain words (`RAS KERNEL INFO`).
-const WORDS_BEFORE_LEVEL_MAX: usize = 3;
+/// A severity is looked for so many fields ahead of a plain word (`NODE <time> NODE RAS KERNEL INFO`).
+const FIELDS_BEFORE_LEVEL_MAX: usize = 5;
 
 /// The byte at which the message begins; 0 if there is no header, or nothing after it.
 pub(crate) fn message_start(line: &str) -> usize {
@@ -101,6 +101,8 @@ fn walk(bytes: &[u8], fields: &Fields) -> usize {
     let mut strong = false;
     let mut levelled = false;
     let mut syslog = false;
+    let mut columns = false;
+    let mut named = false;
     let mut held_words = 0;
     let mut index = 0;
     while let Some(&field) = fields.get(index) {
@@ -124,21 +126,22 @@ fn walk(bytes: &[u8], fields: &Fields) -> usize {
                 strong = true;
                 levelled = true;
             }
-            Kind::Separator | Kind::Bracket | Kind::Number | Kind::Epoch => {}
+            // `INFO [thread] - message`
+            Kind::Separator if levelled && named => return field.end,
+            Kind::Bracket => named |= levelled,
+            Kind::Separator | Kind::Number | Kind::Epoch => {}
             // After the severity an id is rather the first word of the message.
             Kind::Id if levelled && !field.piped => break,
             Kind::Id => {}
-            Kind::Component if strong => return after_component(bytes, fields, index),
+            Kind::Component if strong && !columns => return field.end,
             Kind::Dotted if strong && levelled => {
                 // `INFO a.b.Name message`, `INFO a.b.Name - message`
-                end = field.end;
-                index += 1;
-                continue;
+                named = true;
             }
             Kind::Dotted if held_words < 4 && !strong => held_words += 1,
             _ if strong && field.piped => {}
             _ if strong => {
-                if let Some(level) = level_ahead(fields, index).filter(|_| !levelled) {
+                if let Some(level) = level_ahead(bytes, fields, index).filter(|_| !levelled) {
                     index = level;
                     continue;
                 }
@@ -146,34 +149,53 @@ fn walk(bytes: &[u8], fields: &Fields) -> usize {
                     index += 1;
                     continue;
                 }
-                if next == Some(Kind::Separator) {
-                    end = fields.get(index + 1).map_or(field.end, |field| field.end);
+                // `program - message`, `INFO logger : message`
+                if let Some(separator) = fields.get(index + 1)
+                    && separator.kind == Kind::Separator
+                    && (levelled || bytes[separator.start] == b'-')
+                    && !columns
+                {
+                    return separator.end;
                 }
                 break;
             }
-            Kind::Word if index == 0 && next.is_some_and(|next| matches!(next, Kind::Time | Kind::Epoch)) => {}
+            Kind::Word if index == 0 && starts_late(fields) => {}
             _ => break,
         }
         if strong {
             end = field.end + usize::from(field.piped);
+            columns |= field.piped;
         }
         index += 1;
     }
     end
 }
 
-/// The end of the header that `fields[index]`, a `name:`, closes.
-fn after_component(bytes: &[u8], fields: &Fields, index: usize) -> usize {
-    fields.get(index).map_or(0, |field| field.end.min(bytes.len()))
+/// Whether a timestamp comes second, behind a mark of the collector.
+fn starts_late(fields: &Fields) -> bool {
+    let kind = |index| fields.get(index).map(|field: &Field| field.kind);
+    match kind(1) {
+        Some(Kind::Time) => true,
+        Some(Kind::Epoch) => kind(2) == Some(Kind::Time),
+        _ => false,
+    }
 }
 
-/// The index of a severity within the next few fields, if only plain words stand before it.
-fn level_ahead(fields: &Fields, index: usize) -> Option<usize> {
-    for ahead in index + 1..=index + WORDS_BEFORE_LEVEL_MAX {
-        match fields.get(ahead)?.kind {
+/// The index of a severity within the next few fields, if nothing that reads like a sentence stands before it.
+fn level_ahead(bytes: &[u8], fields: &Fields, index: usize) -> Option<usize> {
+    let mut small_words = 0;
+    for ahead in index..=index + FIELDS_BEFORE_LEVEL_MAX {
+        let field = fields.get(ahead)?;
+        match field.kind {
             Kind::Level => return Some(ahead),
-            Kind::Word | Kind::Dotted | Kind::Id => {}
+            Kind::Word | Kind::Dotted | Kind::Component => {
+                small_words += usize::from(bytes[field.start..field.end].iter().any(u8::is_ascii_lowercase));
+            }
+            Kind::Id | Kind::Time | Kind::Number => {}
             _ => return None,
+        }
+        if small_words > 1 {
+            return None;
         }
     }
     None
@@ -267,7 +289,7 @@ fn number_after(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn kind_of(text: &[u8]) -> Kind {
-    if text.iter().all(|byte| matches!(byte, b'-' | b':' | b'|' | b'=')) {
+    if text.iter().all(|byte| matches!(byte, b'-' | b':' | b'|')) {
         return Kind::Separator;
     }
     let bare = trimmed(text);

@@ -93,6 +93,15 @@ pub(crate) fn is_level(word: &[u8]) -> bool {
     is_level_loud(upper) || matches!(&*upper, b"INFORMATION" | b"DBG" | b"INF" | b"WRN" | b"FTL" | b"TRC")
 }
 
+/// What stands under these names is text for people, a statement of its own.
+pub(crate) fn announces_text(word: &str) -> bool {
+    matches!(
+        word.to_ascii_lowercase().as_str(),
+        "msg" | "message" | "error" | "err" | "reason" | "event" | "exception" | "cause" | "detail" | "details"
+            | "description" | "title" | "text" | "log"
+    )
+}
+
 /// The word after these names somebody or something: fewer different words prove that they are a variable.
 pub(crate) fn announces_a_name(word: &str) -> bool {
     matches!(

@@ -17,6 +17,9 @@ const KEY_BYTES_MAX: usize = 40;
 /// Letters alone are a hexadecimal number from this length on: no English word of only a to f is so long.
 const HEX_LETTERS_MIN: usize = 8;
 
+/// So many words within quotes may be a name; more are a sentence.
+const QUOTED_WORDS_MAX: usize = 3;
+
 /// The hash of every variable.
 pub(crate) const VARIABLE: u64 = 0;
 /// Hashes of punctuation are below this, hashes of words are not.
@@ -225,13 +228,30 @@ impl Scanner {
                 return;
             }
         }
+        if byte == b'"' {
+            self.close_quote();
+        }
         self.tokens.push(Token { hash: u64::from(byte), start: start as u32, end: end as u32 });
+    }
+
+    /// A few plain words within quotes are one: a name that has blanks in it (`tag="View Lock"`).
+    fn close_quote(&mut self) {
+        let recent = self.tokens.len().saturating_sub(QUOTED_WORDS_MAX + 1);
+        let words = self.tokens[recent..].iter().rev().take_while(|token| token.is_word()).count();
+        let open = self.tokens.len() - words;
+        if words < 2 || open == 0 || self.tokens[open - 1].hash != u64::from(b'"') {
+            return;
+        }
+        let hash = hash::sequence(self.tokens[open..].iter().map(|token| token.hash)) | WORDS_FROM;
+        let name = Token { hash, start: self.tokens[open].start, end: self.tokens[self.tokens.len() - 1].end };
+        self.tokens.truncate(open);
+        self.tokens.push(name);
     }
 }
 
 fn is_separator(bytes: &[u8], token: Token) -> bool {
     let text = &bytes[token.start as usize..token.end as usize];
-    matches!(text, b"," | b";" | b":" | b"=" | b"|" | b"-" | b"--" | b"/" | b"+" | b"_" | b"<" | b">")
+    matches!(text, b"," | b";" | b":" | b"=" | b"|" | b"-" | b"--" | b"+" | b"_" | b"<" | b">")
         || token.hash == u64::from(b'#')
 }
 
@@ -258,7 +278,7 @@ fn skip_escape(bytes: &[u8], at: usize) -> usize {
 /// The end of a value that reaches over delimiters: URL, path with a query, Windows path, MAC or IPv6 address.
 fn long_value(bytes: &[u8], start: usize, end: usize, flags: u16) -> Option<usize> {
     let next = bytes.get(end).copied();
-    if bytes[start] == b'/' && (end > start + 1 || next.is_some_and(|byte| class(byte) & DELIMITER == 0 && class(byte) & SPACE == 0)) {
+    if bytes[start] == b'/' {
         return Some(path_end(bytes, end));
     }
     if next != Some(b':') {
@@ -272,7 +292,7 @@ fn long_value(bytes: &[u8], start: usize, end: usize, flags: u16) -> Option<usiz
     if length == 1 && flags & (HEX | LETTER) != 0 && after.first() == Some(&b'\\') {
         return Some(path_end(bytes, end + 2));
     }
-    if length <= 4 && flags & !(HEX | DIGIT) == 0 && flags & HEX != 0 {
+    if length <= 4 && flags & !(HEX | DIGIT) == 0 {
         return colon_hex_end(bytes, start);
     }
     None
@@ -338,8 +358,9 @@ fn is_value(word: &[u8], flags: u16) -> bool {
         return true;
     }
     if flags & SLASH != 0 {
-        let relative = word.starts_with(b"./") || word.starts_with(b"../") || word.starts_with(b"~/");
-        return relative || word.iter().filter(|&&byte| byte == b'/').count() >= 2;
+        let mut segments = word.split(|&byte| byte == b'/');
+        let first = segments.next().unwrap_or_default();
+        return matches!(first, b"." | b".." | b"~") || segments.count() >= 2 || lexicon::is_host(first);
     }
     flags & DOT != 0 && lexicon::is_host(word)
 }

@@ -1,2 +1,3 @@
 //! Patterns end to end.
+mod foreign;
 mod loghub;
