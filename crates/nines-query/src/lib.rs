@@ -25,6 +25,7 @@ mod lower;
 mod overflow;
 mod render;
 mod rows;
+mod scan;
 mod search;
 mod services;
 pub mod sketch;
@@ -40,6 +41,7 @@ pub use facets::{Facet, FacetsRequest, FacetsResult};
 pub use histogram::{
     BUCKETS_MAX, CountBucket, HistogramRequest, HistogramResult, SPLIT_VALUES_MAX, Series, SeriesOf,
 };
+pub use scan::ScanRequest;
 pub use search::{Order, PAGE_DEFAULT, PAGE_MAX, SearchRequest, SearchResult};
 pub use services::{OPERATIONS_MAX, OperationSummary, OperationsResult};
 pub use sketch::RELATIVE_ERROR;
