@@ -12,6 +12,7 @@ pub mod cloudevents;
 pub mod document;
 pub mod elastic;
 pub mod events;
+pub mod file;
 pub mod firehose;
 pub mod intake;
 pub mod json;
