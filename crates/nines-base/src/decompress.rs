@@ -11,6 +11,9 @@ pub enum Encoding {
     Identity,
     Gzip,
     Zstd,
+    /// One raw block, as the push protocols of Prometheus and Loki have it; never a `Content-Encoding` of its own
+    /// choosing, so [`Encoding::parse`] does not know it.
+    Snappy,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,43 @@ pub fn decompress(encoding: Encoding, body: &[u8], limit: u64) -> Result<Vec<u8>
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(corrupt)?;
             read_limited(decoder, limit, encoding)
         }
+        Encoding::Snappy => snappy(body, limit),
+    }
+}
+
+/// Bytes that one byte of a snappy block can stand for at most: a copy of 64 bytes takes three.
+const SNAPPY_RATIO_MAX: u64 = 22;
+
+/// A block says its length first. What it says is believed only as far as the limit, and as far as the bytes that follow
+/// could fill it, so that a lie costs nothing.
+fn snappy(body: &[u8], limit: u64) -> Result<Vec<u8>, DecompressError> {
+    let corrupt = |reason: String| DecompressError::Corrupt { encoding: Encoding::Snappy, reason };
+    let declared = snap::raw::decompress_len(body).map_err(|error| corrupt(error.to_string()))? as u64;
+    if declared > limit {
+        return Err(DecompressError::TooLarge { limit });
+    }
+    if declared > (body.len() as u64).saturating_mul(SNAPPY_RATIO_MAX) {
+        return Err(corrupt(format!("{declared} bytes are declared but {} cannot hold them", body.len())));
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+    let mut decoder = snap::raw::Decoder::new();
+    decoder.decompress_vec(body).map_err(|error| corrupt(error.to_string()))
+}
+
+/// Decompresses a file of the user's own while it is read: a stream, whose end nobody needs to know. `Identity`, `Gzip` and
+/// `Zstd` only; reading anything else fails.
+pub fn reader<'a>(encoding: Encoding, source: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {
+    match encoding {
+        Encoding::Identity => Ok(Box::new(source)),
+        #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+        Encoding::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(source))),
+        Encoding::Zstd => {
+            #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+            let mut decoder = zstd::stream::read::Decoder::new(source)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Ok(Box::new(decoder))
+        }
+        Encoding::Snappy => Err(std::io::Error::other("a snappy block is no stream")),
     }
 }
 
@@ -90,12 +130,22 @@ mod tests {
             (Encoding::Identity, zeros.clone()),
             (Encoding::Gzip, gzip.finish().unwrap()),
             (Encoding::Zstd, zstd::encode_all(&zeros[..], 3).unwrap()),
+            (Encoding::Snappy, snap::raw::Encoder::new().compress_vec(&zeros).unwrap()),
         ];
         for (encoding, body) in bodies {
             assert_eq!(decompress(encoding, &body, zeros.len() as u64).unwrap(), zeros);
             let error = decompress(encoding, &body, 1 << 20).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TooLarge, "{encoding:?}");
         }
+    }
+
+    #[test]
+    fn a_snappy_block_that_lies_about_its_length_is_refused_before_anything_is_allocated() {
+        // 1 GiB, in four bytes.
+        let mut block = vec![0x80, 0x80, 0x80, 0x80, 0x04];
+        block.extend_from_slice(&[0, b'x']);
+        assert_eq!(decompress(Encoding::Snappy, &block, 1 << 20).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(decompress(Encoding::Snappy, &block, 1 << 40).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 
     #[test]

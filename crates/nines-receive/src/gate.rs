@@ -1,9 +1,12 @@
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// Decides who may send. Asked before the body is read, so a stranger costs little.
 #[async_trait]
@@ -50,11 +53,64 @@ impl IngestGate for AnonymousGate {
 
 const KEY_HEADER: &str = "x-nines-key";
 
-/// The key in the headers; `Authorization` wins.
-pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-    });
-    bearer.or_else(|| headers.get(KEY_HEADER)?.to_str().ok().map(str::trim))
+/// Where Firehose puts its key.
+const FIREHOSE_KEY_HEADER: &str = "x-amz-firehose-access-key";
+
+/// The key in the headers; `Authorization` wins. The schemes are those of the protocols that are spoken here:
+/// `Bearer KEY`, `Splunk KEY`, `Basic base64(user:KEY)` with any user, and `ApiKey base64(id:KEY)` or `ApiKey KEY` of
+/// Elasticsearch's clients.
+pub(crate) fn key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    authorization
+        .and_then(authorization_key)
+        .or_else(|| text(KEY_HEADER).map(Cow::Borrowed))
+        .or_else(|| text(FIREHOSE_KEY_HEADER).map(Cow::Borrowed))
+}
+
+fn authorization_key(value: &str) -> Option<Cow<'_, str>> {
+    let (scheme, key) = value.trim().split_once(' ')?;
+    let key = key.trim();
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" | "splunk" => Some(Cow::Borrowed(key)),
+        // What cannot be read is a wrong key, not no key.
+        "basic" => Some(behind_colon(key).map_or(Cow::Borrowed(""), Cow::Owned)),
+        "apikey" => Some(behind_colon(key).map_or(Cow::Borrowed(key), Cow::Owned)),
+        _ => None,
+    }
+}
+
+/// The second half of `base64(first:second)`.
+fn behind_colon(encoded: &str) -> Option<String> {
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    decoded.split_once(':').map(|(_, second)| second.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &'static str, value: &str, expected: Option<&str>) {
+        let headers = HeaderMap::from_iter([(
+            axum::http::HeaderName::from_static(name),
+            HeaderValue::from_str(value).unwrap(),
+        )]);
+        assert_eq!(key(&headers).as_deref(), expected, "{name}: {value}");
+    }
+
+    #[test]
+    fn each_protocol_has_its_own_way_to_show_a_key() {
+        check("authorization", "Bearer nin_k_1", Some("nin_k_1"));
+        check("authorization", "Splunk nin_k_1", Some("nin_k_1"));
+        check("authorization", &format!("Basic {}", STANDARD.encode("elastic:nin_k_1")), Some("nin_k_1"));
+        check("authorization", &format!("ApiKey {}", STANDARD.encode("id:nin_k_1")), Some("nin_k_1"));
+        check("authorization", "ApiKey nin_k_1", Some("nin_k_1"));
+        check("authorization", "Basic !", Some(""));
+        check("authorization", "Digest x", None);
+        check("x-nines-key", " nin_k_1", Some("nin_k_1"));
+        check("x-amz-firehose-access-key", "nin_k_1", Some("nin_k_1"));
+    }
 }

@@ -1,4 +1,5 @@
-//! Receives telemetry over the network: OTLP over gRPC and over HTTP.
+//! Receives telemetry over the network: OTLP over gRPC and over HTTP, what other agents speak over HTTP ([`Doors`]), and
+//! syslog ([`syslog`]).
 //!
 //! An export request goes through the same steps whichever way it came: who sends it ([`IngestGate`]) → is there room
 //! ([`Limits`]) → read the body → decompress and decode on a blocking thread → [`Sink::submit`] → answer.
@@ -19,6 +20,7 @@
 mod body;
 mod budget;
 mod config;
+mod doors;
 mod gate;
 mod grpc;
 mod http;
@@ -30,6 +32,7 @@ mod sink;
 mod stats;
 
 pub use config::Limits;
+pub use doors::{Doors, Receipts, ReceiptsError};
 pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity};
 pub use receiver::OtlpReceiver;
 pub use sink::{Sink, SinkError};

@@ -1,0 +1,202 @@
+//! The doors for everything that is not OTLP: Elasticsearch, Loki, JSON, Splunk, Firehose, CloudEvents, change events.
+//!
+//! All take the same way: who sends it → is there room → read the body → decompress and decode → [`crate::Sink::submit`] →
+//! answer. Each says yes and no in its own protocol's words, so that its clients retry what may pass and drop what never
+//! will. The limits, the budget of bytes and the counters are those of the receiver that the doors were made from.
+
+mod change_event;
+mod cloudevents;
+mod elastic;
+mod firehose;
+mod json;
+mod loki;
+mod query;
+mod splunk;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use nines_base::ErrorKind;
+use nines_base::decompress::{Encoding, decompress};
+use nines_model::{Batch, Timestamp};
+use nines_protocols::intake::IntakeError;
+
+use crate::body;
+use crate::receiver::{INLINE_BYTES_MAX, Inner, OtlpReceiver};
+use crate::refusal::{Cause, Refusal};
+
+pub use json::{Receipts, ReceiptsError};
+
+/// Every way in over HTTP that is not OTLP. Cloning shares it.
+#[derive(Clone)]
+pub struct Doors {
+    inner: Arc<Inner>,
+    replies: Arc<json::Replies>,
+}
+
+/// What a decoder made of a body.
+pub(crate) struct Taken<T> {
+    pub batches: Vec<Batch>,
+    /// Records that were left out.
+    pub rejected: u64,
+    /// Goes into the answer, once the batches are durable.
+    pub answer: T,
+}
+
+impl<T> Taken<T> {
+    pub fn whole(batch: Batch, answer: T) -> Self {
+        Self { batches: vec![batch], rejected: 0, answer }
+    }
+}
+
+/// A body as it arrived: decompressed by whoever decodes it, off the async threads.
+pub(crate) struct RawBody {
+    bytes: Vec<u8>,
+    encoding: Encoding,
+    limit: u64,
+}
+
+impl RawBody {
+    fn decoded(self) -> Result<Vec<u8>, Refusal> {
+        match self.encoding {
+            Encoding::Identity => Ok(self.bytes),
+            encoding => Ok(decompress(encoding, &self.bytes, self.limit)?),
+        }
+    }
+}
+
+impl OtlpReceiver {
+    /// The other doors, under the same limits. `receipts` finds out whether an import that lost its answer was stored.
+    pub fn doors(&self, receipts: Option<Arc<dyn Receipts>>) -> Doors {
+        Doors { inner: Arc::clone(&self.inner), replies: Arc::new(json::Replies::new(receipts)) }
+    }
+}
+
+impl Doors {
+    /// Answers a request to any door, by its path. The peer's address is expected as [`OtlpReceiver::http_router`] does.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some(path) = path.strip_prefix("/elastic") {
+            let path = path.to_owned();
+            elastic::handle(&self.inner, &path, request).await
+        } else if path == "/loki/api/v1/push" {
+            loki::handle(&self.inner, request).await
+        } else if let Some(dataset) = path.strip_prefix("/api/v1/ingest/") {
+            let dataset = dataset.to_owned();
+            json::handle(&self.inner, &self.replies, &dataset, request).await
+        } else if path.starts_with("/services/collector") {
+            splunk::handle(&self.inner, request).await
+        } else if path == "/v1/firehose" {
+            firehose::handle(&self.inner, request).await
+        } else if path == "/v1/cloudevents" {
+            cloudevents::handle(&self.inner, request).await
+        } else if path == "/v2/change/enqueue" {
+            change_event::handle(&self.inner, request).await
+        } else {
+            let mut response = Response::new(Body::from("no such door"));
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    }
+}
+
+impl Inner {
+    /// Everything between the headers and the answer; the sender is admitted first. `Ok` means that what was kept is
+    /// durable. `decode` runs off the async threads unless the body is small.
+    pub(crate) async fn take<T: Send + 'static>(
+        &self,
+        parts: &Parts,
+        body: Body,
+        encoding: Encoding,
+        decode: impl FnOnce(&[u8], Timestamp) -> Result<Taken<T>, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.admit(&parts.headers, &parts.extensions).await?;
+        self.take_admitted(body, encoding, decode).await
+    }
+
+    /// As [`Inner::take`], for a sender who was let in already.
+    pub(crate) async fn take_admitted<T: Send + 'static>(
+        &self,
+        body: Body,
+        encoding: Encoding,
+        decode: impl FnOnce(&[u8], Timestamp) -> Result<Taken<T>, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let Ok(_permit) = self.requests.try_acquire() else {
+            return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
+        };
+        let mut held = self.bytes.hold();
+        let limit = self.limits.http_body_bytes;
+        let bytes = body::read(body, limit, self.limits.body_timeout, &self.clock, &mut held).await?;
+        let received_at = self.clock.now();
+        let is_small = encoding == Encoding::Identity && bytes.len() <= INLINE_BYTES_MAX;
+        let raw = RawBody { bytes, encoding, limit };
+        let work = move || {
+            let text = raw.decoded()?;
+            Ok((decode(&text, received_at)?, text.len() as u64))
+        };
+        let (taken, bytes) = self.compute(is_small, work).await?;
+        let items: u64 = taken.batches.iter().map(|batch| batch.events.len() as u64).sum();
+        if items > 0 {
+            if !held.grow(bytes) {
+                let message = "too many bytes are waiting to be stored: send again later";
+                return Err(Refusal::new(Cause::Busy, message));
+            }
+            self.sink.submit(taken.batches, bytes).await?;
+        }
+        self.counters.accepted(items, taken.rejected, bytes);
+        Ok(taken.answer)
+    }
+
+    /// Counts and logs a refusal.
+    pub(crate) fn refused(&self, door: &'static str, refusal: &Refusal) {
+        tracing::debug!(door, cause = ?refusal.cause, reason = refusal.message, "request refused");
+        refusal.count(&self.counters);
+    }
+}
+
+impl From<IntakeError> for Refusal {
+    fn from(error: IntakeError) -> Self {
+        let cause = match error.kind() {
+            ErrorKind::TooLarge => Cause::TooLarge,
+            _ => Cause::Malformed,
+        };
+        Self::new(cause, error.to_string())
+    }
+}
+
+/// One coding at most, in one header: stacked ones are refused.
+pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (None, _) => Ok(Encoding::Identity),
+        (Some(Ok(value)), None) => Ok(Encoding::parse(Some(value))?),
+        _ => Err(Refusal::new(
+            Cause::UnsupportedEncoding,
+            "content is encoded more than once: use one of identity, gzip or zstd",
+        )),
+    }
+}
+
+/// The media type without its parameters, in lower case; empty if there is none.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+pub(crate) fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Puts `Retry-After` on an answer to a request that may pass later.
+pub(crate) fn with_retry_after(mut response: Response<Body>, refusal: &Refusal) -> Response<Body> {
+    if let Some(seconds) = refusal.retry_after_seconds() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
