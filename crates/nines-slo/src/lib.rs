@@ -32,6 +32,7 @@ mod live;
 mod promise;
 mod reading;
 mod registry;
+mod replay;
 mod rings;
 mod sentence;
 mod window;
@@ -57,6 +58,7 @@ pub use live::{LIVE_MAX, LiveError, LiveSli, LiveSlis};
 pub use promise::Promise;
 pub use reading::*;
 pub use registry::{Applied, OBJECTS_MAX, Registry, RemoveError, ResolvedPolicy};
+pub use replay::Replay;
 pub use rings::{
     BackfillPart, Bucket, FUTURE_MAX, MINUTES_REACH, QUARTERS_REACH, Rings, SECONDS_REACH, Slices,
 };

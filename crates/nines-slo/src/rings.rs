@@ -271,6 +271,16 @@ impl Rings {
         self.set_known_since(since);
     }
 
+    /// Counts a bucket of a replay in every tier, as of its start. One writer at a time.
+    pub(crate) fn add_bucket(&self, bucket: Bucket) {
+        let (good, bad) = (bucket.counts.good as i64, bucket.counts.bad as i64);
+        for tier in &self.tiers {
+            tier.add(bucket.start.as_secs(), good, bad);
+        }
+        self.newest.fetch_max(bucket.start.as_nanos(), Ordering::AcqRel);
+        self.oldest.fetch_min(bucket.start.as_nanos(), Ordering::AcqRel);
+    }
+
     /// Counts are complete from `since` on. Only ever moves into the past.
     pub fn set_known_since(&self, since: Timestamp) {
         self.known_since.fetch_min(since.as_nanos(), Ordering::AcqRel);

@@ -11,6 +11,8 @@ mod evidence;
 mod readings;
 #[path = "slo/references.rs"]
 mod references;
+#[path = "slo/replay.rs"]
+mod replay;
 #[path = "slo/rings.rs"]
 mod rings;
 #[path = "slo/stream.rs"]

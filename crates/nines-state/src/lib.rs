@@ -3,7 +3,7 @@
 //! Words
 //! - **Database**: one SQLite file with one writer and a few readers ([`Database`]). There are three files in a node,
 //!   so that the page path shares nothing with the rest: `catalog.db` (telemetry catalog, not ours), `control.db`
-//!   (objects, access, audit) and `response.db` (alerts, outbox, incidents).
+//!   (objects, access, audit, saved questions) and `response.db` (alerts, outbox, incidents).
 //! - **Domain**: a set of tables that belong together, with its own numbered migrations ([`Domain`]). A file holds one
 //!   domain or several; each module here exports its `DOMAIN` and opens nothing by itself.
 //!
@@ -23,6 +23,7 @@ mod migration;
 pub mod objects;
 pub mod outbox;
 pub mod response;
+pub mod saved;
 
 pub use database::{Database, Settings};
 pub use error::StateError;

@@ -13,3 +13,5 @@ mod incidents;
 mod objects;
 #[path = "all/response.rs"]
 mod response;
+#[path = "all/saved.rs"]
+mod saved;
