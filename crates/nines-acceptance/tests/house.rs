@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-storage", &["nines-base", "nines-model", "nines-wal"]),
     ("nines-ingest", &["nines-base", "nines-model", "nines-wal", "nines-storage"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
+    ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
     // The operations column.
     ("nines-slo", &["nines-base", "nines-model", "nines-filter"]),
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-incidents", &["nines-base", "nines-model"]),
     ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),
     ("nines-access", &["nines-base", "nines-model"]),
+    ("nines-saved", &["nines-base", "nines-model"]),
     (
         "nines-state",
         &[
@@ -36,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-incidents",
             "nines-notify",
             "nines-access",
+            "nines-saved",
         ],
     ),
     // The edges.
@@ -51,7 +54,7 @@ const EDGES: &[&str] = &["nines-http", "nines-server", "nines-demo", "nines-cli"
 const HOMES: &[(&str, &[&str])] = &[
     ("datafusion", &["nines-query"]),
     ("parquet", &["nines-storage", "nines-query"]),
-    ("arrow", &["nines-storage", "nines-query", "nines-ingest"]),
+    ("arrow", &["nines-storage", "nines-query", "nines-apm", "nines-ingest"]),
     ("reqwest", &["nines-egress", "nines-acceptance"]),
     ("lettre", &["nines-notify"]),
 ];

@@ -6,10 +6,13 @@
 //! [`Problem`] documents. Nothing here behaves.
 
 mod alerts;
+mod apm;
 mod audit;
+mod explore;
 mod incidents;
 mod openapi;
 mod problem;
+mod replay;
 mod routes;
 mod session;
 mod slos;
@@ -17,10 +20,13 @@ mod status;
 mod telemetry;
 
 pub use alerts::*;
+pub use apm::*;
 pub use audit::*;
+pub use explore::*;
 pub use incidents::*;
 pub use openapi::openapi;
 pub use problem::{Fault, Problem};
+pub use replay::*;
 pub use routes::{Access, Method, ROUTES, Role, Route};
 pub use session::*;
 pub use slos::*;

@@ -10,7 +10,9 @@ use crate::*;
 pub enum Method {
     Get,
     Post,
+    Put,
     Delete,
+    Options,
 }
 
 /// What people may do, each including the one before.
@@ -79,17 +81,7 @@ const fn get(
     response: Option<Body>,
     summary: &'static str,
 ) -> Route {
-    Route {
-        method: Method::Get,
-        path,
-        operation,
-        summary,
-        access,
-        query: &[],
-        request: None,
-        response,
-        audit: None,
-    }
+    Route { method: Method::Get, path, operation, summary, access, query: &[], request: None, response, audit: None }
 }
 
 const fn post(
@@ -100,17 +92,7 @@ const fn post(
     response: Option<Body>,
     summary: &'static str,
 ) -> Route {
-    Route {
-        method: Method::Post,
-        path,
-        operation,
-        summary,
-        access,
-        query: &[],
-        request,
-        response,
-        audit: None,
-    }
+    Route { method: Method::Post, path, operation, summary, access, query: &[], request, response, audit: None }
 }
 
 const fn delete(path: &'static str, operation: &'static str, access: Access, summary: &'static str) -> Route {
@@ -137,6 +119,17 @@ impl Route {
         self.audit = Some(action);
         self
     }
+}
+
+/// A way in for telemetry in somebody else's protocol: its bodies and answers are theirs, not ours.
+const fn door(
+    method: Method,
+    path: &'static str,
+    operation: &'static str,
+    access: Access,
+    summary: &'static str,
+) -> Route {
+    Route { method, ..post(path, operation, access, None, None, summary) }
 }
 
 const VIEWER: Access = Access::AtLeast(Role::Viewer);
@@ -167,7 +160,8 @@ pub const ROUTES: &[Route] = &[
         "Exchange a key or the first-run token for a session",
     )
     .audited("session.sign_in"),
-    delete("/api/v1/session", "sign_out", VIEWER, "End the session").audited("session.sign_out"),
+    delete("/api/v1/session", "sign_out", VIEWER, "End the session")
+    .audited("session.sign_out"),
     get("/api/v1/keys", "keys", ADMIN, body::<KeysResponse>(), "All keys, without their secrets"),
     post(
         "/api/v1/keys",
@@ -178,7 +172,8 @@ pub const ROUTES: &[Route] = &[
         "Make a key; the secret is shown once",
     )
     .audited("key.create"),
-    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once").audited("key.revoke"),
+    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once")
+    .audited("key.revoke"),
     get("/api/v1/audit", "audit", ADMIN, body::<AuditResponse>(), "Who did what, in the order it was done")
         .query(&["after", "limit"]),
     get(
@@ -203,7 +198,7 @@ pub const ROUTES: &[Route] = &[
         VIEWER,
         body::<SearchRequest>(),
         body::<SearchResponse>(),
-        "Rows that a filter matches, newest first",
+        "Rows that a filter matches, newest first; by `Accept` also streamed, as NDJSON or CSV",
     ),
     post(
         "/api/v1/search/histogram",
@@ -229,6 +224,44 @@ pub const ROUTES: &[Route] = &[
         body::<SuggestResponse>(),
         "What could come next in a filter, from real fields and values",
     ),
+    post(
+        "/api/v1/search/compare",
+        "compare",
+        VIEWER,
+        body::<CompareRequest>(),
+        body::<CompareResponse>(),
+        "What is different about some rows: values that they have more often than the rest",
+    ),
+    post(
+        "/api/v1/search/around",
+        "around",
+        VIEWER,
+        body::<AroundRequest>(),
+        body::<AroundResponse>(),
+        "The rows before and after one",
+    ),
+    get(
+        "/api/v1/tail",
+        "tail",
+        VIEWER,
+        body::<TailRows>(),
+        "Rows that a filter matches, as they come in (server-sent events)",
+    )
+    .query(&["dataset", "filter"]),
+    get("/api/v1/saved", "saved", VIEWER, body::<SavedResponse>(), "Searches and SQL that teams keep")
+        .query(&["kind", "team"]),
+    get("/api/v1/saved/{name}", "saved_one", VIEWER, body::<SavedQuestion>(), "One saved question"),
+    post(
+        "/api/v1/saved",
+        "save",
+        RESPONDER,
+        body::<SavedRequest>(),
+        body::<SavedQuestion>(),
+        "Keep a search or SQL under a name, in place of one that has it",
+    )
+    .audited("saved.put"),
+    delete("/api/v1/saved/{name}", "delete_saved", RESPONDER, "Delete a saved question: one's own, or as editor")
+        .audited("saved.delete"),
     get(
         "/api/v1/datasets/{dataset}/fields",
         "fields",
@@ -251,6 +284,54 @@ pub const ROUTES: &[Route] = &[
         "Services seen in spans, busiest first",
     )
     .query(&["start", "end"]),
+    get(
+        "/api/v1/apm/services",
+        "apm_services",
+        VIEWER,
+        body::<ApmServicesResponse>(),
+        "Services by the time that callers waited for them, with their versions",
+    )
+    .query(&["start", "end", "service", "filter"]),
+    get(
+        "/api/v1/apm/endpoints",
+        "apm_endpoints",
+        VIEWER,
+        body::<EndpointsResponse>(),
+        "Endpoints by impact: rate, errors, latency, share of all time",
+    )
+    .query(&["start", "end", "service", "filter"]),
+    get(
+        "/api/v1/apm/map",
+        "apm_map",
+        VIEWER,
+        body::<ServiceMapResponse>(),
+        "Who calls whom, how often, how well; with `service`, its neighbours only",
+    )
+    .query(&["start", "end", "service", "filter"]),
+    get(
+        "/api/v1/apm/errors",
+        "apm_errors",
+        VIEWER,
+        body::<ErrorGroupsResponse>(),
+        "Error groups from exceptions, error logs and failed spans",
+    )
+    .query(&["start", "end", "service", "filter"]),
+    get(
+        "/api/v1/apm/errors/{fingerprint}",
+        "apm_error",
+        VIEWER,
+        body::<ErrorGroupResponse>(),
+        "One error group with its stack",
+    )
+    .query(&["start", "end", "service", "filter"]),
+    post(
+        "/api/v1/apm/compare",
+        "apm_compare",
+        VIEWER,
+        body::<ApmCompareRequest>(),
+        body::<ApmCompareResponse>(),
+        "Two versions or two times beside each other, endpoint by endpoint",
+    ),
     get(
         "/api/v1/changes",
         "changes",
@@ -296,6 +377,14 @@ pub const ROUTES: &[Route] = &[
     )
     .query(&["start", "end"]),
     post(
+        "/api/v1/replay",
+        "replay",
+        RESPONDER,
+        body::<ReplayRequest>(),
+        body::<ReplayResponse>(),
+        "A stored window through today's promises and rules, with the pages it would have made",
+    ),
+    post(
         "/api/v1/apply",
         "apply",
         EDITOR,
@@ -308,7 +397,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/objects", "objects", VIEWER, body::<ObjectsResponse>(), "Applied documents")
         .query(&["kind"]),
     delete("/api/v1/objects/{kind}/{name}", "delete_object", EDITOR, "Remove an applied document")
-        .audited("objects.delete"),
+    .audited("objects.delete"),
     // Alerts and incidents
     get("/api/v1/alerts", "alerts", VIEWER, body::<AlertsResponse>(), "Alerts, firing first")
         .query(&["state", "slo"]),
@@ -349,19 +438,131 @@ pub const ROUTES: &[Route] = &[
     post("/v1/logs", "otlp_logs", Access::Ingest, None, None, "OTLP logs"),
     post("/v1/traces", "otlp_traces", Access::Ingest, None, None, "OTLP traces"),
     post("/v1/metrics", "otlp_metrics", Access::Ingest, None, None, "OTLP metrics"),
+    // Jaeger, for its own page and Grafana's data source at /jaeger
+    get("/jaeger/api/services", "jaeger_services", VIEWER, None, "Jaeger: services"),
+    get(
+        "/jaeger/api/services/{service}/operations",
+        "jaeger_service_operations",
+        VIEWER,
+        None,
+        "Jaeger: span names of a service",
+    ),
+    get("/jaeger/api/operations", "jaeger_operations", VIEWER, None, "Jaeger: span names and kinds")
+        .query(&["service", "spanKind"]),
+    get("/jaeger/api/traces", "jaeger_traces", VIEWER, None, "Jaeger: traces that were searched for")
+        .query(&[
+            "service",
+            "operation",
+            "tags",
+            "start",
+            "end",
+            "lookback",
+            "minDuration",
+            "maxDuration",
+            "limit",
+            "traceID",
+        ]),
+    get("/jaeger/api/traces/{trace_id}", "jaeger_trace", VIEWER, None, "Jaeger: one trace")
+        .query(&["start", "end"]),
+    get("/jaeger/api/dependencies", "jaeger_dependencies", VIEWER, None, "Jaeger: calls between services")
+        .query(&["endTs", "lookback"]),
+    get("/jaeger/api/v3/services", "jaeger_v3_services", VIEWER, None, "Jaeger v3: services"),
+    get("/jaeger/api/v3/operations", "jaeger_v3_operations", VIEWER, None, "Jaeger v3: span names")
+        .query(&["service", "span_kind"]),
+    get("/jaeger/api/v3/traces/{trace_id}", "jaeger_v3_trace", VIEWER, None, "Jaeger v3: one trace as OTLP")
+        .query(&["start_time", "end_time"]),
+    // What other agents speak
+    door(Method::Get, "/elastic", "elastic_root", Access::Ingest, "Elasticsearch: what clients ask first"),
+    door(Method::Get, "/elastic/", "elastic_hello", Access::Ingest, "Elasticsearch: what clients ask first"),
+    door(
+        Method::Get,
+        "/elastic/{*path}",
+        "elastic_ask",
+        Access::Ingest,
+        "Elasticsearch: licence, health, templates and policies, as agents ask for them",
+    ),
+    door(
+        Method::Post,
+        "/elastic/{*path}",
+        "elastic_post",
+        Access::Ingest,
+        "Elasticsearch: `_bulk`, `{index}/_bulk`, `{index}/_doc`",
+    ),
+    door(
+        Method::Put,
+        "/elastic/{*path}",
+        "elastic_put",
+        Access::Ingest,
+        "Elasticsearch: as with POST; templates and policies are accepted and ignored",
+    ),
+    door(Method::Post, "/loki/api/v1/push", "loki_push", Access::Ingest, "Loki: JSON, or protobuf in snappy"),
+    door(
+        Method::Post,
+        "/api/v1/ingest/{dataset}",
+        "ingest",
+        Access::Ingest,
+        "Events as JSON or NDJSON, or lines of a file in `format`; other parameters are attributes of all of them",
+    )
+    .query(&["format", "service", "host"]),
+    door(
+        Method::Get,
+        "/services/collector/health",
+        "splunk_health",
+        Access::Public,
+        "Splunk HEC: whether somebody is there",
+    ),
+    door(
+        Method::Get,
+        "/services/collector/health/1.0",
+        "splunk_health_1",
+        Access::Public,
+        "Splunk HEC: whether somebody is there",
+    ),
+    door(Method::Post, "/services/collector", "splunk_collector", Access::Ingest, "Splunk HEC: events"),
+    door(
+        Method::Post,
+        "/services/collector/{*path}",
+        "splunk",
+        Access::Ingest,
+        "Splunk HEC: `event`, `raw`, each also with `/1.0`",
+    ),
+    door(
+        Method::Post,
+        "/v1/firehose",
+        "firehose",
+        Access::Ingest,
+        "Amazon Data Firehose, with CloudWatch Logs subscriptions or any lines",
+    ),
+    door(Method::Post, "/v1/cloudevents", "cloudevents", Access::Ingest, "CloudEvents 1.0, in all three modes"),
+    door(
+        Method::Options,
+        "/v1/cloudevents",
+        "cloudevents_handshake",
+        Access::Public,
+        "CloudEvents: the handshake of web hooks",
+    ),
+    door(
+        Method::Post,
+        "/v2/change/enqueue",
+        "change_event",
+        Access::Ingest,
+        "A change as pipelines send it to PagerDuty",
+    ),
     // The web application
     get("/", "ui", Access::Public, None, "The web application"),
     get("/{*path}", "ui_asset", Access::Public, None, "The web application's pages and assets"),
 ];
 
 impl Method {
-    pub const ALL: [Self; 3] = [Self::Get, Self::Post, Self::Delete];
+    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Delete, Self::Options];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
         }
     }
 }
@@ -389,7 +590,8 @@ mod tests {
     use super::*;
 
     /// Questions that are too long for a query string.
-    const QUESTIONS: &[&str] = &["sql", "search", "histogram", "facets", "suggest"];
+    const QUESTIONS: &[&str] =
+        &["sql", "search", "histogram", "facets", "suggest", "compare", "around", "replay"];
 
     #[test]
     fn what_changes_something_has_a_word_in_the_audit_log() {

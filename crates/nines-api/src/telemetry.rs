@@ -193,6 +193,8 @@ pub struct SuggestResponse {
     pub replace_start: usize,
     pub replace_end: usize,
     pub suggestions: Vec<Suggestion>,
+    #[serde(default)]
+    pub stats: QueryStats,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -223,7 +225,45 @@ pub struct TraceResponse {
     #[schema(value_type = Vec<Object>)]
     pub logs: Vec<serde_json::Map<String, serde_json::Value>>,
     pub truncated: bool,
+    /// From the earliest start to the latest end, after clocks were put right.
+    #[serde(default)]
+    pub duration_ns: i64,
+    /// What the trace was waiting for at each instant, in order of time, without gaps: the duration of the main root,
+    /// which is the longest one without a parent.
+    #[serde(default)]
+    pub critical_path: Vec<CriticalSection>,
+    /// Those with most time on the critical path first.
+    #[serde(default)]
+    pub services: Vec<TraceService>,
+    /// Spans that name a parent that is not here.
+    #[serde(default)]
+    pub lost_parents: u64,
+    /// Spans that came more than once; the copies are left out.
+    #[serde(default)]
+    pub duplicates: u64,
+    /// Circles of parents that were cut open.
+    #[serde(default)]
+    pub circles: u64,
     pub stats: QueryStats,
+}
+
+/// A stretch of the critical path, in nanoseconds after the start of the trace.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CriticalSection {
+    pub span_id: String,
+    pub start_ns: i64,
+    pub end_ns: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TraceService {
+    pub name: String,
+    pub spans: u64,
+    pub errors: u64,
+    /// Time in which none of the spans' children ran.
+    pub self_ns: i64,
+    /// Time on the critical path.
+    pub critical_ns: i64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -235,9 +275,21 @@ pub struct TraceSpan {
     pub service: String,
     pub kind: String,
     pub start: Time,
-    /// Nanoseconds after the start of the trace's first span.
+    /// Nanoseconds after the start of the trace's first span, after clocks were put right.
     pub offset_ns: i64,
     pub duration_ns: i64,
+    /// Time in which no child ran.
+    #[serde(default)]
+    pub self_ns: i64,
+    /// Time on the critical path.
+    #[serde(default)]
+    pub critical_ns: i64,
+    /// What was added to the clock of the span's host, so that no answer comes before its question.
+    #[serde(default)]
+    pub shifted_ns: i64,
+    /// It names a parent that is not here.
+    #[serde(default)]
+    pub lost_parent: bool,
     /// `unset`, `ok`, `error`.
     pub status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,9 +299,18 @@ pub struct TraceSpan {
     /// Every other field of the span.
     #[schema(value_type = Object)]
     pub attributes: serde_json::Map<String, serde_json::Value>,
-    /// Span events as sent: name, time, attributes.
+    /// Span events: `name`, `time` (RFC 3339), `attributes`.
     #[schema(value_type = Vec<Object>)]
     pub events: Vec<serde_json::Value>,
+    /// Spans that it has to do with without being their child.
+    #[serde(default)]
+    pub links: Vec<SpanLink>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SpanLink {
+    pub trace_id: String,
+    pub span_id: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

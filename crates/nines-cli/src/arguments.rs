@@ -42,6 +42,8 @@ pub enum Command {
     Search(commands::search::Arguments),
     #[command(about = "Promises, how much of their budget is left and what burns it")]
     Slo(commands::slo::Arguments),
+    #[command(about = "Put a stored window through today's rules: what would have paged")]
+    Replay(commands::replay::Arguments),
     #[command(about = "Alerts and their pages")]
     Alert(commands::alert::Arguments),
     #[command(about = "Report an incident and run it by the clock")]

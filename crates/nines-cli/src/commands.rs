@@ -10,6 +10,7 @@ pub mod incident;
 pub mod key;
 pub mod login;
 pub mod objects;
+pub mod replay;
 pub mod search;
 pub mod serve;
 pub mod slo;
@@ -39,6 +40,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Sql(sql) => sql::run(sql, &session()?).await,
         Command::Search(search) => search::run(search, &session()?).await,
         Command::Slo(slo) => slo::run(slo, &session()?).await,
+        Command::Replay(replay) => replay::run(replay, &session()?).await,
         Command::Alert(alert) => alert::run(alert, &session()?).await,
         Command::Incident(incident) => incident::run(incident, &session()?).await,
         Command::Apply(apply) => apply::run(apply, &session()?).await,

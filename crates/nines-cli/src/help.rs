@@ -10,7 +10,7 @@ use crate::exit;
 /// Every command is in exactly one group.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Start", &["serve", "demo", "login"]),
-    ("Ask", &["search", "sql", "slo", "alert", "status"]),
+    ("Ask", &["search", "sql", "slo", "replay", "alert", "status"]),
     ("Operate", &["incident", "apply", "get", "delete", "change", "key"]),
     ("Help", &["doctor", "version", "completions"]),
 ];

@@ -101,6 +101,37 @@ impl Client {
         self.tell(Call::new("suggest"), request).await
     }
 
+    pub async fn compare(&self, request: &CompareRequest) -> Result<CompareResponse, ClientError> {
+        self.tell(Call::new("compare"), request).await
+    }
+
+    pub async fn around(&self, request: &AroundRequest) -> Result<AroundResponse, ClientError> {
+        self.tell(Call::new("around"), request).await
+    }
+
+    /// By name. `kind` is `search` or `sql`.
+    pub async fn saved(&self, kind: Option<&str>) -> Result<SavedResponse, ClientError> {
+        self.ask(Call::new("saved").query("kind", kind)).await
+    }
+
+    pub async fn saved_one(&self, name: &str) -> Result<SavedQuestion, ClientError> {
+        self.ask(Call::new("saved_one").parameter(name)).await
+    }
+
+    /// In place of the one that has the name, if there is one.
+    pub async fn save(&self, request: &SavedRequest) -> Result<SavedQuestion, ClientError> {
+        self.tell(Call::new("save"), request).await
+    }
+
+    pub async fn delete_saved(&self, name: &str) -> Result<(), ClientError> {
+        self.done(Call::new("delete_saved").parameter(name)).await
+    }
+
+    /// A stored window through today's promises and rules.
+    pub async fn replay(&self, request: &ReplayRequest) -> Result<ReplayResponse, ClientError> {
+        self.tell(Call::new("replay"), request).await
+    }
+
     pub async fn fields(&self, dataset: &str) -> Result<FieldsResponse, ClientError> {
         self.ask(Call::new("fields").parameter(dataset)).await
     }

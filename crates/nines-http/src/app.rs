@@ -11,7 +11,8 @@ use nines_incidents::{Incidents, Language};
 use nines_ingest::Ingest;
 use nines_notify::{OutboxStore, Page, PageFilter, Subject, Targets};
 use nines_query::Engine;
-use nines_receive::OtlpReceiver;
+use nines_receive::{Doors, OtlpReceiver};
+use nines_saved::SavedQuestions;
 use nines_slo::DocumentKind;
 use nines_state::alerts::{AlertFilter, Alerts, StoredAlert};
 use nines_state::objects::Objects;
@@ -22,6 +23,7 @@ use crate::feed::Feed;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
 use crate::render;
+use crate::tail::Tails;
 
 pub type SharedApp = Arc<App>;
 
@@ -49,6 +51,7 @@ pub struct App {
     pub engine: Engine,
     pub ingest: Ingest,
     pub receiver: OtlpReceiver,
+    pub doors: Doors,
     pub promises: Arc<dyn Promises>,
     pub objects: Objects,
     pub alerts: Alerts,
@@ -57,6 +60,8 @@ pub struct App {
     pub incidents: Incidents,
     pub health: Arc<dyn Health>,
     pub feed: Feed,
+    pub tails: Tails,
+    pub saved: Arc<dyn SavedQuestions>,
 }
 
 impl App {

@@ -9,6 +9,7 @@
 
 mod app;
 mod audit;
+mod difference;
 mod extract;
 mod feed;
 mod guard;
@@ -17,10 +18,13 @@ mod problem;
 mod promises;
 pub mod render;
 mod router;
+mod tail;
 
 pub use app::{App, Health, SharedApp};
 pub use audit::Auditor;
+pub use difference::{Tally, differences};
 pub use feed::Feed;
 pub use problem::status_of;
-pub use promises::{AppliedDocument, ApplyError, PromiseView, Promises};
+pub use promises::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError};
 pub use router::router;
+pub use tail::{TailReader, Tails};

@@ -69,6 +69,11 @@ impl ApiError {
         if kind == ErrorKind::Internal { Self::internal(error) } else { Self::new(kind, error.to_string()) }
     }
 
+    /// What went wrong, as the caller may read it.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     #[must_use]
     pub fn code(mut self, code: &'static str) -> Self {
         self.0.code = code;

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use nines_api::ReplayResponse;
+use nines_base::ErrorKind;
+use nines_model::TimeRange;
+use nines_query::QueryError;
 use nines_slo::{DocumentError, DocumentKey, DocumentWarning, LiveSli, Promise, SloReading};
 
 /// A promise, its latest reading, and the live counters behind it (absent while history is being counted, or if there
@@ -38,6 +42,48 @@ pub enum ApplyError {
     Live(#[source] nines_slo::LiveError),
 }
 
+/// A stored window to put through rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// One promise; `None`: those of `documents`, else all.
+    pub slo: Option<String>,
+    /// YAML to try on top of what is applied. Nothing of it is kept.
+    pub documents: Option<String>,
+    pub range: TimeRange,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error("the documents cannot be tried")]
+    Documents(#[source] ApplyError),
+    #[error("there is no SLO `{name}`{}", hint(.near.as_deref()))]
+    NotFound { name: String, near: Option<String> },
+    #[error("{0}")]
+    Invalid(String),
+    #[error("another replay is running: wait for it, or ask for a shorter window")]
+    Busy,
+    #[error("stored data cannot be counted")]
+    Query(#[source] QueryError),
+    #[error("stored data cannot be read")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default()
+}
+
+impl ReplayError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Documents(_) | Self::Invalid(_) => ErrorKind::InvalidInput,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Busy => ErrorKind::Exhausted,
+            Self::Query(error) => error.kind(),
+            Self::Store(_) => ErrorKind::Unavailable,
+        }
+    }
+}
+
 fn count(faults: usize) -> String {
     if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") }
 }
@@ -65,4 +111,9 @@ pub trait Promises: Send + Sync {
     ) -> Result<(Vec<AppliedDocument>, Vec<DocumentWarning>), ApplyError>;
 
     async fn remove(&self, key: &DocumentKey, by: &str) -> Result<(), ApplyError>;
+
+    /// What the rules would have done in a stored window: the same counters, readings and decisions as live, over the
+    /// counts of stored events. Costs a scan of the window and of the history that its rules look back on, then some ten
+    /// microseconds for each evaluation.
+    async fn replay(&self, rehearsal: Rehearsal) -> Result<ReplayResponse, ReplayError>;
 }

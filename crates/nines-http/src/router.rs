@@ -4,12 +4,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodFilter, MethodRouter, delete, get, on, post};
 use nines_api::{Method, ROUTES, Route};
-use tower::ServiceExt;
 
 use crate::guard::{Gate, envelope, gate, not_found, route_access};
-use crate::handlers::{alerts, audit, changes, incidents, session, slos, status, stream, telemetry, web};
+use crate::handlers::{
+    alerts, apm, audit, changes, explore, export, incidents, jaeger, replay, saved, session, slos, status, stream, tail, telemetry, web,
+};
 use crate::{SharedApp, problem::ApiError};
 
 /// Everything that the node serves on its web and API listener.
@@ -22,7 +23,9 @@ pub fn router(app: SharedApp) -> Router {
         let handler = handler(route)
             .unwrap_or_else(|| panic!("route {} {} has no handler", route.method.as_str(), route.path));
         let guard = Gate { app: app.clone(), access: route_access(route.access), route };
-        router = router.route(route.path, handler.layer(from_fn_with_state(guard, gate)));
+        // Receivers ask their own gate, which says no in the words of their protocol.
+        let handler = if is_door(route) { handler } else { handler.layer(from_fn_with_state(guard, gate)) };
+        router = router.route(route.path, handler);
     }
     router
         .fallback(not_found)
@@ -48,13 +51,36 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "audit") => get(audit::list),
         (Method::Get, "audit_verify") => get(audit::verify),
         (Method::Post, "sql") => post(telemetry::sql),
-        (Method::Post, "search") => post(telemetry::search),
+        (Method::Post, "search") => post(export::search),
+        (Method::Post, "compare") => post(explore::compare),
+        (Method::Post, "around") => post(explore::around),
+        (Method::Get, "tail") => get(tail::tail),
+        (Method::Get, "saved") => get(saved::list),
+        (Method::Get, "saved_one") => get(saved::show),
+        (Method::Post, "save") => post(saved::save),
+        (Method::Delete, "delete_saved") => delete(saved::delete),
+        (Method::Post, "replay") => post(replay::replay),
         (Method::Post, "histogram") => post(telemetry::histogram),
         (Method::Post, "facets") => post(telemetry::facets),
         (Method::Post, "suggest") => post(telemetry::suggest),
         (Method::Get, "fields") => get(telemetry::fields),
         (Method::Get, "trace") => get(telemetry::trace),
         (Method::Get, "services") => get(telemetry::services),
+        (Method::Get, "apm_services") => get(apm::services),
+        (Method::Get, "apm_endpoints") => get(apm::endpoints),
+        (Method::Get, "apm_map") => get(apm::map),
+        (Method::Get, "apm_errors") => get(apm::errors),
+        (Method::Get, "apm_error") => get(apm::error),
+        (Method::Post, "apm_compare") => post(apm::compare),
+        (Method::Get, "jaeger_services") => get(jaeger::services),
+        (Method::Get, "jaeger_service_operations") => get(jaeger::operations_of),
+        (Method::Get, "jaeger_operations") => get(jaeger::operations),
+        (Method::Get, "jaeger_traces") => get(jaeger::traces),
+        (Method::Get, "jaeger_trace") => get(jaeger::trace),
+        (Method::Get, "jaeger_dependencies") => get(jaeger::dependencies),
+        (Method::Get, "jaeger_v3_services") => get(jaeger::services_v3),
+        (Method::Get, "jaeger_v3_operations") => get(jaeger::operations_v3),
+        (Method::Get, "jaeger_v3_trace") => get(jaeger::trace_v3),
         (Method::Get, "changes") => get(changes::list),
         (Method::Post, "record_change") => post(changes::record),
         (Method::Get, "slos") => get(slos::list),
@@ -73,18 +99,56 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "incident") => get(incidents::show),
         (Method::Post, "step_incident") => post(incidents::step),
         (Method::Get, "events") => get(stream::events),
-        (Method::Post, "otlp_logs" | "otlp_traces" | "otlp_metrics") => post(otlp),
+        (Method::Post, operation) if OTLP.contains(&operation) => post(otlp),
+        (method, operation) if DOORS.contains(&operation) => on(filter(method), door),
         (Method::Get, "ui" | "ui_asset") => get(web::serve),
         _ => return None,
     })
 }
 
+/// Operations of the OTLP receiver.
+const OTLP: [&str; 3] = ["otlp_logs", "otlp_traces", "otlp_metrics"];
+
+/// Operations of the receiver's other doors.
+const DOORS: [&str; 15] = [
+    "elastic_root",
+    "elastic_hello",
+    "elastic_ask",
+    "elastic_post",
+    "elastic_put",
+    "loki_push",
+    "ingest",
+    "splunk_health",
+    "splunk_health_1",
+    "splunk_collector",
+    "splunk",
+    "firehose",
+    "cloudevents",
+    "cloudevents_handshake",
+    "change_event",
+];
+
+fn is_door(route: &Route) -> bool {
+    OTLP.contains(&route.operation) || DOORS.contains(&route.operation)
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Delete => MethodFilter::DELETE,
+        Method::Options => MethodFilter::OPTIONS,
+    }
+}
+
 /// The receiver has its own limits and speaks the protocol's own errors.
 async fn otlp(State(app): State<SharedApp>, request: Request) -> Response {
-    match app.receiver.http_router().oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
+    app.receiver.handle_http(request).await
+}
+
+async fn door(State(app): State<SharedApp>, request: Request) -> Response {
+    app.doors.handle(request).await
 }
 
 async fn method_not_allowed(request: Request) -> Response {

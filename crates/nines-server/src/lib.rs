@@ -16,6 +16,7 @@ mod node;
 mod notices;
 mod paging;
 mod promises;
+mod replay;
 mod translate;
 
 pub use config::{Config, ConfigError, ConfigFile};

@@ -10,7 +10,7 @@ use nines_access::{Access, Config as AccessConfig};
 use nines_base::disk::{RealDisk, SharedDisk};
 use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_egress::{Config as EgressConfig, Egress, Policy as EgressPolicy};
-use nines_http::{App, Auditor, Feed, router};
+use nines_http::{App, Auditor, Feed, Tails, router};
 use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
@@ -23,7 +23,8 @@ use nines_state::audit::SqliteAudit;
 use nines_state::incidents::SqliteIncidents;
 use nines_state::objects::Objects;
 use nines_state::outbox::Outbox;
-use nines_state::{Database, access, audit, incidents, objects, response};
+use nines_state::saved::SqliteSaved;
+use nines_state::{Database, access, audit, incidents, objects, response, saved};
 use nines_storage::{Store, StoreConfig};
 use nines_wal::JournalConfig;
 use tokio::net::TcpListener;
@@ -155,14 +156,15 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         Store::open(StoreConfig::new(data.join("telemetry")), Arc::clone(&disk), Arc::clone(&clock)).await?;
     let live = Arc::new(LiveSlis::new());
     let changes = Arc::new(RecentChanges::new());
-    let observer = Arc::new(LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes) });
+    let tails = Tails::default();
+    let observer = LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes), tails: tails.clone() };
     let (ingest, ingest_recovery) = Ingest::start(
         IngestConfig::new(JournalConfig::new(data.join("journal"))),
         store.clone(),
         Arc::clone(&disk),
         Arc::clone(&clock),
         random.clone(),
-        vec![observer],
+        vec![Arc::new(observer)],
     )
     .await?;
     let engine = Engine::new(store.clone(), EngineConfig::default(), Arc::clone(&clock))?;
@@ -191,7 +193,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
 
     // Control state.
     let control =
-        open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN]).await?;
+        open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN, saved::DOMAIN]).await?;
     let access = Access::new(
         Arc::new(SqliteAccess::new(control.clone())),
         Arc::clone(&clock),
@@ -266,13 +268,15 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         ingest: ingest.clone(),
         receiver: receiver(config.listen),
         promises: Arc::clone(&keeper) as Arc<dyn nines_http::Promises>,
-        objects: Objects::new(control),
+        objects: Objects::new(control.clone()),
         alerts: Alerts::new(response),
         outbox,
         targets,
         incidents,
         health: Arc::new(health),
         feed,
+        tails,
+        saved: Arc::new(SqliteSaved::new(control)),
     });
 
     let mut tasks = vec![tokio::spawn(serve_http(http, router(app), Arc::clone(&clock), shutdown.clone()))];

@@ -11,7 +11,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use nines_base::{SharedClock, Shutdown};
-use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises};
+use nines_api::ReplayResponse;
+use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError, Tails};
 use nines_ingest::Observer;
 use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_notify::Targets;
@@ -37,12 +38,14 @@ const BACKFILL_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct LiveObserver {
     pub live: Arc<LiveSlis>,
     pub changes: Arc<RecentChanges>,
+    pub tails: Tails,
 }
 
 impl Observer for LiveObserver {
     fn observe(&self, sequence: u64, batch: &Batch) {
         self.live.observe(sequence, batch);
         self.changes.observe(batch);
+        self.tails.observe(batch);
     }
 }
 
@@ -72,6 +75,8 @@ pub struct PromiseKeeper {
     duty: ArcSwap<Duty>,
     readings: ArcSwap<HashMap<String, Arc<SloReading>>>,
     backfill: mpsc::Sender<Arc<LiveSli>>,
+    /// One replay at a time: each keeps a core busy for seconds.
+    replaying: Mutex<()>,
 }
 
 impl PromiseKeeper {
@@ -99,6 +104,7 @@ impl PromiseKeeper {
             duty: ArcSwap::default(),
             readings: ArcSwap::default(),
             backfill,
+            replaying: Mutex::default(),
         };
         (keeper, waiting)
     }
@@ -202,6 +208,36 @@ impl PromiseKeeper {
             routing: Routing::of(registry, &promise, team),
             owner,
             promise: Arc::new(promise),
+        }
+    }
+
+    /// The promises to put through a stored window, with the documents to try applied to a copy of the registry.
+    async fn rehearsed(&self, rehearsal: &Rehearsal) -> Result<Vec<Kept>, ReplayError> {
+        let mut registry = self.registry.lock().await.clone();
+        let mut tried = None;
+        if let Some(yaml) = &rehearsal.documents {
+            let wrong = |faults| ReplayError::Documents(ApplyError::Faults(faults));
+            let parsed = parse(None, yaml).map_err(wrong)?;
+            tried = Some(parsed.documents.iter().map(|parsed| parsed.document.key().name).collect::<Vec<_>>());
+            registry.apply(parsed.documents).map_err(wrong)?;
+        }
+        let promises = registry.promises();
+        let wanted = |promise: &Promise| match (&rehearsal.slo, &tried) {
+            (Some(slo), _) => promise.id == *slo || promise.slo == *slo,
+            (None, Some(names)) => names.contains(&promise.slo),
+            (None, None) => true,
+        };
+        let found: Vec<Kept> = promises
+            .iter()
+            .filter(|promise| wanted(promise))
+            .map(|promise| self.keep(&registry, promise.clone()))
+            .collect();
+        match &rehearsal.slo {
+            Some(name) if found.is_empty() => {
+                let near = nines_filter::nearest(name, promises.iter().map(|promise| promise.id.as_str()));
+                Err(ReplayError::NotFound { name: name.clone(), near: near.map(str::to_owned) })
+            }
+            _ => Ok(found),
         }
     }
 
@@ -351,5 +387,11 @@ impl Promises for PromiseKeeper {
             .map_err(|error| ApplyError::Store(Box::new(error)))?;
         *registry = next;
         self.reconcile(&registry).map_err(ApplyError::Live)
+    }
+
+    async fn replay(&self, rehearsal: Rehearsal) -> Result<ReplayResponse, ReplayError> {
+        let _turn = self.replaying.try_lock().map_err(|_| ReplayError::Busy)?;
+        let kept = self.rehearsed(&rehearsal).await?;
+        crate::replay::replay(&self.store, &self.engine, &self.clock, kept, rehearsal.range).await
     }
 }

@@ -28,8 +28,12 @@ const SEARCH_AFTER: Duration = Duration::from_secs(600);
 
 /// The rule's input of this instant.
 pub fn reading(kept: &Kept, reading: &SloReading) -> alerting::Reading {
+    reading_of(kept, kept.live.as_ref().map(|live| live.rings()), reading)
+}
+
+/// The same over other counters than the live ones: those of a replay.
+pub fn reading_of(kept: &Kept, rings: Option<&Rings>, reading: &SloReading) -> alerting::Reading {
     let promise = &kept.promise;
-    let rings = kept.live.as_ref().map(|live| live.rings());
     let recent = reading.burn.as_ref().map_or(RECENT, |burn| burn.over.min(RECENT));
     let counts = rings.map(|rings| rings.sum(reading.at, recent)).unwrap_or_default();
     let budget = reading.budget.as_ref();

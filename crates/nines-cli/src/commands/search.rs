@@ -1,5 +1,6 @@
+use anyhow::bail;
 use clap::Args;
-use nines_api::{SearchRequest, SearchResponse};
+use nines_api::{SavedRequest, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
 use super::sql::cell;
@@ -12,15 +13,15 @@ use crate::table::{Table, one_line};
 #[derive(Debug, Args)]
 #[command(
     long_about = "Find rows with a filter, newest first.\n\nA filter compares fields (`service.name: checkout and http.response.status_code >= 500`), joins with and, or, not and brackets, and searches text with plain words. Rows go to standard output; run time, rows and bytes scanned to standard error.",
-    after_help = "Examples:\n  nines search 'service.name: checkout and severity_number >= 17'\n  nines search 'status_code: error' --dataset spans --start 15m\n  nines search timeout --start 2026-11-21T08:00:00Z --end 2026-11-21T09:00:00Z --output json\n  nines search '' --dataset changes --fields timestamp,service.name,name,change.by"
+    after_help = "Examples:\n  nines search 'service.name: checkout and severity_number >= 17'\n  nines search 'status_code: error' --dataset spans --start 15m\n  nines search timeout --start 2026-11-21T08:00:00Z --end 2026-11-21T09:00:00Z --output json\n  nines search '' --dataset changes --fields timestamp,service.name,name,change.by\n  nines search 'status_code: error' -d spans --save 'failing spans' --team shop\n  nines search --saved 'failing spans' --start 15m"
 )]
 pub struct Arguments {
     /// The filter; empty matches everything
     #[arg(default_value = "")]
     filter: String,
-    /// logs, spans, metrics, probes, beacons or changes
-    #[arg(long, short, default_value = "logs")]
-    dataset: String,
+    /// logs, spans, metrics, probes, beacons or changes [default: logs]
+    #[arg(long, short)]
+    dataset: Option<String>,
     /// From this time: RFC 3339, or how long ago [default: an hour before the end]
     #[arg(long, value_parser = instant::argument, value_name = "TIME", allow_hyphen_values = true)]
     start: Option<String>,
@@ -36,11 +37,26 @@ pub struct Arguments {
     /// Print these fields as columns
     #[arg(long, value_delimiter = ',', value_name = "FIELD,…")]
     fields: Vec<String>,
+    /// Keep the search under this name, for everybody, in place of one that has it
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// The team that a kept search is for [default: everybody]
+    #[arg(long, value_name = "TEAM", requires = "save")]
+    team: Option<String>,
+    /// Run the search that was kept under this name; a filter narrows it
+    #[arg(long, value_name = "NAME", conflicts_with = "save")]
+    saved: Option<String>,
 }
 
-pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
+pub async fn run(mut arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
+    if let Some(name) = arguments.saved.take() {
+        recall(&mut arguments, session, &name).await?;
+    }
+    if let Some(name) = arguments.save.take() {
+        keep(&arguments, session, name).await?;
+    }
     let request = SearchRequest {
-        dataset: arguments.dataset,
+        dataset: arguments.dataset.unwrap_or_else(|| "logs".to_owned()),
         filter: arguments.filter,
         start: arguments.start,
         end: arguments.end,
@@ -63,6 +79,52 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         eprintln!("{}", style::dim(&format!("more: --cursor {cursor}")));
     }
     Ok(Code::Ok)
+}
+
+/// Takes filter, dataset and columns from the kept search; its time too, where it is written as the API reads times.
+async fn recall(arguments: &mut Arguments, session: &Session, name: &str) -> anyhow::Result<()> {
+    let kept = session.client.saved_one(name).await?.question;
+    if kept.kind != "search" {
+        bail!("`{name}` is SQL, not a search: run it with `nines sql --saved '{name}'`");
+    }
+    arguments.filter = both(&kept.text, &arguments.filter);
+    arguments.dataset = arguments.dataset.take().or(kept.dataset);
+    if arguments.fields.is_empty() {
+        arguments.fields = kept.columns;
+    }
+    let time = |text: Option<String>| {
+        text.and_then(|text| instant::argument(text.strip_prefix("now-").unwrap_or(&text)).ok())
+    };
+    arguments.start = arguments.start.take().or_else(|| time(kept.from));
+    arguments.end = arguments.end.take().or_else(|| time(kept.to));
+    Ok(())
+}
+
+async fn keep(arguments: &Arguments, session: &Session, name: String) -> anyhow::Result<()> {
+    let request = SavedRequest {
+        name,
+        kind: "search".to_owned(),
+        team: arguments.team.clone(),
+        description: String::new(),
+        dataset: Some(arguments.dataset.clone().unwrap_or_else(|| "logs".to_owned())),
+        text: arguments.filter.clone(),
+        from: None,
+        to: None,
+        columns: arguments.fields.clone(),
+        split_by: None,
+    };
+    let saved = pointing_into(&request.text, session.client.save(&request).await)?;
+    eprintln!("{} kept as `{}`", style::green("ok:"), saved.question.name);
+    Ok(())
+}
+
+/// A filter that selects what both do.
+fn both(kept: &str, more: &str) -> String {
+    match (kept.trim(), more.trim()) {
+        (kept, "") => kept.to_owned(),
+        ("", more) => more.to_owned(),
+        (kept, more) => format!("({kept}) and ({more})"),
+    }
 }
 
 fn columns(fields: &[String], answer: &SearchResponse) -> String {
@@ -161,6 +223,12 @@ mod tests {
         });
         let line = line("logs", row.as_object().unwrap());
         assert_eq!(line, "11-21 08:30:00.500 ERROR checkout payment\\nrefused user.id=u7\n");
+    }
+
+    #[test]
+    fn a_kept_search_is_narrowed_and_never_widened() {
+        assert_eq!(both("a: 1 or b: 2", "c: 3"), "(a: 1 or b: 2) and (c: 3)");
+        assert_eq!((both("a: 1", " "), both("", "b")), ("a: 1".to_owned(), "b".to_owned()));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::problem::{ApiError, ApiResult};
 use crate::render;
 
 const TIMEOUT_SECS_MAX: u32 = 300;
-const DEFAULT_RANGE: Duration = Duration::from_secs(3600);
+pub const DEFAULT_RANGE: Duration = Duration::from_secs(3600);
 const BUCKETS_DEFAULT: u32 = 60;
 const BUCKETS_MAX: u32 = 500;
 const FACET_VALUES: usize = 10;
@@ -107,7 +107,7 @@ pub async fn search(
 }
 
 /// Fields that nothing of this dataset has ever had are probably typos; an empty answer should say so.
-fn notices(app: &SharedApp, dataset: Dataset, filter: &Filter) -> Vec<api::Notice> {
+pub fn notices(app: &SharedApp, dataset: Dataset, filter: &Filter) -> Vec<api::Notice> {
     let known = app.engine.fields(dataset);
     let unknown = filter.fields().into_iter().filter(|name| !known.iter().any(|column| column.name == *name));
     unknown
@@ -242,6 +242,7 @@ pub async fn suggest(
         replace_start: answer.replace.start,
         replace_end: answer.replace.end,
         suggestions: suggestions.collect(),
+        stats: stats(&answer.stats),
     }))
 }
 
@@ -288,7 +289,7 @@ pub async fn services(
     Ok(Json(api::ServicesResponse { services: services.collect(), stats: stats(&answer.stats) }))
 }
 
-fn dataset(name: &str) -> ApiResult<Dataset> {
+pub fn dataset(name: &str) -> ApiResult<Dataset> {
     Dataset::parse(name).ok_or_else(|| {
         let names = Dataset::ALL.map(Dataset::as_str);
         let hint = match nines_filter::nearest(name, names) {
@@ -306,7 +307,7 @@ fn columns(columns: &[query::Column]) -> Vec<api::Column> {
         .collect()
 }
 
-fn stats(stats: &query::QueryStats) -> api::QueryStats {
+pub fn stats(stats: &query::QueryStats) -> api::QueryStats {
     api::QueryStats {
         run_time_ms: stats.run_time.as_secs_f64() * 1e3,
         rows_scanned: stats.rows_scanned,
