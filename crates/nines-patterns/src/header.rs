@@ -6,6 +6,7 @@
 //! To err costs little: a constant word too many in the header, or in the pattern.
 
 use crate::lexicon;
+use crate::token::{DELIMITER, DIGIT, HEX, HIGH, LETTER, SPACE, class};
 
 /// A header has at most so many fields; the longest known (BGL) has nine.
 const FIELDS_MAX: usize = 16;
@@ -17,8 +18,10 @@ const FIELDS_BEFORE_LEVEL_MAX: usize = 5;
 /// The byte at which the message begins; 0 if there is no header, or nothing after it.
 pub(crate) fn message_start(line: &str) -> usize {
     let bytes = line.as_bytes();
-    let fields = Fields::new(bytes);
-    let end = walk(bytes, &fields);
+    if !may_begin(bytes) {
+        return 0;
+    }
+    let end = walk(bytes, &mut Fields { bytes, list: Vec::with_capacity(FIELDS_MAX) });
     if end < bytes.len() && !bytes[end..].trim_ascii().is_empty() { end } else { 0 }
 }
 
@@ -56,47 +59,29 @@ struct Field {
     piped: bool,
 }
 
-struct Fields {
-    list: [Field; FIELDS_MAX],
-    count: usize,
+/// The fields of a line, read when they are asked for: of a line without a header only the first few are.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    list: Vec<Field>,
 }
 
-impl Fields {
-    fn new(bytes: &[u8]) -> Self {
-        let none = Field { start: 0, end: 0, kind: Kind::Word, named_month: false, piped: false };
-        let mut fields = Self { list: [none; FIELDS_MAX], count: 0 };
-        // The commonest line has no header at all: only what starts like one is looked at.
-        let mut at = 0;
-        while fields.count < FIELDS_MAX && at < BYTES_MAX {
-            while bytes.get(at).is_some_and(|byte| byte.is_ascii_whitespace()) {
+impl Fields<'_> {
+    fn get(&mut self, index: usize) -> Option<Field> {
+        while self.list.len() <= index {
+            let mut at = self.list.last().map_or(0, |field| field.end + usize::from(field.piped));
+            while self.bytes.get(at).is_some_and(|&byte| class(byte) == SPACE) {
                 at += 1;
             }
-            if at >= bytes.len() {
-                break;
+            if at >= self.bytes.len().min(BYTES_MAX) || self.list.len() >= FIELDS_MAX {
+                return None;
             }
-            let field = read_field(bytes, at);
-            at = field.end + usize::from(field.piped);
-            fields.list[fields.count] = field;
-            fields.count += 1;
-            if fields.count == 3 && !fields.is_promising() {
-                break;
-            }
+            self.list.push(read_field(self.bytes, at));
         }
-        fields
-    }
-
-    fn get(&self, index: usize) -> Option<&Field> {
-        self.list[..self.count].get(index)
-    }
-
-    /// Whether the first three fields leave a header possible; most messages say no here.
-    fn is_promising(&self) -> bool {
-        let plain = |field: &Field| matches!(field.kind, Kind::Word | Kind::Component);
-        !(plain(&self.list[0]) && plain(&self.list[1]))
+        self.list.get(index).copied()
     }
 }
 
-fn walk(bytes: &[u8], fields: &Fields) -> usize {
+fn walk(bytes: &[u8], fields: &mut Fields) -> usize {
     let mut end = 0;
     let mut strong = false;
     let mut levelled = false;
@@ -105,8 +90,7 @@ fn walk(bytes: &[u8], fields: &Fields) -> usize {
     let mut named = false;
     let mut held_words = 0;
     let mut index = 0;
-    while let Some(&field) = fields.get(index) {
-        let next = fields.get(index + 1).map(|field| field.kind);
+    while let Some(field) = fields.get(index) {
         match field.kind {
             Kind::Time | Kind::TimeBracket => {
                 if levelled && strong && index > 4 {
@@ -145,7 +129,7 @@ fn walk(bytes: &[u8], fields: &Fields) -> usize {
                     index = level;
                     continue;
                 }
-                if next == Some(Kind::Component) && syslog && !levelled {
+                if syslog && !levelled && fields.get(index + 1).is_some_and(|next| next.kind == Kind::Component) {
                     index += 1;
                     continue;
                 }
@@ -172,17 +156,32 @@ fn walk(bytes: &[u8], fields: &Fields) -> usize {
 }
 
 /// Whether a timestamp comes second, behind a mark of the collector.
-fn starts_late(fields: &Fields) -> bool {
-    let kind = |index| fields.get(index).map(|field: &Field| field.kind);
-    match kind(1) {
+fn starts_late(fields: &mut Fields) -> bool {
+    match fields.get(1).map(|field| field.kind) {
         Some(Kind::Time) => true,
-        Some(Kind::Epoch) => kind(2) == Some(Kind::Time),
+        Some(Kind::Epoch) => fields.get(2).is_some_and(|field| field.kind == Kind::Time),
         _ => false,
     }
 }
 
+/// A quick no for most messages: a header begins with a digit, a bracket, a dash, a month or a severity, or else its
+/// second field is a timestamp and begins with a digit.
+fn may_begin(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii_start();
+    let Some(&first) = bytes.first() else { return false };
+    if !first.is_ascii_alphabetic() {
+        return first.is_ascii_digit() || matches!(first, b'[' | b'(' | b'<' | b'-' | b'|');
+    }
+    let end = bytes.iter().take(BYTES_MAX).position(|&byte| byte == b' ' || byte == b'|').unwrap_or(0);
+    let after = &bytes[end..];
+    after.get(1).is_some_and(u8::is_ascii_digit)
+        || lexicon::is_level(trimmed(&bytes[..end]))
+        || lexicon::is_month(&bytes[..end])
+        || bytes[..end].iter().any(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
 /// The index of a severity within the next few fields, if nothing that reads like a sentence stands before it.
-fn level_ahead(bytes: &[u8], fields: &Fields, index: usize) -> Option<usize> {
+fn level_ahead(bytes: &[u8], fields: &mut Fields, index: usize) -> Option<usize> {
     let mut small_words = 0;
     for ahead in index..=index + FIELDS_BEFORE_LEVEL_MAX {
         let field = fields.get(ahead)?;
@@ -220,7 +219,15 @@ fn read_field(bytes: &[u8], start: usize) -> Field {
         }
     }
     let mut end = start;
-    while end < bytes.len() && !bytes[end].is_ascii_whitespace() && bytes[end] != b'|' {
+    let mut flags = 0;
+    let mut digits = 0;
+    for &byte in &bytes[start..] {
+        let kind = class(byte);
+        if kind == SPACE || byte == b'|' {
+            break;
+        }
+        flags |= kind;
+        digits += usize::from(kind == DIGIT);
         end += 1;
     }
     if end == start {
@@ -232,7 +239,9 @@ fn read_field(bytes: &[u8], start: usize) -> Field {
     field.end = end;
     field.piped = bytes.get(end) == Some(&b'|');
     let text = &bytes[start..end];
-    if lexicon::is_month(text)
+    if text.len() >= 3
+        && flags & !(HEX | LETTER) == 0
+        && lexicon::is_month(text)
         && let Some(day) = number_after(bytes, end)
     {
         // `Jun 14`; the time of day follows as a field of its own.
@@ -241,7 +250,7 @@ fn read_field(bytes: &[u8], start: usize) -> Field {
         field.named_month = true;
         return field;
     }
-    field.kind = kind_of(text);
+    field.kind = kind_of(text, flags, digits);
     field
 }
 
@@ -288,21 +297,22 @@ fn number_after(bytes: &[u8], at: usize) -> Option<usize> {
     (digits > 0 && digits <= 2 && bytes.get(end).is_none_or(|&byte| byte == b' ' || byte == b',')).then_some(end)
 }
 
-fn kind_of(text: &[u8]) -> Kind {
-    if text.iter().all(|byte| matches!(byte, b'-' | b':' | b'|')) {
-        return Kind::Separator;
+/// `flags` are the classes of the bytes of `text`, `digits` is how many digits there are.
+fn kind_of(text: &[u8], flags: u16, digits: usize) -> Kind {
+    if flags & (DIGIT | HEX | LETTER | HIGH) == 0 {
+        let is_rule = text.iter().all(|byte| matches!(byte, b'-' | b':' | b'|'));
+        return if is_rule { Kind::Separator } else { Kind::Word };
     }
-    let bare = trimmed(text);
-    if lexicon::is_level(bare) || (bare.len() == 1 && b"DIWEFVT".contains(&bare[0])) {
-        return Kind::Level;
-    }
-    if is_time(text) {
-        return Kind::Time;
-    }
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if digits == text.len() {
+    if digits == 0 {
+        let bare = if flags & DELIMITER == 0 { text } else { trimmed(text) };
+        if lexicon::is_level(bare) || (bare.len() == 1 && b"DIWEFVT".contains(&bare[0])) {
+            return Kind::Level;
+        }
+    } else if digits == text.len() {
         let is_epoch = matches!(digits, 10 | 13) && matches!(text[0], b'1' | b'2');
         return if is_epoch { Kind::Epoch } else { Kind::Number };
+    } else if is_time(text) {
+        return Kind::Time;
     }
     if text.len() > 1 && text[text.len() - 1] == b':' && is_name(&text[..text.len() - 1]) {
         return Kind::Component;
@@ -310,7 +320,8 @@ fn kind_of(text: &[u8]) -> Kind {
     if digits > 0 {
         return Kind::Id;
     }
-    if is_name(text) && text[1..].contains(&b'.') && text[text.len() - 1] != b'.' { Kind::Dotted } else { Kind::Word }
+    let has_dot = text[1..].contains(&b'.') && text[text.len() - 1] != b'.';
+    if has_dot && is_name(text) { Kind::Dotted } else { Kind::Word }
 }
 
 /// A severity without what loggers put around it.

@@ -83,10 +83,10 @@ pub(crate) fn is_level(word: &[u8]) -> bool {
     if is_level_loud(word) {
         return true;
     }
-    if word.len() > 9 {
+    if word.len() > 11 || !word.first().is_some_and(|first| b"TDINWESFCAPV".contains(&first.to_ascii_uppercase())) {
         return false;
     }
-    let mut upper = [0; 9];
+    let mut upper = [0; 11];
     let upper = &mut upper[..word.len()];
     upper.copy_from_slice(word);
     upper.make_ascii_uppercase();

@@ -25,16 +25,16 @@ pub(crate) const VARIABLE: u64 = 0;
 /// Hashes of punctuation are below this, hashes of words are not.
 pub(crate) const WORDS_FROM: u64 = 1 << 16;
 
-const SPACE: u16 = 1;
-const DELIMITER: u16 = 2;
-const DIGIT: u16 = 4;
-const HEX: u16 = 8;
-const LETTER: u16 = 16;
+pub(crate) const SPACE: u16 = 1;
+pub(crate) const DELIMITER: u16 = 2;
+pub(crate) const DIGIT: u16 = 4;
+pub(crate) const HEX: u16 = 8;
+pub(crate) const LETTER: u16 = 16;
 const SLASH: u16 = 32;
 const BACKSLASH: u16 = 64;
 const AT: u16 = 128;
 const DOT: u16 = 256;
-const HIGH: u16 = 512;
+pub(crate) const HIGH: u16 = 512;
 const OTHER: u16 = 1024;
 
 const CLASS: [u16; 256] = classes();
@@ -62,7 +62,8 @@ const fn classes() -> [u16; 256] {
     table
 }
 
-fn class(byte: u8) -> u16 {
+/// What a byte is, as one of the bits above.
+pub(crate) fn class(byte: u8) -> u16 {
     CLASS[usize::from(byte)]
 }
 
