@@ -1,6 +1,6 @@
 //! The questions that read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::RecordBatch;
 use serde::Deserialize;
@@ -183,6 +183,20 @@ impl Apm {
         Ok((found.newest_first(), stats))
     }
 
+    /// Every service that sent a span in the range, by name.
+    pub async fn service_names(&self, range: TimeRange) -> Result<Vec<SmolStr>, QueryError> {
+        let request = spans(&Scope::of(range), None, [field::SERVICE_NAME]);
+        let (names, _) = self.engine.scan(request, BTreeSet::new, fold_service_names).await?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// Names of the spans in the scope with their kinds, by name; at most [`SPAN_NAMES_MAX`].
+    pub async fn span_names(&self, scope: &Scope) -> Result<Vec<(SmolStr, SmolStr)>, QueryError> {
+        let request = spans(scope, None, [field::NAME, field::KIND]);
+        let (names, _) = self.engine.scan(request, BTreeSet::new, fold_span_names).await?;
+        Ok(names.into_iter().collect())
+    }
+
     /// Rows of `spans` that belong to any of the traces, each an object of its fields, oldest first.
     pub async fn spans_of(
         &self,
@@ -214,6 +228,31 @@ impl Apm {
         stats.truncated = false;
         stats.rows_returned = rows.len() as u64;
         Ok((rows, stats))
+    }
+}
+
+/// Names in a list that people choose from.
+pub const SPAN_NAMES_MAX: usize = 10_000;
+
+fn fold_service_names(names: &mut BTreeSet<SmolStr>, batch: &RecordBatch) {
+    let services = Texts::of(batch, field::SERVICE_NAME);
+    // Rows lie sorted by service: nearly always the same as the one before.
+    let mut last = "";
+    for service in (0..batch.num_rows()).filter_map(|row| services.get(row)) {
+        if service != last && names.len() < SPAN_NAMES_MAX {
+            names.insert(service.into());
+        }
+        last = service;
+    }
+}
+
+fn fold_span_names(names: &mut BTreeSet<(SmolStr, SmolStr)>, batch: &RecordBatch) {
+    let (spans, kinds) = (Texts::of(batch, field::NAME), Texts::of(batch, field::KIND));
+    for row in 0..batch.num_rows() {
+        let pair = (SmolStr::new(spans.get(row).unwrap_or_default()), kinds.get(row).unwrap_or("internal").into());
+        if names.len() < SPAN_NAMES_MAX {
+            names.insert(pair);
+        }
     }
 }
 

@@ -107,8 +107,10 @@ pub struct Node {
 /// callee took; an error is one that either end saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edge {
+    /// Always a service.
     pub caller: SmolStr,
     pub callee: SmolStr,
+    pub callee_kind: NodeKind,
     pub figures: Figures,
     /// Calls of which only the caller's end was seen, though the callee sends spans: it did not answer, or not yet.
     pub unanswered: u64,
@@ -337,6 +339,7 @@ impl Calls {
         edges.entry((caller, callee)).or_insert_with(|| Edge {
             caller: self.names[caller as usize].1.clone(),
             callee: self.names[callee as usize].1.clone(),
+            callee_kind: self.names[callee as usize].0,
             figures: Figures::default(),
             unanswered: 0,
             is_async: false,
@@ -364,7 +367,9 @@ impl Calls {
             .collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
         let mut edges: Vec<Edge> = edges.into_values().collect();
-        edges.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
+        edges.sort_by(|a, b| {
+            (&a.caller, &a.callee, a.callee_kind).cmp(&(&b.caller, &b.callee, b.callee_kind))
+        });
         ServiceMap { nodes, edges, spans: self.seen, sampled: 1 << self.zeros, lost_callers }
     }
 }

@@ -1,6 +1,8 @@
 //! Domain types as they cross the wire. Pure.
 
 pub mod alerts;
+pub mod apm;
 pub mod incidents;
+pub mod jaeger;
 pub mod slos;
 pub mod traces;

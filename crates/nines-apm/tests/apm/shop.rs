@@ -135,8 +135,6 @@ pub fn requests(traces: usize) -> Vec<Made> {
 
 pub struct Fixture {
     pub apm: Apm,
-    pub engine: Engine,
-    pub store: Store,
     _folder: TempDir,
 }
 
@@ -162,6 +160,6 @@ impl Fixture {
         store.seal_all().await.unwrap();
         append(2, Dataset::Spans, hot);
         append(3, Dataset::Logs, &logs);
-        Self { apm: Apm::new(engine.clone()), engine, store, _folder: folder }
+        Self { apm: Apm::new(engine), _folder: folder }
     }
 }

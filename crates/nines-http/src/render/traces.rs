@@ -1,8 +1,10 @@
-//! A trace as the waterfall shows it: spans in order of start, and the path that decided how long it took.
+//! A trace as the waterfall shows it: spans in order of start, each with its own time, and the path that decided how long it
+//! took.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
 
 use nines_api as api;
+use nines_apm::trace::{Placed, Span, analyse};
 use nines_model::{Timestamp, field};
 use serde_json::{Map, Value};
 
@@ -22,99 +24,124 @@ const PLACED: [&str; 12] = [
     field::SPAN_LINKS,
 ];
 
+/// Whose clock a span was written by: the first of these that it has, else its service.
+const CLOCKS: [&str; 6] =
+    ["host.id", "host.name", "k8s.node.name", "k8s.pod.name", "container.id", "service.instance.id"];
+
 pub fn trace(
     trace_id: String,
-    rows: Vec<Map<String, Value>>,
+    mut rows: Vec<Map<String, Value>>,
     logs: Vec<Map<String, Value>>,
     stats: api::QueryStats,
 ) -> api::TraceResponse {
-    let mut spans: Vec<(i64, api::TraceSpan)> = rows.into_iter().map(span).collect();
-    spans.sort_by_key(|(start, span)| (*start, std::cmp::Reverse(span.duration_ns)));
-    let first = spans.first().map_or(0, |(start, _)| *start);
-    let mut spans: Vec<api::TraceSpan> = spans
-        .into_iter()
-        .map(|(start, mut span)| {
-            span.offset_ns = start - first;
-            span
-        })
-        .collect();
-    let critical = critical_path(&spans);
-    for (index, span) in spans.iter_mut().enumerate() {
-        span.critical = critical.contains(&index);
+    let spans: Vec<Span> = rows.iter().map(known_span).collect();
+    let analysis = analyse(&spans);
+    let mut order: Vec<&Placed> = analysis.spans.iter().collect();
+    order.sort_by_key(|place| (place.start_ns, Reverse(place.end_ns), place.depth));
+    let shown = order.into_iter().map(|place| shown_span(std::mem::take(&mut rows[place.span]), place));
+    let id = |index: usize| spans[analysis.spans[index].span].id.to_string();
+    let critical_path = analysis.critical.iter().map(|section| api::CriticalSection {
+        span_id: id(section.span),
+        start_ns: section.start_ns,
+        end_ns: section.end_ns,
+    });
+    let services = analysis.services.iter().map(|share| api::TraceService {
+        name: share.service.to_string(),
+        spans: share.spans,
+        errors: share.errors,
+        self_ns: share.self_ns,
+        critical_ns: share.critical_ns,
+    });
+    api::TraceResponse {
+        trace_id,
+        spans: shown.collect(),
+        logs,
+        truncated: stats.truncated,
+        duration_ns: analysis.duration_ns,
+        critical_path: critical_path.collect(),
+        services: services.collect(),
+        lost_parents: analysis.lost_parents,
+        duplicates: analysis.duplicates,
+        circles: analysis.circles,
+        stats,
     }
-    let truncated = stats.truncated;
-    api::TraceResponse { trace_id, spans, logs, truncated, stats }
 }
 
-fn span(mut row: Map<String, Value>) -> (i64, api::TraceSpan) {
-    let text =
-        |row: &Map<String, Value>, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-    let start_text = text(&row, field::TIMESTAMP).unwrap_or_default();
-    let start = Timestamp::parse_rfc3339(&start_text).unwrap_or(Timestamp::EPOCH).as_nanos();
-    let events = match row.get(field::SPAN_EVENTS) {
-        Some(Value::String(json)) => serde_json::from_str(json).unwrap_or_default(),
-        Some(Value::Array(events)) => events.clone(),
-        _ => Vec::new(),
-    };
-    let shown = api::TraceSpan {
-        span_id: text(&row, field::SPAN_ID).unwrap_or_default(),
-        parent_span_id: text(&row, field::PARENT_SPAN_ID),
-        name: text(&row, field::NAME).unwrap_or_default(),
-        service: text(&row, field::SERVICE_NAME).unwrap_or_else(|| "unknown".to_owned()),
-        kind: text(&row, field::KIND).unwrap_or_else(|| "internal".to_owned()),
-        start: start_text,
-        offset_ns: 0,
+pub(super) fn text<'a>(row: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    row.get(name).and_then(Value::as_str)
+}
+
+pub(super) fn start_of(row: &Map<String, Value>) -> Timestamp {
+    let text = text(row, field::TIMESTAMP).unwrap_or_default();
+    Timestamp::parse_rfc3339(text).unwrap_or(Timestamp::EPOCH)
+}
+
+fn known_span(row: &Map<String, Value>) -> Span {
+    let service = text(row, field::SERVICE_NAME).unwrap_or("unknown");
+    let clock = CLOCKS.iter().find_map(|name| text(row, name)).unwrap_or(service);
+    let kind = text(row, field::KIND);
+    Span {
+        id: text(row, field::SPAN_ID).unwrap_or_default().into(),
+        parent: text(row, field::PARENT_SPAN_ID).map(Into::into),
+        service: service.into(),
+        clock: clock.into(),
+        start_ns: start_of(row).as_nanos(),
         duration_ns: row.get(field::DURATION_NS).and_then(Value::as_i64).unwrap_or(0),
-        status: text(&row, field::STATUS_CODE).unwrap_or_else(|| "unset".to_owned()),
-        status_message: text(&row, field::STATUS_MESSAGE).filter(|message| !message.is_empty()),
-        critical: false,
+        error: text(row, field::STATUS_CODE) == Some("error"),
+        is_client: kind == Some("client"),
+        is_async: kind == Some("consumer"),
+    }
+}
+
+fn shown_span(mut row: Map<String, Value>, place: &Placed) -> api::TraceSpan {
+    let owned = |name: &str| text(&row, name).map(str::to_owned);
+    api::TraceSpan {
+        span_id: owned(field::SPAN_ID).unwrap_or_default(),
+        parent_span_id: owned(field::PARENT_SPAN_ID),
+        name: owned(field::NAME).unwrap_or_default(),
+        service: owned(field::SERVICE_NAME).unwrap_or_else(|| "unknown".to_owned()),
+        kind: owned(field::KIND).unwrap_or_else(|| "internal".to_owned()),
+        start: owned(field::TIMESTAMP).unwrap_or_default(),
+        offset_ns: place.start_ns,
+        duration_ns: place.end_ns - place.start_ns,
+        self_ns: place.self_ns,
+        critical_ns: place.critical_ns,
+        shifted_ns: place.shifted_ns,
+        lost_parent: place.lost_parent,
+        status: owned(field::STATUS_CODE).unwrap_or_else(|| "unset".to_owned()),
+        status_message: owned(field::STATUS_MESSAGE).filter(|message| !message.is_empty()),
+        critical: place.critical_ns > 0,
+        events: list(&row, field::SPAN_EVENTS).into_iter().map(event).collect(),
+        links: list(&row, field::SPAN_LINKS).iter().filter_map(link).collect(),
         attributes: {
             row.retain(|name, _| !PLACED.contains(&name.as_str()));
             row
         },
-        events,
-    };
-    (start, shown)
+    }
 }
 
-/// Indices of the spans on the critical path: from the longest root, walk back from its end; at each moment the child
-/// that finished last before it is what the parent was waiting for. Children that end after their parent (fire and
-/// forget) are clipped to it.
-///
-/// Source: the "last finishing child" rule of Jaeger's critical path, after Zhang et al., "CRISP", USENIX ATC 2022, §3.
-fn critical_path(spans: &[api::TraceSpan]) -> HashSet<usize> {
-    let by_id: HashMap<&str, usize> =
-        spans.iter().enumerate().map(|(index, span)| (span.span_id.as_str(), index)).collect();
-    let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
-    let mut roots = Vec::new();
-    for (index, span) in spans.iter().enumerate() {
-        match span.parent_span_id.as_deref().and_then(|parent| by_id.get(parent)) {
-            Some(parent) if *parent != index => children.entry(*parent).or_default().push(index),
-            _ => roots.push(index),
-        }
+/// A JSON column as the array that it holds, whether it was read as text or as JSON.
+pub(super) fn list(row: &Map<String, Value>, name: &str) -> Vec<Value> {
+    match row.get(name) {
+        Some(Value::String(json)) => serde_json::from_str(json).unwrap_or_default(),
+        Some(Value::Array(items)) => items.clone(),
+        _ => Vec::new(),
     }
-    let end = |index: usize| spans[index].offset_ns.saturating_add(spans[index].duration_ns);
-    let mut path = HashSet::new();
-    let Some(root) = roots.into_iter().max_by_key(|index| spans[*index].duration_ns) else { return path };
-    // A stack, not recursion: a hostile trace may be as deep as it is long. A span that is its own ancestor is met once.
-    let mut stack = vec![(root, end(root))];
-    while let Some((index, until)) = stack.pop() {
-        if !path.insert(index) {
-            continue;
-        }
-        let limit = until.min(end(index));
-        let mut moment = limit;
-        let mut waiting: Vec<usize> = children.get(&index).cloned().unwrap_or_default();
-        waiting.sort_by_key(|child| end(*child));
-        while let Some(child) = waiting.pop() {
-            if spans[child].offset_ns >= moment || end(child).min(limit) > moment {
-                continue;
-            }
-            stack.push((child, moment));
-            moment = spans[child].offset_ns;
-        }
+}
+
+/// The event with its time as people and programs read it elsewhere in the API.
+fn event(mut event: Value) -> Value {
+    if let Some(fields) = event.as_object_mut()
+        && let Some(nanos) = fields.remove("timestamp").and_then(|at| at.as_i64())
+    {
+        fields.insert("time".to_owned(), Timestamp::from_nanos(nanos).to_string().into());
     }
-    path
+    event
+}
+
+fn link(link: &Value) -> Option<api::SpanLink> {
+    let text = |name: &str| link.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(api::SpanLink { trace_id: text("trace_id")?, span_id: text("span_id")? })
 }
 
 #[cfg(test)]
@@ -132,46 +159,44 @@ mod tests {
         row.as_object().unwrap().clone()
     }
 
-    fn critical(rows: Vec<Map<String, Value>>) -> Vec<String> {
-        let trace = trace("t".to_owned(), rows, Vec::new(), api::QueryStats::default());
-        trace.spans.into_iter().filter(|span| span.critical).map(|span| span.span_id).collect()
-    }
-
-    #[test]
-    fn the_critical_path_follows_the_child_that_finished_last() {
-        // root 0–100 waits for a 10–40 and then for b 50–95, beside which c 50–60 did not matter; b waits for d 55–90.
-        let rows = vec![
-            row("root", None, 0, 100),
-            row("a", Some("root"), 10, 30),
-            row("b", Some("root"), 50, 45),
-            row("c", Some("root"), 50, 10),
-            row("d", Some("b"), 55, 35),
-        ];
-        assert_eq!(critical(rows), ["root", "a", "b", "d"]);
-    }
-
-    #[test]
-    fn orphans_loops_and_emptiness_do_no_harm() {
-        assert!(critical(Vec::new()).is_empty());
-        assert_eq!(
-            critical(vec![row("a", Some("b"), 0, 10), row("b", Some("a"), 0, 10)]),
-            Vec::<String>::new()
-        );
-        assert_eq!(critical(vec![row("a", Some("a"), 0, 10)]), ["a"]);
-        assert_eq!(critical(vec![row("late", Some("lost"), 5, 10)]), ["late"]);
+    fn of(rows: Vec<Map<String, Value>>) -> api::TraceResponse {
+        trace("t".to_owned(), rows, Vec::new(), api::QueryStats::default())
     }
 
     #[test]
     fn offsets_count_from_the_first_span_and_other_fields_are_attributes() {
-        let trace = trace(
-            "t".to_owned(),
-            vec![row("b", Some("a"), 7, 1), row("a", None, 5, 10)],
-            Vec::new(),
-            api::QueryStats::default(),
-        );
+        let trace = of(vec![row("b", Some("a"), 7, 1), row("a", None, 5, 10)]);
         let offsets: Vec<_> =
             trace.spans.iter().map(|span| (span.span_id.as_str(), span.offset_ns)).collect();
         assert_eq!(offsets, [("a", 0), ("b", 2_000_000)]);
         assert_eq!(trace.spans[0].attributes.keys().collect::<Vec<_>>(), ["http.route"]);
+        assert_eq!((trace.spans[0].self_ns, trace.spans[1].self_ns), (9_000_000, 1_000_000));
+        let path: Vec<_> =
+            trace.critical_path.iter().map(|section| (section.span_id.as_str(), section.start_ns)).collect();
+        assert_eq!(path, [("a", 0), ("b", 2_000_000), ("a", 3_000_000)]);
+        assert_eq!(trace.services[0].critical_ns, 10_000_000);
+    }
+
+    #[test]
+    fn nothing_does_no_harm() {
+        let trace = of(Vec::new());
+        assert!(trace.spans.is_empty() && trace.critical_path.is_empty());
+    }
+
+    #[test]
+    fn events_and_links_are_read_from_text_and_from_json() {
+        let events = json!([{ "timestamp": 1_500_000_000, "name": "retry", "attributes": { "n": 1 } }]);
+        let links = json!([{ "trace_id": "t2", "span_id": "s2" }]);
+        let mut first = row("a", None, 0, 1);
+        first.insert("events".to_owned(), events.clone());
+        first.insert("links".to_owned(), links.clone());
+        let mut second = row("b", None, 1, 1);
+        second.insert("events".to_owned(), events.to_string().into());
+        second.insert("links".to_owned(), links.to_string().into());
+        for span in of(vec![first, second]).spans {
+            assert_eq!(span.events[0]["time"], "1970-01-01T00:00:01.5Z");
+            assert_eq!(span.events[0]["name"], "retry");
+            assert_eq!(span.links[0].span_id, "s2");
+        }
     }
 }
