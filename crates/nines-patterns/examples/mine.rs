@@ -34,7 +34,8 @@ fn main() -> std::io::Result<()> {
     }
     let seconds = (clock.monotonic() - started).as_secs_f64();
 
-    let mut patterns: Vec<_> = miner.patterns().map(|(id, template, count)| (count, id, template.to_string())).collect();
+    let mut patterns: Vec<_> =
+        miner.patterns().map(|(id, template, count)| (count, id, template.to_string())).collect();
     patterns.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(&right.1)));
     for (count, id, template) in patterns.iter().take(SHOWN) {
         println!("{count:9}  {id}  {template}");

@@ -42,9 +42,13 @@ pub(crate) fn difference(left: &Template, right: &Template) -> Option<u128> {
 /// The layout of a template: equal for those that may be compared. The first plain word is part of it, so that
 /// `sshd started` and `crond started` stay two, while what looks like a name may be a variable in the first place too.
 pub(crate) fn layout(template: &Template) -> u64 {
-    let shape = template.parts.iter().map(|part| if part.is_word() || part.is_variable() { u64::MAX } else { part.hash });
+    let shape = template
+        .parts
+        .iter()
+        .map(|part| if part.is_word() || part.is_variable() { u64::MAX } else { part.hash });
     let shape = hash::sequence(shape);
-    let plain = (0..template.parts.len()).find(|&index| template.parts[index].is_word() && !is_name(template, index));
+    let plain =
+        (0..template.parts.len()).find(|&index| template.parts[index].is_word() && !is_name(template, index));
     hash::sequence([shape, plain.map_or(0, |index| template.parts[index].hash)].into_iter())
 }
 
@@ -52,8 +56,10 @@ pub(crate) fn layout(template: &Template) -> u64 {
 fn is_name(template: &Template, index: usize) -> bool {
     let Some(word) = template.parts[index].constant() else { return false };
     let inner = word.trim_matches(|character: char| !character.is_alphanumeric());
-    let is_spelt_so = inner.contains(['.', '_', '-', '/', '$', '@']) && inner.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let is_first = index == 1 && matches!(template.parts[0].constant(), Some("(" | "[" | "\"" | "'" | "<" | "{"));
+    let is_spelt_so = inner.contains(['.', '_', '-', '/', '$', '@'])
+        && inner.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_first =
+        index == 1 && matches!(template.parts[0].constant(), Some("(" | "[" | "\"" | "'" | "<" | "{"));
     is_spelt_so || is_first
 }
 
@@ -68,8 +74,11 @@ pub(crate) fn decide(template: &Template, neighbours: &[(&Template, u128)]) -> O
 
 fn is_proved(template: &Template, neighbours: &[(&Template, u128)], places: u128) -> bool {
     let is_place = |index: &usize| places & (1 << index) != 0;
-    let constants = (0..template.parts.len()).filter(|index| template.parts[*index].is_word() && !is_place(index)).count();
-    let members: Vec<&Template> = neighbours.iter().filter(|(_, other)| other & !places == 0).map(|&(member, _)| member).collect();
+    let constants = (0..template.parts.len())
+        .filter(|index| template.parts[*index].is_word() && !is_place(index))
+        .count();
+    let members: Vec<&Template> =
+        neighbours.iter().filter(|(_, other)| other & !places == 0).map(|&(member, _)| member).collect();
     let more = MEMBERS_MORE_PER_PLACE * (places.count_ones() as usize - 1);
     let mut constants_wanted = 0;
     for index in (0..template.parts.len()).filter(is_place) {
@@ -92,7 +101,8 @@ fn is_proved(template: &Template, neighbours: &[(&Template, u128)], places: u128
 
 /// So many different words prove that the place is a variable; `None` if nothing does.
 fn words_wanted(template: &Template, members: &[&Template], index: usize, are_names: bool) -> Option<usize> {
-    let mut words = members.iter().copied().chain([template]).filter_map(|member| member.parts[index].constant());
+    let mut words =
+        members.iter().copied().chain([template]).filter_map(|member| member.parts[index].constant());
     if words.clone().all(is_capitals) {
         return Some(WORDS_MIN_CAPITALS);
     }
@@ -105,7 +115,9 @@ fn words_wanted(template: &Template, members: &[&Template], index: usize, are_na
         .find(|text| !matches!(*text, "\"" | "'" | "=" | ":"))
         .unwrap_or_default();
     let is_value = is_quoted || before == "=";
-    if is_value && lexicon::announces_text(name) || is_quoted && words.any(|word| word.contains(' ')) && name.is_empty() {
+    if is_value && lexicon::announces_text(name)
+        || is_quoted && words.any(|word| word.contains(' ')) && name.is_empty()
+    {
         return None;
     }
     Some(if lexicon::announces_a_name(name) && !is_value {

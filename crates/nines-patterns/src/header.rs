@@ -129,7 +129,10 @@ fn walk(bytes: &[u8], fields: &mut Fields) -> usize {
                     index = level;
                     continue;
                 }
-                if syslog && !levelled && fields.get(index + 1).is_some_and(|next| next.kind == Kind::Component) {
+                if syslog
+                    && !levelled
+                    && fields.get(index + 1).is_some_and(|next| next.kind == Kind::Component)
+                {
                     index += 1;
                     continue;
                 }
@@ -210,11 +213,14 @@ fn read_field(bytes: &[u8], start: usize) -> Field {
         // `<34>May 1`: the priority of syslog stands without a blank.
         let is_priority = start == 0 && close == b'>' && inner.iter().all(u8::is_ascii_digit);
         let ends = is_priority
-            || bytes.get(field.end).is_none_or(|&byte| byte.is_ascii_whitespace() || matches!(byte, b':' | b'[' | b'|'));
+            || bytes
+                .get(field.end)
+                .is_none_or(|&byte| byte.is_ascii_whitespace() || matches!(byte, b':' | b'[' | b'|'));
         if ends {
             field.end += usize::from(bytes.get(field.end) == Some(&b':'));
             field.kind = bracket_kind(inner);
-            field.named_month = inner.split(|&byte| byte == b' ').any(lexicon::is_month) && field.kind == Kind::TimeBracket;
+            field.named_month =
+                inner.split(|&byte| byte == b' ').any(lexicon::is_month) && field.kind == Kind::TimeBracket;
             return field;
         }
     }
@@ -294,7 +300,8 @@ fn number_after(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let digits = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let end = start + digits;
-    (digits > 0 && digits <= 2 && bytes.get(end).is_none_or(|&byte| byte == b' ' || byte == b',')).then_some(end)
+    (digits > 0 && digits <= 2 && bytes.get(end).is_none_or(|&byte| byte == b' ' || byte == b','))
+        .then_some(end)
 }
 
 /// `flags` are the classes of the bytes of `text`, `digits` is how many digits there are.
@@ -335,7 +342,11 @@ fn trimmed(text: &[u8]) -> &[u8] {
 fn is_name(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_alphabetic)
         && text.iter().all(|&byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'$' | b'/' | b'@' | b'[' | b']' | b'(' | b')' | b'#' | b'*')
+            byte.is_ascii_alphanumeric()
+                || matches!(
+                    byte,
+                    b'.' | b'_' | b'-' | b'$' | b'/' | b'@' | b'[' | b']' | b'(' | b')' | b'#' | b'*'
+                )
         })
 }
 

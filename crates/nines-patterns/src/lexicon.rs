@@ -8,12 +8,56 @@ pub(crate) fn is_unit(word: &[u8]) -> bool {
     }
     matches!(
         word,
-        b"B" | b"KB" | b"kB" | b"MB" | b"GB" | b"TB" | b"PB" | b"KiB" | b"MiB" | b"GiB" | b"TiB"
-            | b"byte" | b"bytes" | b"ns" | b"us" | b"ms" | b"s" | b"sec" | b"secs" | b"second" | b"seconds"
-            | b"min" | b"mins" | b"minute" | b"minutes" | b"h" | b"hour" | b"hours" | b"day" | b"days"
-            | b"%" | b"AM" | b"PM" | b"am" | b"pm"
-            | b"UTC" | b"GMT" | b"EST" | b"EDT" | b"CST" | b"CDT" | b"MST" | b"MDT" | b"PST" | b"PDT"
-            | b"CET" | b"CEST" | b"BST" | b"IST" | b"JST" | b"KST"
+        b"B" | b"KB"
+            | b"kB"
+            | b"MB"
+            | b"GB"
+            | b"TB"
+            | b"PB"
+            | b"KiB"
+            | b"MiB"
+            | b"GiB"
+            | b"TiB"
+            | b"byte"
+            | b"bytes"
+            | b"ns"
+            | b"us"
+            | b"ms"
+            | b"s"
+            | b"sec"
+            | b"secs"
+            | b"second"
+            | b"seconds"
+            | b"min"
+            | b"mins"
+            | b"minute"
+            | b"minutes"
+            | b"h"
+            | b"hour"
+            | b"hours"
+            | b"day"
+            | b"days"
+            | b"%"
+            | b"AM"
+            | b"PM"
+            | b"am"
+            | b"pm"
+            | b"UTC"
+            | b"GMT"
+            | b"EST"
+            | b"EDT"
+            | b"CST"
+            | b"CDT"
+            | b"MST"
+            | b"MDT"
+            | b"PST"
+            | b"PDT"
+            | b"CET"
+            | b"CEST"
+            | b"BST"
+            | b"IST"
+            | b"JST"
+            | b"KST"
     )
 }
 
@@ -22,17 +66,49 @@ pub(crate) fn is_calendar(word: &[u8]) -> bool {
     is_month(word)
         || matches!(
             word,
-            b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun" | b"Monday" | b"Tuesday" | b"Wednesday"
-                | b"Thursday" | b"Friday" | b"Saturday" | b"Sunday"
+            b"Mon"
+                | b"Tue"
+                | b"Wed"
+                | b"Thu"
+                | b"Fri"
+                | b"Sat"
+                | b"Sun"
+                | b"Monday"
+                | b"Tuesday"
+                | b"Wednesday"
+                | b"Thursday"
+                | b"Friday"
+                | b"Saturday"
+                | b"Sunday"
         )
 }
 
 pub(crate) fn is_month(word: &[u8]) -> bool {
     matches!(
         word,
-        b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec"
-            | b"January" | b"February" | b"March" | b"April" | b"June" | b"July" | b"August" | b"September"
-            | b"October" | b"November" | b"December"
+        b"Jan"
+            | b"Feb"
+            | b"Mar"
+            | b"Apr"
+            | b"May"
+            | b"Jun"
+            | b"Jul"
+            | b"Aug"
+            | b"Sep"
+            | b"Oct"
+            | b"Nov"
+            | b"Dec"
+            | b"January"
+            | b"February"
+            | b"March"
+            | b"April"
+            | b"June"
+            | b"July"
+            | b"August"
+            | b"September"
+            | b"October"
+            | b"November"
+            | b"December"
     )
 }
 
@@ -43,7 +119,17 @@ pub(crate) fn is_literal(word: &[u8]) -> bool {
     }
     matches!(
         word,
-        b"true" | b"false" | b"True" | b"False" | b"TRUE" | b"FALSE" | b"null" | b"NULL" | b"None" | b"nil" | b"NaN"
+        b"true"
+            | b"false"
+            | b"True"
+            | b"False"
+            | b"TRUE"
+            | b"FALSE"
+            | b"null"
+            | b"NULL"
+            | b"None"
+            | b"nil"
+            | b"NaN"
     )
 }
 
@@ -53,10 +139,45 @@ pub(crate) fn is_host(word: &[u8]) -> bool {
     let Some(last) = labels.next() else { return false };
     let ends_so = matches!(
         last,
-        b"com" | b"net" | b"org" | b"edu" | b"gov" | b"mil" | b"int" | b"info" | b"biz" | b"io" | b"dev" | b"app"
-            | b"local" | b"localdomain" | b"internal" | b"lan" | b"arpa" | b"uk" | b"de" | b"fr" | b"it" | b"nl"
-            | b"es" | b"pl" | b"ru" | b"cn" | b"tw" | b"jp" | b"kr" | b"hk" | b"br" | b"in" | b"au" | b"ca" | b"eu"
-            | b"us" | b"ch" | b"se" | b"sg"
+        b"com"
+            | b"net"
+            | b"org"
+            | b"edu"
+            | b"gov"
+            | b"mil"
+            | b"int"
+            | b"info"
+            | b"biz"
+            | b"io"
+            | b"dev"
+            | b"app"
+            | b"local"
+            | b"localdomain"
+            | b"internal"
+            | b"lan"
+            | b"arpa"
+            | b"uk"
+            | b"de"
+            | b"fr"
+            | b"it"
+            | b"nl"
+            | b"es"
+            | b"pl"
+            | b"ru"
+            | b"cn"
+            | b"tw"
+            | b"jp"
+            | b"kr"
+            | b"hk"
+            | b"br"
+            | b"in"
+            | b"au"
+            | b"ca"
+            | b"eu"
+            | b"us"
+            | b"ch"
+            | b"se"
+            | b"sg"
     );
     let mut count = 0;
     for label in labels {
@@ -72,9 +193,27 @@ pub(crate) fn is_host(word: &[u8]) -> bool {
 pub(crate) fn is_level_loud(word: &[u8]) -> bool {
     matches!(
         word,
-        b"TRACE" | b"DEBUG" | b"INFO" | b"NOTICE" | b"WARN" | b"WARNING" | b"ERROR" | b"ERR" | b"SEVERE" | b"FATAL"
-            | b"CRITICAL" | b"CRIT" | b"ALERT" | b"EMERG" | b"EMERGENCY" | b"PANIC" | b"VERBOSE" | b"FINE" | b"FINER"
-            | b"FINEST" | b"CONFIG"
+        b"TRACE"
+            | b"DEBUG"
+            | b"INFO"
+            | b"NOTICE"
+            | b"WARN"
+            | b"WARNING"
+            | b"ERROR"
+            | b"ERR"
+            | b"SEVERE"
+            | b"FATAL"
+            | b"CRITICAL"
+            | b"CRIT"
+            | b"ALERT"
+            | b"EMERG"
+            | b"EMERGENCY"
+            | b"PANIC"
+            | b"VERBOSE"
+            | b"FINE"
+            | b"FINER"
+            | b"FINEST"
+            | b"CONFIG"
     )
 }
 
@@ -83,7 +222,9 @@ pub(crate) fn is_level(word: &[u8]) -> bool {
     if is_level_loud(word) {
         return true;
     }
-    if word.len() > 11 || !word.first().is_some_and(|first| b"TDINWESFCAPV".contains(&first.to_ascii_uppercase())) {
+    if word.len() > 11
+        || !word.first().is_some_and(|first| b"TDINWESFCAPV".contains(&first.to_ascii_uppercase()))
+    {
         return false;
     }
     let mut upper = [0; 11];
@@ -97,8 +238,20 @@ pub(crate) fn is_level(word: &[u8]) -> bool {
 pub(crate) fn announces_text(word: &str) -> bool {
     matches!(
         word.to_ascii_lowercase().as_str(),
-        "msg" | "message" | "error" | "err" | "reason" | "event" | "exception" | "cause" | "detail" | "details"
-            | "description" | "title" | "text" | "log"
+        "msg"
+            | "message"
+            | "error"
+            | "err"
+            | "reason"
+            | "event"
+            | "exception"
+            | "cause"
+            | "detail"
+            | "details"
+            | "description"
+            | "title"
+            | "text"
+            | "log"
     )
 }
 

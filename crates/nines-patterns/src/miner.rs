@@ -169,7 +169,11 @@ impl Miner {
         let neighbours = self.layouts.get(&generalise::layout(&template))?;
         let covers = |index: &&u32| {
             let known = &self.patterns[**index as usize].template;
-            known.parts.iter().zip(&*template.parts).all(|(known, part)| known.is_variable() || known.hash == part.hash)
+            known
+                .parts
+                .iter()
+                .zip(&*template.parts)
+                .all(|(known, part)| known.is_variable() || known.hash == part.hash)
         };
         neighbours.iter().find(covers).map(|&index| PatternId(self.patterns[index as usize].id))
     }
@@ -198,7 +202,10 @@ impl Miner {
 
     /// All patterns, in no particular order.
     pub fn patterns(&self) -> impl Iterator<Item = (PatternId, &Template, u64)> {
-        self.patterns.iter().filter(|pattern| pattern.is_used()).map(|pattern| (PatternId(pattern.id), &pattern.template, pattern.count))
+        self.patterns
+            .iter()
+            .filter(|pattern| pattern.is_used())
+            .map(|pattern| (PatternId(pattern.id), &pattern.template, pattern.count))
     }
 
     /// The number of patterns.
@@ -213,6 +220,10 @@ impl Miner {
     /// The merges since the last call, in order.
     pub fn take_merges(&mut self) -> Vec<Merge> {
         std::mem::take(&mut self.merges)
+    }
+
+    pub(crate) fn has_merges(&self) -> bool {
+        !self.merges.is_empty()
     }
 
     fn pattern(&self, id: PatternId) -> Option<&Pattern> {
@@ -241,7 +252,8 @@ impl Miner {
             return index;
         }
         let layout = generalise::layout(&template);
-        let mut current = Pattern { id, generation: 0, layout, count, chances: 0, has_open_names: true, template };
+        let mut current =
+            Pattern { id, generation: 0, layout, count, chances: 0, has_open_names: true, template };
         // Each round makes at least one more place variable, so this ends.
         while let Some((places, members)) = self.evidence(&current) {
             let mut general = {
@@ -269,7 +281,15 @@ impl Miner {
                 self.alias(from, general_id);
             }
             self.alias(current.id, general_id);
-            current = Pattern { id: general_id, generation: 0, layout, count: total, chances, has_open_names: true, template: general };
+            current = Pattern {
+                id: general_id,
+                generation: 0,
+                layout,
+                count: total,
+                chances,
+                has_open_names: true,
+                template: general,
+            };
         }
         self.insert(current)
     }
@@ -287,7 +307,8 @@ impl Miner {
         let templates: Vec<(&Template, u128)> =
             near.iter().map(|&(index, places)| (&self.patterns[index as usize].template, places)).collect();
         let places = generalise::decide(&pattern.template, &templates)?;
-        let members = near.iter().filter(|(_, other)| other & !places == 0).map(|&(index, _)| index).collect();
+        let members =
+            near.iter().filter(|(_, other)| other & !places == 0).map(|&(index, _)| index).collect();
         Some((places, members))
     }
 
@@ -387,7 +408,9 @@ impl Miner {
     }
 
     pub(crate) fn aliases(&self) -> impl Iterator<Item = (PatternId, PatternId)> {
-        self.alias_order.iter().filter_map(|from| Some((PatternId(*from), PatternId(*self.aliases.get(from)?))))
+        self.alias_order
+            .iter()
+            .filter_map(|from| Some((PatternId(*from), PatternId(*self.aliases.get(from)?))))
     }
 }
 

@@ -55,7 +55,8 @@ impl Slot {
         let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
         let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
         let unsigned = value.trim_start_matches(['-', '+', '<', '>', '~']);
-        let number_end = unsigned.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',')).count();
+        let number_end =
+            unsigned.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',')).count();
         let unit = unsigned[number_end..].trim();
         if digits == 0 && matches!(value.to_ascii_lowercase().as_str(), "true" | "false") {
             return Self::Bool;
@@ -72,10 +73,10 @@ impl Slot {
         if number_end > 0 {
             match unit {
                 "" | "%" => return Self::Num,
-                "B" | "KB" | "kB" | "MB" | "GB" | "TB" | "PB" | "KiB" | "MiB" | "GiB" | "TiB" | "byte" | "bytes" | "K"
-                | "k" | "M" | "G" => return Self::Size,
-                "ns" | "us" | "µs" | "ms" | "s" | "sec" | "secs" | "second" | "seconds" | "min" | "mins" | "minute"
-                | "minutes" | "h" | "hour" | "hours" | "day" | "days" => return Self::Duration,
+                "B" | "KB" | "kB" | "MB" | "GB" | "TB" | "PB" | "KiB" | "MiB" | "GiB" | "TiB" | "byte"
+                | "bytes" | "K" | "k" | "M" | "G" => return Self::Size,
+                "ns" | "us" | "µs" | "ms" | "s" | "sec" | "secs" | "second" | "seconds" | "min" | "mins"
+                | "minute" | "minutes" | "h" | "hour" | "hours" | "day" | "days" => return Self::Duration,
                 _ => {}
             }
         }
@@ -89,7 +90,8 @@ impl Slot {
         if prefixed.is_some() || (bytes.len() >= 8 && bytes.iter().all(u8::is_ascii_hexdigit)) {
             return Self::Hex;
         }
-        let has_calendar = value.split([' ', ',', '-']).any(|word| crate::lexicon::is_calendar(word.as_bytes()));
+        let has_calendar =
+            value.split([' ', ',', '-']).any(|word| crate::lexicon::is_calendar(word.as_bytes()));
         let colons = bytes.iter().filter(|&&byte| byte == b':').count();
         if has_calendar || (colons >= 2 && digits >= 4 && letters <= 3) || (digits >= 6 && is_date(value)) {
             return Self::Time;
@@ -120,9 +122,16 @@ fn is_ip(value: &str) -> bool {
 
 fn is_date(value: &str) -> bool {
     let mut groups = value.split(['-', '/', '.']);
-    let (Some(first), Some(second), Some(third)) = (groups.next(), groups.next(), groups.next()) else { return false };
-    let digits = |text: &str, lengths: &[usize]| lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits(first, &[2, 4]) && digits(second, &[2]) && third.len() >= 2 && third.as_bytes()[..2].iter().all(u8::is_ascii_digit)
+    let (Some(first), Some(second), Some(third)) = (groups.next(), groups.next(), groups.next()) else {
+        return false;
+    };
+    let digits = |text: &str, lengths: &[usize]| {
+        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    digits(first, &[2, 4])
+        && digits(second, &[2])
+        && third.len() >= 2
+        && third.as_bytes()[..2].iter().all(u8::is_ascii_digit)
 }
 
 /// One token of a template.
@@ -205,14 +214,26 @@ impl Template {
     }
 
     /// This template with variables at `places`, which `others` (of the same layout) have too.
-    pub(crate) fn generalised<'a>(&self, places: u128, others: impl Iterator<Item = &'a Self> + Clone) -> Self {
+    pub(crate) fn generalised<'a>(
+        &self,
+        places: u128,
+        others: impl Iterator<Item = &'a Self> + Clone,
+    ) -> Self {
         let mut parts = self.parts.clone();
         for (index, part) in parts.iter_mut().enumerate() {
             if places & (1 << index) != 0 {
-                *part = Part { hash: VARIABLE, lead: part.lead.clone(), text: PartText::Variable { slot: Slot::Any, so_far: None } };
+                *part = Part {
+                    hash: VARIABLE,
+                    lead: part.lead.clone(),
+                    text: PartText::Variable { slot: Slot::Any, so_far: None },
+                };
             } else if let PartText::Variable { slot, so_far } = &mut part.text {
                 for other in others.clone() {
-                    let PartText::Variable { slot: other_slot, so_far: other_so_far } = &other.parts[index].text else { continue };
+                    let PartText::Variable { slot: other_slot, so_far: other_so_far } =
+                        &other.parts[index].text
+                    else {
+                        continue;
+                    };
                     *slot = slot.join(*other_slot);
                     if so_far != other_so_far {
                         *so_far = None;
@@ -261,7 +282,10 @@ impl Template {
 
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(|slot, so_far| so_far.cloned().unwrap_or_else(|| SmolStr::new_static(slot.as_str()))))
+        f.write_str(
+            &self
+                .render(|slot, so_far| so_far.cloned().unwrap_or_else(|| SmolStr::new_static(slot.as_str()))),
+        )
     }
 }
 
@@ -296,5 +320,9 @@ fn is_name_like(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    plain && text.len() <= NAME_BYTES_MAX && digits <= 3 && letters > digits && text.as_bytes()[0].is_ascii_alphabetic()
+    plain
+        && text.len() <= NAME_BYTES_MAX
+        && digits <= 3
+        && letters > digits
+        && text.as_bytes()[0].is_ascii_alphabetic()
 }

@@ -48,8 +48,8 @@ const fn classes() -> [u16; 256] {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'f' | b'A'..=b'F' => HEX,
             b'g'..=b'z' | b'G'..=b'Z' => LETTER,
-            b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'"' | b'\'' | b'`' | b'|' | b',' | b';'
-            | b'=' | b':' | b'#' => DELIMITER,
+            b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'"' | b'\'' | b'`' | b'|' | b','
+            | b';' | b'=' | b':' | b'#' => DELIMITER,
             b'/' => SLASH,
             b'\\' => BACKSLASH,
             b'@' => AT,
@@ -164,7 +164,8 @@ impl Scanner {
         if word.is_empty() {
             return end;
         }
-        let is_key = bytes.get(end) == Some(&b'=') && first & (HEX | LETTER) != 0 && word.len() <= KEY_BYTES_MAX;
+        let is_key =
+            bytes.get(end) == Some(&b'=') && first & (HEX | LETTER) != 0 && word.len() <= KEY_BYTES_MAX;
         if !is_key && is_value(word, flags) {
             self.push_variable(bytes, start, word_end);
         } else {
@@ -218,7 +219,11 @@ impl Scanner {
             let open = u64::from(b'(');
             let kept = match *self.tokens.as_slice() {
                 [.., value, bracket] if value.is_variable() && bracket.hash == open => 1,
-                [.., value, bracket, inner] if value.is_variable() && bracket.hash == open && inner.is_variable() => 2,
+                [.., value, bracket, inner]
+                    if value.is_variable() && bracket.hash == open && inner.is_variable() =>
+                {
+                    2
+                }
                 _ => 0,
             };
             if kept > 0 {
@@ -244,7 +249,8 @@ impl Scanner {
             return;
         }
         let hash = hash::sequence(self.tokens[open..].iter().map(|token| token.hash)) | WORDS_FROM;
-        let name = Token { hash, start: self.tokens[open].start, end: self.tokens[self.tokens.len() - 1].end };
+        let name =
+            Token { hash, start: self.tokens[open].start, end: self.tokens[self.tokens.len() - 1].end };
         self.tokens.truncate(open);
         self.tokens.push(name);
     }
@@ -261,7 +267,10 @@ fn is_calendar(bytes: &[u8], token: Token) -> bool {
 }
 
 fn run_end(bytes: &[u8], start: usize, byte: u8) -> usize {
-    bytes[start..].iter().position(|&candidate| candidate != byte).map_or(bytes.len(), |length| start + length)
+    bytes[start..]
+        .iter()
+        .position(|&candidate| candidate != byte)
+        .map_or(bytes.len(), |length| start + length)
 }
 
 /// Past a terminal's colour code (`ESC [ 31 m`).
@@ -307,7 +316,9 @@ fn path_end(bytes: &[u8], at: usize) -> usize {
             // `?a=b`, `#part`
             b'=' | b'#' => true,
             // a port, a drive, a line number; but not `/path: message`
-            b':' => bytes.get(end + 1).is_some_and(|&byte| byte.is_ascii_digit() || byte == b'/' || byte == b'\\'),
+            b':' => {
+                bytes.get(end + 1).is_some_and(|&byte| byte.is_ascii_digit() || byte == b'/' || byte == b'\\')
+            }
             byte => class(byte) & (SPACE | DELIMITER) == 0,
         };
         if !inside {

@@ -30,21 +30,63 @@ impl Numbers {
     }
 }
 
-const USERS: [&str; 14] =
-    ["root", "admin", "oracle", "test", "alice", "webmaster", "postgres", "git", "ubuntu", "pi", "nagios", "bob", "carol", "deploy"];
+const USERS: [&str; 14] = [
+    "root",
+    "admin",
+    "oracle",
+    "test",
+    "alice",
+    "webmaster",
+    "postgres",
+    "git",
+    "ubuntu",
+    "pi",
+    "nagios",
+    "bob",
+    "carol",
+    "deploy",
+];
 const HOSTS: [&str; 8] = [
-    "mail.example.com", "proxy.example.edu", "cache.example.net", "db.example.org", "static-10-2-3-4.isp.example.net",
-    "web01.example.com", "hn.example.ne.jp", "api.example.io",
+    "mail.example.com",
+    "proxy.example.edu",
+    "cache.example.net",
+    "db.example.org",
+    "static-10-2-3-4.isp.example.net",
+    "web01.example.com",
+    "hn.example.ne.jp",
+    "api.example.io",
 ];
 const PACKAGES: [&str; 9] = [
-    "com.android.systemui", "com.example.chat", "android", "com.example.music.player", "com.android.phone",
-    "com.example.maps", "com.google.process.gapps", "com.example.mail", "com.example.game",
+    "com.android.systemui",
+    "com.example.chat",
+    "android",
+    "com.example.music.player",
+    "com.android.phone",
+    "com.example.maps",
+    "com.google.process.gapps",
+    "com.example.mail",
+    "com.example.game",
 ];
-const CLASSES: [&str; 8] =
-    ["JobEvent", "TaskEvent", "SpeculatorEvent", "CommitterEvent", "SyncService", "CacheService", "LauncherEvent", "AllocatorEvent"];
+const CLASSES: [&str; 8] = [
+    "JobEvent",
+    "TaskEvent",
+    "SpeculatorEvent",
+    "CommitterEvent",
+    "SyncService",
+    "CacheService",
+    "LauncherEvent",
+    "AllocatorEvent",
+];
 const UNITS: [&str; 9] = [
-    "docker.service", "cron.service", "network.target", "sshd.service", "nginx.service", "postfix.service", "rsyslog.service",
-    "ntpd.service", "auditd.service",
+    "docker.service",
+    "cron.service",
+    "network.target",
+    "sshd.service",
+    "nginx.service",
+    "postfix.service",
+    "rsyslog.service",
+    "ntpd.service",
+    "auditd.service",
 ];
 const PROCESSES: [&str; 6] = ["java", "mysqld", "chrome", "node", "python", "beam"];
 const TAGS: [&str; 6] = ["View Lock", "RILJ_ACK_WL", "*launch*", "AudioMix", "NetworkStats", "Wifi Lock"];
@@ -52,21 +94,49 @@ const CLIENTS: [&str; 4] = ["WindowsUpdateAgent", "SPP", "DISM", "TrustedInstall
 const APPS: [&str; 6] = ["Safari", "Mail", "Notes", "Terminal", "Calendar", "Photos"];
 const NOTICES: [&str; 6] = ["NSNotFound", "DidWake", "WillSleep", "DidHide", "DidUnhide", "WillQuit"];
 const DATABASES: [&str; 7] = ["orders", "users", "billing", "shop", "metrics", "audit", "inventory"];
-const TOPICS: [&str; 7] = ["checkout", "cart-service", "search", "payment-events", "emails", "frontend", "ledger"];
-const PATHS: [&str; 6] = ["/", "/index.html", "/api/v1/orders?id=7", "/var/log/app/current.log", "/etc/app.conf", "/static/app.js"];
+const TOPICS: [&str; 7] =
+    ["checkout", "cart-service", "search", "payment-events", "emails", "frontend", "ledger"];
+const PATHS: [&str; 6] = [
+    "/",
+    "/index.html",
+    "/api/v1/orders?id=7",
+    "/var/log/app/current.log",
+    "/etc/app.conf",
+    "/static/app.js",
+];
 
 fn fill(name: &str, numbers: &mut Numbers) -> String {
     match name {
         "user" => numbers.pick(&USERS).to_owned(),
-        "ip" => format!("{}.{}.{}.{}", 1 + numbers.below(220), numbers.below(256), numbers.below(256), numbers.below(256)),
+        "ip" => format!(
+            "{}.{}.{}.{}",
+            1 + numbers.below(220),
+            numbers.below(256),
+            numbers.below(256),
+            numbers.below(256)
+        ),
         "num" => numbers.below(70_000).to_string(),
         "digit" => numbers.below(8).to_string(),
         "float" => format!("{}.{:02}", numbers.below(300), numbers.below(100)),
         "hex" => format!("{:08x}", numbers.next() as u32),
         "hexid" => format!("{:011X}", numbers.next() >> 20),
-        "uuid" => format!("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", numbers.next() as u32, numbers.below(65536), numbers.below(4096), numbers.below(4096), numbers.next() >> 16),
+        "uuid" => format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            numbers.next() as u32,
+            numbers.below(65536),
+            numbers.below(4096),
+            numbers.below(4096),
+            numbers.next() >> 16
+        ),
         "mac" => (0..6).map(|_| format!("{:02x}", numbers.below(256))).collect::<Vec<_>>().join(":"),
-        "base64" => (0..43).map(|_| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[numbers.below(62) as usize])).collect(),
+        "base64" => (0..43)
+            .map(|_| {
+                char::from(
+                    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                        [numbers.below(62) as usize],
+                )
+            })
+            .collect(),
         "email" => format!("{}@example.com", numbers.pick(&USERS)),
         "fqdn" => numbers.pick(&HOSTS).to_owned(),
         "pkg" => numbers.pick(&PACKAGES).to_owned(),
@@ -104,14 +174,46 @@ fn header(style: &str, numbers: &mut Numbers) -> String {
     let clock = format!("{}:{}:{}", two(0, 24), two(0, 60), two(0, 60));
     let number = 100 + numbers.below(30_000);
     match style {
-        "syslog" => format!("May {:2} {clock} {} {}[{number}]: ", 1 + numbers.below(28), ["lab", "web-2", "db"][numbers.below(3) as usize], ["sshd", "crond(pam_unix)", "systemd"][numbers.below(3) as usize]),
-        "android" => format!("05-17 {clock}.{:03}  {number}  {number} {} {}: ", numbers.below(1000), ["D", "I", "V"][numbers.below(3) as usize], ["PowerManagerService", "ActivityManager"][numbers.below(2) as usize]),
-        "hadoop" => format!("2015-10-18 {clock},{:03} {} [AsyncDispatcher event handler] org.apache.hadoop.mapreduce.v2.app.{}: ", numbers.below(1000), ["INFO", "WARN"][numbers.below(2) as usize], ["job.impl.TaskImpl", "rm.RMContainerAllocator"][numbers.below(2) as usize]),
+        "syslog" => format!(
+            "May {:2} {clock} {} {}[{number}]: ",
+            1 + numbers.below(28),
+            ["lab", "web-2", "db"][numbers.below(3) as usize],
+            ["sshd", "crond(pam_unix)", "systemd"][numbers.below(3) as usize]
+        ),
+        "android" => format!(
+            "05-17 {clock}.{:03}  {number}  {number} {} {}: ",
+            numbers.below(1000),
+            ["D", "I", "V"][numbers.below(3) as usize],
+            ["PowerManagerService", "ActivityManager"][numbers.below(2) as usize]
+        ),
+        "hadoop" => format!(
+            "2015-10-18 {clock},{:03} {} [AsyncDispatcher event handler] org.apache.hadoop.mapreduce.v2.app.{}: ",
+            numbers.below(1000),
+            ["INFO", "WARN"][numbers.below(2) as usize],
+            ["job.impl.TaskImpl", "rm.RMContainerAllocator"][numbers.below(2) as usize]
+        ),
         "windows" => format!("2016-09-28 {clock}, Info                  CBS    "),
-        "proxy" => format!("[05.30 {clock}] {} - ", ["chrome.exe", "updater.exe", "mail.exe"][numbers.below(3) as usize]),
-        "mac" => format!("Jul  {} {clock} {} {}[{number}]: ", 1 + numbers.below(9), ["calvisitor-10-105-160-95", "authorMacBook-Pro"][numbers.below(2) as usize], ["kernel", "com.apple.cts", "Mail"][numbers.below(3) as usize]),
-        "hpc" => format!("{number} node-{} unix.hw state_change.unavailable 10{:08} 1 ", numbers.below(256), numbers.below(99_999_999)),
-        "logger" => format!("2024-05-01T{clock}.{:03}Z {:5} [worker-{}] a.b.Service - ", numbers.below(1000), ["INFO", "WARN", "ERROR"][numbers.below(3) as usize], numbers.below(9)),
+        "proxy" => format!(
+            "[05.30 {clock}] {} - ",
+            ["chrome.exe", "updater.exe", "mail.exe"][numbers.below(3) as usize]
+        ),
+        "mac" => format!(
+            "Jul  {} {clock} {} {}[{number}]: ",
+            1 + numbers.below(9),
+            ["calvisitor-10-105-160-95", "authorMacBook-Pro"][numbers.below(2) as usize],
+            ["kernel", "com.apple.cts", "Mail"][numbers.below(3) as usize]
+        ),
+        "hpc" => format!(
+            "{number} node-{} unix.hw state_change.unavailable 10{:08} 1 ",
+            numbers.below(256),
+            numbers.below(99_999_999)
+        ),
+        "logger" => format!(
+            "2024-05-01T{clock}.{:03}Z {:5} [worker-{}] a.b.Service - ",
+            numbers.below(1000),
+            ["INFO", "WARN", "ERROR"][numbers.below(3) as usize],
+            numbers.below(9)
+        ),
         other => panic!("no header `{other}`"),
     }
 }
@@ -131,7 +233,16 @@ fn measure(with_header: bool) -> (f64, f64) {
     let (mut truth, mut ids, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..LINES {
         let mut at = numbers.below(total);
-        let index = statements.iter().position(|&(weight, ..)| { if at < weight { return true; } at -= weight; false }).unwrap();
+        let index = statements
+            .iter()
+            .position(|&(weight, ..)| {
+                if at < weight {
+                    return true;
+                }
+                at -= weight;
+                false
+            })
+            .unwrap();
         let (_, style, statement) = statements[index];
         let mut line = if with_header { header(style, &mut numbers) } else { String::new() };
         line.push_str(&write(statement, &mut numbers));
@@ -141,12 +252,19 @@ fn measure(with_header: bool) -> (f64, f64) {
     }
     let ids: Vec<_> = ids.into_iter().map(|id| miner.resolve(id)).collect();
     let (grouping, f1) = accuracy(&truth, &ids);
-    println!("foreign, header {with_header}: GA {grouping:.4} FGA {f1:.4}, {} patterns for {} statements", miner.len(), statements.len());
+    println!(
+        "foreign, header {with_header}: GA {grouping:.4} FGA {f1:.4}, {} patterns for {} statements",
+        miner.len(),
+        statements.len()
+    );
     for (index, statement) in statements.iter().enumerate() {
-        let mut found: Vec<_> = truth.iter().zip(&ids).filter(|(truth, _)| **truth == index).map(|(_, id)| *id).collect();
+        let mut found: Vec<_> =
+            truth.iter().zip(&ids).filter(|(truth, _)| **truth == index).map(|(_, id)| *id).collect();
         found.sort_unstable();
         found.dedup();
-        let shared = found.iter().any(|id| truth.iter().zip(&ids).any(|(truth, other)| other == id && *truth != index));
+        let shared = found
+            .iter()
+            .any(|id| truth.iter().zip(&ids).any(|(truth, other)| other == id && *truth != index));
         if found.len() != 1 || shared {
             println!("  {} patterns{}: {}", found.len(), if shared { ", shared" } else { "" }, statement.2);
             for id in found.iter().take(4) {

@@ -67,7 +67,8 @@ fn measure(extension: &str) -> Option<(f64, f64)> {
         if let Ok(out) = std::env::var("NINES_PATTERNS_OUT") {
             let mut text = String::new();
             for (index, id) in ids.iter().enumerate() {
-                let template = miner.template(*id).map(|template| template.to_star_text()).unwrap_or_default();
+                let template =
+                    miner.template(*id).map(|template| template.to_star_text()).unwrap_or_default();
                 text.push_str(&format!("{}\t{id}\t{template}\n", index + 1));
             }
             let out = PathBuf::from(out).join(extension);

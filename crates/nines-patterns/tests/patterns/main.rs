@@ -1,3 +1,4 @@
 //! Patterns end to end.
 mod foreign;
 mod loghub;
+mod properties;
