@@ -5,10 +5,13 @@ import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { around, compare } from "./explore.mjs";
 import { compile, FIELDS, FilterFault } from "./filter.mjs";
+import * as apm from "./apm.mjs";
 import * as incidents from "./incidents.mjs";
 import * as promises from "./promises.mjs";
 import { random } from "./random.mjs";
+import { replay } from "./replay.mjs";
 import { BOOT, changes, dataset, FAULT_START, SERVICES, spans, stats, trace } from "./telemetry.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
@@ -82,6 +85,64 @@ function select(body, notices) {
   const end = body.end ?? iso(Date.now());
   return rows.filter((row) => row.timestamp >= start && row.timestamp < end && keep(row));
 }
+const fieldsOf = (name) => {
+  const names = new Set(
+    dataset(name)
+      .slice(0, 500)
+      .flatMap((row) => Object.keys(clean(row))),
+  );
+  return [...names].sort().map((field) => ({ name: field, kind: FIELDS[field] ?? "string" }));
+};
+
+/** Two answers are enough for the page: a table over time, and what every other query gets. */
+function sql(query) {
+  if (!/^\s*(select|with)\b/i.test(query))
+    return problem(
+      400,
+      "invalid_query",
+      "only questions are answered at line 1, column 1",
+      "begin with select",
+    );
+  const rows = [];
+  if (/date_bin/i.test(query)) {
+    for (let i = 0; i < 60; i++)
+      rows.push([iso(BOOT - (60 - i) * 60e3), 200 + ((i * 37) % 90), i > 52 ? 40 + i : 2]);
+    const columns = [
+      { name: "minute", kind: "time" },
+      { name: "requests", kind: "int" },
+      { name: "failures", kind: "int" },
+    ];
+    return { columns, rows, stats: stats(rows.length, 12) };
+  }
+  for (const name of SERVICES)
+    rows.push([
+      name,
+      dataset("logs").filter((row) => row["service.name"] === name && row.severity_number >= 17).length,
+    ]);
+  rows.sort((a, b) => b[1] - a[1]);
+  const columns = [
+    { name: "service.name", kind: "string" },
+    { name: "errors", kind: "int" },
+  ];
+  return { columns, rows, stats: stats(rows.length, 9) };
+}
+
+const saved = [
+  {
+    name: "Checkout failures",
+    kind: "search",
+    team: "shop",
+    dataset: "spans",
+    text: "service.name: checkout and status_code: error",
+    description: "",
+    columns: ["service.version", "cloud.region", "error.type"],
+    created_by: "mei",
+    created_at: iso(BOOT - 9e7),
+    updated_by: "mei",
+    updated_at: iso(BOOT - 9e6),
+  },
+];
+
 const clean = ({ _offset, _ms, _events, ...row }) => row;
 
 function histogram(body) {
@@ -314,15 +375,62 @@ const routes = [
       };
     },
   ],
+  ["POST", /^\/search\/compare$/, (_, __, body) => compare(body, select)],
+  ["POST", /^\/search\/around$/, (_, __, body) => around(body)],
+  ["GET", /^\/datasets\/([^/]+)\/fields$/, ([name]) => ({ fields: fieldsOf(name) })],
+  ["POST", /^\/sql$/, (_, __, body) => sql(body.query)],
+  [
+    "GET",
+    /^\/saved$/,
+    (_, q) => ({ questions: saved.filter((one) => !q.get("kind") || one.kind === q.get("kind")) }),
+  ],
+  [
+    "POST",
+    /^\/saved$/,
+    (_, __, body) => {
+      const at = iso(Date.now());
+      const one = { ...body, created_by: "lin", created_at: at, updated_by: "lin", updated_at: at };
+      const known = saved.findIndex((other) => other.name.toLowerCase() === body.name.toLowerCase());
+      if (known >= 0) saved[known] = one;
+      else saved.push(one);
+      return one;
+    },
+  ],
+  [
+    "DELETE",
+    /^\/saved\/([^/]+)$/,
+    ([name]) => {
+      const known = saved.findIndex((one) => one.name === name);
+      if (known < 0) return problem(404, "not_found", `there is no saved question \`${name}\``);
+      saved.splice(known, 1);
+      return null;
+    },
+  ],
+  ["POST", /^\/replay$/, (_, __, body) => replay(body, promises.slos())],
   ["POST", /^\/search\/histogram$/, (_, __, body) => histogram(body)],
   ["POST", /^\/search\/facets$/, (_, __, body) => facets(body)],
   ["POST", /^\/search\/suggest$/, (_, __, body) => suggest(body)],
   [
     "GET",
     /^\/traces\/([^/]+)$/,
-    ([id]) =>
-      trace(id) ?? problem(404, "not_found", `no trace ${id}`, "it may be older than the retention of spans"),
+    ([id]) => {
+      const found = trace(id);
+      return found
+        ? apm.measured(found)
+        : problem(404, "not_found", `no trace ${id}`, "it may be older than the retention of spans");
+    },
   ],
+  ["GET", /^\/apm\/services$/, (_, q) => apm.services(q)],
+  ["GET", /^\/apm\/endpoints$/, (_, q) => apm.endpoints(q)],
+  ["GET", /^\/apm\/map$/, (_, q) => apm.map(q)],
+  ["GET", /^\/apm\/errors$/, (_, q) => apm.errors(q)],
+  [
+    "GET",
+    /^\/apm\/errors\/([^/]+)$/,
+    ([id], q) =>
+      apm.error(id, q) ?? problem(404, "not_found", `there is no error group ${id} in this time`, "widen the time range"),
+  ],
+  ["POST", /^\/apm\/compare$/, (_, __, body) => apm.compare(body)],
   [
     "GET",
     /^\/services$/,
@@ -435,6 +543,24 @@ const server = createServer(async (request, response) => {
     request.on("close", () => streams.delete(response));
     return;
   }
+  if (url.pathname === "/api/v1/tail") {
+    const rows = () =>
+      dataset(url.searchParams.get("dataset") ?? "logs").filter(
+        compile(url.searchParams.get("filter") ?? "", []),
+      );
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    let n = 0;
+    const timer = setInterval(() => {
+      const picked = rows()
+        .slice(n, n + 3)
+        .map((row) => ({ ...clean(row), timestamp: iso(Date.now()) }));
+      n += 3;
+      const body = { rows: picked, skipped: n % 30 === 0 ? 17 : 0, unread: 0 };
+      if (picked.length) response.write(`event: rows\ndata: ${JSON.stringify(body)}\n\n`);
+    }, 300);
+    request.on("close", () => clearInterval(timer));
+    return;
+  }
   if (url.pathname.startsWith("/api/v1/")) {
     let text = "";
     for await (const chunk of request) text += chunk;
@@ -462,6 +588,21 @@ const server = createServer(async (request, response) => {
     }
     if (answer === null) return response.writeHead(204).end();
     const { __status = 200, ...body } = answer;
+    if (path === "/search" && __status === 200 && request.headers.accept === "application/x-ndjson") {
+      response.writeHead(200, { "content-type": "application/x-ndjson" });
+      const { rows, ...about } = body;
+      const lines = [...rows, { $nines: about }].map((line) => `${JSON.stringify(line)}\n`);
+      response.write(lines.slice(0, 100).join(""));
+      return response.end(lines.slice(100).join(""));
+    }
+    if (path === "/search" && __status === 200 && request.headers.accept === "text/csv") {
+      const names = (url.searchParams.get("columns") || "timestamp,service.name,body").split(",");
+      const line = (cells) => `${cells.map((cell) => JSON.stringify(String(cell ?? ""))).join(",")}\r\n`;
+      response.writeHead(200, { "content-type": "text/csv" });
+      return response.end(
+        line(names) + body.rows.map((row) => line(names.map((name) => row[name]))).join(""),
+      );
+    }
     response.writeHead(__status, {
       "content-type": __status === 200 ? "application/json" : "application/problem+json",
     });

@@ -9,7 +9,8 @@ const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const command = process.argv[2] ?? "check";
 const SPOKEN_ATTRIBUTES = new Set(["title", "label", "placeholder", "aria-label", "alt", "description"]);
 /** Words that are the same in every language. */
-const NEUTRAL = /^(nines|SLO|SLI|SLA|MTTD|MTTA|MTTR|Ctrl|Esc|Enter|K|CSV|JSON|UTC|ms|P[0-2]|S[1-3]|P4|EN)$/i;
+const NEUTRAL =
+  /^(nines|SLO|SLI|SLA|MTTD|MTTA|MTTR|Ctrl|Esc|Enter|K|CSV|JSON|SQL|UTC|ms|P[0-2]|S[1-3]|P4|EN)$/i;
 
 const messages = new Map();
 const faults = [];

@@ -12,9 +12,12 @@ const IncidentPage = lazy(() => import("./pages/incident/IncidentPage"));
 const IncidentsPage = lazy(() => import("./pages/incidents/IncidentsPage"));
 const ReportPage = lazy(() => import("./pages/report/ReportPage"));
 const SearchPage = lazy(() => import("./pages/search/SearchPage"));
+const SqlPage = lazy(() => import("./pages/sql/SqlPage"));
 const TracePage = lazy(() => import("./pages/trace/TracePage"));
 const SloPage = lazy(() => import("./pages/slo/SloPage"));
 const AlertsPage = lazy(() => import("./pages/alerts/AlertsPage"));
+const ServicePage = lazy(() => import("./pages/service/ServicePage"));
+const ErrorPage = lazy(() => import("./pages/errors/ErrorPage"));
 const ServicesPage = lazy(() => import("./pages/services/ServicesPage"));
 const ChangesPage = lazy(() => import("./pages/changes/ChangesPage"));
 const StatusPage = lazy(() => import("./pages/status/StatusPage"));
@@ -24,6 +27,7 @@ const SignInPage = lazy(() => import("./pages/signin/SignInPage"));
 const ROUTES: [string, ComponentType][] = [
   ["/", BoardPage],
   ["/search", SearchPage],
+  ["/sql", SqlPage],
   ["/trace/:id", TracePage],
   ["/slo/:name", SloPage],
   ["/incidents", IncidentsPage],
@@ -31,6 +35,8 @@ const ROUTES: [string, ComponentType][] = [
   ["/incident/:id", IncidentPage],
   ["/alerts", AlertsPage],
   ["/services", ServicesPage],
+  ["/service/:name", ServicePage],
+  ["/error/:fingerprint", ErrorPage],
   ["/changes", ChangesPage],
   ["/status", StatusPage],
   ["/keys", KeysPage],

@@ -21,14 +21,25 @@ export type Ask = {
   query?: Record<string, string | number | null | undefined>;
   body?: unknown;
   signal?: AbortSignal;
+  accept?: string;
 };
 
-export async function api<T>(path: string, { method = "GET", query, body, signal }: Ask = {}): Promise<T> {
+export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
+  const response = await open(path, ask);
+  if (response.status === 204 || response.headers.get("content-length") === "0") return undefined as T;
+  return (await response.json()) as T;
+}
+
+/** The answer itself, for those who read it as it comes. Errors are as in `api`. */
+export async function open(
+  path: string,
+  { method = "GET", query, body, signal, accept = "application/json" }: Ask = {},
+): Promise<Response> {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {}))
     if (value != null && value !== "") params.set(key, String(value));
   const text = params.toString();
-  const headers: Record<string, string> = { accept: "application/json" };
+  const headers: Record<string, string> = { accept };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && csrfToken) headers["x-nines-csrf"] = csrfToken;
 
@@ -46,8 +57,7 @@ export async function api<T>(path: string, { method = "GET", query, body, signal
     throw new ApiError(unreachable());
   }
   if (!response.ok) throw new ApiError(await problemOf(response));
-  if (response.status === 204 || response.headers.get("content-length") === "0") return undefined as T;
-  return (await response.json()) as T;
+  return response;
 }
 
 const unreachable = (): Problem => ({

@@ -89,6 +89,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apm/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Two versions or two times beside each other, endpoint by endpoint */
+        post: operations["apm_compare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apm/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Endpoints by impact: rate, errors, latency, share of all time */
+        get: operations["apm_endpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apm/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Error groups from exceptions, error logs and failed spans */
+        get: operations["apm_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apm/errors/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One error group with its stack */
+        get: operations["apm_error"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apm/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who calls whom, how often, how well; with `service`, its neighbours only */
+        get: operations["apm_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apm/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Services by the time that callers waited for them, with their versions */
+        get: operations["apm_services"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apply": {
         parameters: {
             query?: never;
@@ -100,6 +202,40 @@ export interface paths {
         put?: never;
         /** Apply YAML documents, all or none */
         post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, in the order it was done */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Checks the chain of the whole audit log */
+        get: operations["audit_verify"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -210,6 +346,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingest/{dataset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Events as JSON or NDJSON, or lines of a file in `format`; other parameters are attributes of all of them */
+        post: operations["ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -313,6 +466,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A stored window through today's promises and rules, with the pages it would have made */
+        post: operations["replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Searches and SQL that teams keep */
+        get: operations["saved"];
+        put?: never;
+        /** Keep a search or SQL under a name, in place of one that has it */
+        post: operations["save"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saved/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One saved question */
+        get: operations["saved_one"];
+        put?: never;
+        post?: never;
+        /** Delete a saved question: one's own, or as editor */
+        delete: operations["delete_saved"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -322,8 +528,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Rows that a filter matches, newest first */
+        /** Rows that a filter matches, newest first; by `Accept` also streamed, as NDJSON or CSV */
         post: operations["search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search/around": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The rows before and after one */
+        post: operations["around"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is different about some rows: values that they have more often than the rest */
+        post: operations["compare"];
         delete?: never;
         options?: never;
         head?: never;
@@ -536,6 +776,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rows that a filter matches, as they come in (server-sent events) */
+        get: operations["tail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/traces/{trace_id}": {
         parameters: {
             query?: never;
@@ -553,6 +810,229 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/elastic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Elasticsearch: what clients ask first */
+        get: operations["elastic_root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/elastic/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Elasticsearch: what clients ask first */
+        get: operations["elastic_hello"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/elastic/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Elasticsearch: licence, health, templates and policies, as agents ask for them */
+        get: operations["elastic_ask"];
+        /** Elasticsearch: as with POST; templates and policies are accepted and ignored */
+        put: operations["elastic_put"];
+        /** Elasticsearch: `_bulk`, `{index}/_bulk`, `{index}/_doc` */
+        post: operations["elastic_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger: calls between services */
+        get: operations["jaeger_dependencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger: span names and kinds */
+        get: operations["jaeger_operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger: services */
+        get: operations["jaeger_services"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/services/{service}/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger: span names of a service */
+        get: operations["jaeger_service_operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/traces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger: traces that were searched for */
+        get: operations["jaeger_traces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/traces/{trace_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger: one trace */
+        get: operations["jaeger_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/v3/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger v3: span names */
+        get: operations["jaeger_v3_operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/v3/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger v3: services */
+        get: operations["jaeger_v3_services"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jaeger/api/v3/traces/{trace_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jaeger v3: one trace as OTLP */
+        get: operations["jaeger_v3_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Loki: JSON, or protobuf in snappy */
+        post: operations["loki_push"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -564,6 +1044,109 @@ export interface paths {
         get: operations["metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Splunk HEC: events */
+        post: operations["splunk_collector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Splunk HEC: whether somebody is there */
+        get: operations["splunk_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/health/1.0": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Splunk HEC: whether somebody is there */
+        get: operations["splunk_health_1"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Splunk HEC: `event`, `raw`, each also with `/1.0` */
+        post: operations["splunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cloudevents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** CloudEvents 1.0, in all three modes */
+        post: operations["cloudevents"];
+        delete?: never;
+        /** CloudEvents: the handshake of web hooks */
+        options: operations["cloudevents_handshake"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/firehose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Amazon Data Firehose, with CloudWatch Logs subscriptions or any lines */
+        post: operations["firehose"];
         delete?: never;
         options?: never;
         head?: never;
@@ -615,6 +1198,23 @@ export interface paths {
         put?: never;
         /** OTLP traces */
         post: operations["otlp_traces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/change/enqueue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A change as pipelines send it to PagerDuty */
+        post: operations["change_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -686,6 +1286,70 @@ export interface components {
         AlertsResponse: {
             alerts: components["schemas"]["Alert"][];
         };
+        /** @description Two sets of requests to put beside each other: two versions, two times, or any two filters. */
+        ApmCompareRequest: {
+            baseline: components["schemas"]["CompareSide"];
+            candidate: components["schemas"]["CompareSide"];
+            /** @description Left out: all services. */
+            service?: string | null;
+        };
+        ApmCompareResponse: {
+            /**
+             * Format: double
+             * @description All intervals hold together with this probability.
+             */
+            confidence: number;
+            /** @description The worst first, then by impact. */
+            endpoints: components["schemas"]["ComparedEndpoint"][];
+            /**
+             * Format: int64
+             * @description Requests that each side needs for a verdict.
+             */
+            requests_min: number;
+            stats: components["schemas"]["QueryStats"];
+            total: components["schemas"]["ComparedEndpoint"];
+        };
+        ApmEndpoint: {
+            figures: components["schemas"]["Figures"];
+            /** @description The span's name; left out for all endpoints beyond the bound of two thousand together. */
+            name?: string | null;
+            service: string;
+            /**
+             * Format: double
+             * @description Of the time of all requests in the answer, 0 to 1.
+             */
+            share: number;
+            spark: components["schemas"]["Spark"];
+        };
+        ApmService: {
+            /** Format: int64 */
+            endpoints: number;
+            figures: components["schemas"]["Figures"];
+            last_seen: components["schemas"]["String"];
+            name: string;
+            /**
+             * Format: double
+             * @description Of the time of all requests in the answer, 0 to 1.
+             */
+            share: number;
+            spark: components["schemas"]["Spark"];
+            /** @description The newest first. */
+            versions: components["schemas"]["ServiceVersion"][];
+        };
+        ApmServicesResponse: {
+            end: components["schemas"]["String"];
+            /**
+             * Format: int64
+             * @description Requests of services beyond the bound of a thousand.
+             */
+            left_out: number;
+            /** @description The one whose callers waited most first. */
+            services: components["schemas"]["ApmService"][];
+            start: components["schemas"]["String"];
+            stats: components["schemas"]["QueryStats"];
+            /** Format: double */
+            step_secs: number;
+        };
         Applied: {
             kind: string;
             name: string;
@@ -700,6 +1364,80 @@ export interface components {
             results: components["schemas"]["Applied"][];
             /** @description What was read leniently. */
             warnings: components["schemas"]["Fault"][];
+        };
+        /** @description The rows before and after a moment, of one stream. */
+        AroundRequest: {
+            /** Format: int32 */
+            after?: number | null;
+            /** @description Of the row in the middle, as the search gave it. */
+            at: components["schemas"]["String"];
+            /**
+             * Format: int32
+             * @description Default 20, at most 200, on each side.
+             */
+            before?: number | null;
+            dataset?: string;
+            /** @description What rows have in common with it; empty takes every row of the dataset. */
+            stream?: components["schemas"]["FieldValue"][];
+        };
+        AroundResponse: {
+            /**
+             * Format: int32
+             * @description How many of the rows lie before the moment.
+             */
+            before: number;
+            more_after: boolean;
+            /** @description There are earlier ones, and later ones, within the day that was looked at. */
+            more_before: boolean;
+            /** @description Oldest first; those before the moment, then those at and after it. */
+            rows: Record<string, never>[];
+            stats: components["schemas"]["QueryStats"];
+        };
+        /** @description One entry in its place in the chain. */
+        AuditRecord: {
+            /** @description Such as `key.create`; a refused call is the word of its route, or `route.<operation>`. */
+            action: string;
+            actor: string;
+            /** @description From where; empty for the node itself. */
+            address: string;
+            at: components["schemas"]["String"];
+            details: string;
+            /** @description SHA-256 over this entry and the hash before it, in hexadecimal. */
+            hash: string;
+            request_id: string;
+            resource: string;
+            /** @description `done`, `denied` or `failed`. */
+            result: string;
+            /**
+             * Format: int64
+             * @description From 1, without gaps.
+             */
+            sequence: number;
+            /** @description `key:<id>`, `session:<id>`, `system` or `anonymous`. */
+            via: string;
+        };
+        /** @description Oldest first. */
+        AuditResponse: {
+            entries: components["schemas"]["AuditRecord"][];
+            /**
+             * Format: int64
+             * @description Pass as `after` for the entries that follow; absent at the end.
+             */
+            next_after?: number | null;
+        };
+        AuditVerdict: {
+            /**
+             * Format: int64
+             * @description The first entry that is not what was written.
+             */
+            broken_at?: number | null;
+            /**
+             * Format: int64
+             * @description Entries that were read and found in order.
+             */
+            entries: number;
+            /** @description Every hash covers its entry and the one before. */
+            intact: boolean;
         };
         Budget: {
             /**
@@ -779,9 +1517,66 @@ export interface components {
             kind: string;
             name: string;
         };
+        /** @description Some of the rows of a search, to be held against the rest of them. */
+        CompareRequest: {
+            dataset?: string;
+            end?: components["schemas"]["String"] | null;
+            /** @description All rows: those that are selected, and those that they are compared with. */
+            filter?: string;
+            selected: components["schemas"]["Selection"];
+            start?: components["schemas"]["String"] | null;
+        };
+        CompareResponse: {
+            /** @description What stands out among the selected rows, the strongest first. */
+            differences: components["schemas"]["Difference"][];
+            /**
+             * Format: int32
+             * @description Fields that were looked at.
+             */
+            fields: number;
+            /** Format: int64 */
+            rest: number;
+            /** @description The counts are of a sample. */
+            sampled: boolean;
+            /**
+             * Format: int64
+             * @description Rows that are selected, and the rest.
+             */
+            selected: number;
+            stats: components["schemas"]["QueryStats"];
+        };
+        CompareSide: {
+            end?: components["schemas"]["String"] | null;
+            /** @description On top, in the filter language. */
+            filter?: string;
+            start?: components["schemas"]["String"] | null;
+            /** @description `service.version`. */
+            version?: string | null;
+        };
+        ComparedEndpoint: {
+            baseline: components["schemas"]["Figures"];
+            candidate: components["schemas"]["Figures"];
+            error_change?: components["schemas"]["Interval"] | null;
+            /** @description `worse`, `better`, `same`, `too_few`, `added`, `removed`. */
+            errors: string;
+            /** @description As `errors`. */
+            latency: string;
+            name?: string | null;
+            p50_ratio?: components["schemas"]["Interval"] | null;
+            p95_ratio?: components["schemas"]["Interval"] | null;
+            service?: string | null;
+        };
         ContextItem: {
             label: string;
             value: string;
+        };
+        /** @description A stretch of the critical path, in nanoseconds after the start of the trace. */
+        CriticalSection: {
+            /** Format: int64 */
+            end_ns: number;
+            span_id: string;
+            /** Format: int64 */
+            start_ns: number;
         };
         DatasetStatus: {
             /** Format: int64 */
@@ -807,6 +1602,110 @@ export interface components {
             /** Format: int64 */
             revision: number;
             yaml: string;
+        };
+        /** @description A value that the selected rows have more often than the rest. */
+        Difference: {
+            /** @description Other fields that tell exactly the same rows apart. */
+            also: components["schemas"]["FieldValue"][];
+            field: string;
+            /**
+             * Format: double
+             * @description How much more often at the least, in shares, with 95 % confidence. What the list is sorted by.
+             */
+            margin: number;
+            /** Format: int64 */
+            rest: number;
+            /** Format: double */
+            rest_share: number;
+            /**
+             * @description `place`: where or in what it happens, such as a version, a region, a flag; `symptom`: how it shows, such as an
+             *     error type or a status code.
+             */
+            role: string;
+            /** Format: int64 */
+            selected: number;
+            /**
+             * Format: double
+             * @description Share of the selected rows that have the value, 0 to 1.
+             */
+            selected_share: number;
+            value: string;
+        };
+        EndpointsResponse: {
+            end: components["schemas"]["String"];
+            /** @description The one whose callers waited most first. */
+            endpoints: components["schemas"]["ApmEndpoint"][];
+            start: components["schemas"]["String"];
+            stats: components["schemas"]["QueryStats"];
+            /** Format: double */
+            step_secs: number;
+        };
+        ErrorExample: {
+            at: components["schemas"]["String"];
+            span_id: string;
+            trace_id: string;
+        };
+        ErrorGroup: {
+            /** Format: int64 */
+            before: number;
+            commits: components["schemas"]["VersionCount"][];
+            /** Format: int64 */
+            count: number;
+            culprit?: components["schemas"]["StackFrame"] | null;
+            /** @description The newest first. */
+            examples: components["schemas"]["ErrorExample"][];
+            /** @description 16 hexadecimal digits; the same for the same defect for ever. */
+            fingerprint: string;
+            first_seen: components["schemas"]["String"];
+            follows?: components["schemas"]["Follows"] | null;
+            /** @description Nothing of it in the time of equal length before the range. */
+            is_new: boolean;
+            /** @description The exception's type, `error.type`, or the severity of the record. */
+            kind: string;
+            last_seen: components["schemas"]["String"];
+            /** @description Of the latest occurrence. */
+            message: string;
+            /** @description Names of the spans it happened in, the most frequent first. */
+            places: components["schemas"]["PlaceCount"][];
+            service: string;
+            /** @description `exception`, `log` or `status`: what told it. */
+            source: string;
+            spark: components["schemas"]["Spark"];
+            /**
+             * Format: int64
+             * @description Different users.
+             */
+            users: number;
+            /** @description There are more than were counted. */
+            users_at_least: boolean;
+            /** @description The latest first. */
+            versions: components["schemas"]["VersionCount"][];
+        };
+        ErrorGroupResponse: {
+            end: components["schemas"]["String"];
+            /** @description The innermost first. */
+            frames: components["schemas"]["StackFrame"][];
+            group: components["schemas"]["ErrorGroup"];
+            /** @description Of the latest occurrence, as it was sent. */
+            stack?: string | null;
+            start: components["schemas"]["String"];
+            stats: components["schemas"]["QueryStats"];
+            /** Format: double */
+            step_secs: number;
+        };
+        ErrorGroupsResponse: {
+            end: components["schemas"]["String"];
+            /** @description The most frequent first; those that mostly follow another group's exceptions last. */
+            groups: components["schemas"]["ErrorGroup"][];
+            /**
+             * Format: int64
+             * @description Occurrences that found no group, because there are too many different ones.
+             */
+            left_out: number;
+            start: components["schemas"]["String"];
+            stats: components["schemas"]["QueryStats"];
+            /** Format: double */
+            step_secs: number;
         };
         Facet: {
             field: string;
@@ -859,8 +1758,46 @@ export interface components {
             /** @description Such as `spec.objectives[0].target`. */
             path: string;
         };
+        FieldValue: {
+            field: string;
+            value: string;
+        };
         FieldsResponse: {
             fields: components["schemas"]["Column"][];
+        };
+        /** @description Requests counted together. */
+        Figures: {
+            /**
+             * Format: double
+             * @description `null` without requests.
+             */
+            error_ratio?: number | null;
+            /** Format: int64 */
+            errors: number;
+            /** Format: double */
+            p50_ms?: number | null;
+            /** Format: double */
+            p95_ms?: number | null;
+            /** Format: double */
+            p99_ms?: number | null;
+            /** Format: double */
+            per_second: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: double
+             * @description All durations together: what callers waited.
+             */
+            total_ms: number;
+        };
+        /** @description The group whose exception is in the same traces, and probably the cause. */
+        Follows: {
+            fingerprint: string;
+            /**
+             * Format: double
+             * @description Of the occurrences that have a trace, 0 to 1.
+             */
+            share: number;
         };
         HistogramRequest: {
             /**
@@ -991,6 +1928,13 @@ export interface components {
             /** @description Events or requests refused, by reason. */
             refused: components["schemas"]["Refused"][];
         };
+        /** @description Where the true figure lies. */
+        Interval: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            low: number;
+        };
         /** @description A key without its secret. */
         Key: {
             created_at: components["schemas"]["String"];
@@ -1023,6 +1967,29 @@ export interface components {
             /** @description `incident`, `slo`, `search`, `traces`, `runbook`, `acknowledge`. */
             rel: string;
             url: string;
+        };
+        MapEdge: {
+            /** @description As the caller saw it where its spans tell, else as the callee did. */
+            figures: components["schemas"]["Figures"];
+            /** @description Through a queue: nobody waits. */
+            is_async: boolean;
+            /** @description Id of the calling node. */
+            source: string;
+            /** @description Id of the called node. */
+            target: string;
+            /**
+             * Format: int64
+             * @description Calls that the callee sent no span for, although it sends spans otherwise.
+             */
+            unanswered: number;
+        };
+        MapNode: {
+            figures: components["schemas"]["Figures"];
+            /** @description Unique: the kind and the name. */
+            id: string;
+            /** @description `service`, `database`, `queue`, `external`. */
+            kind: string;
+            name: string;
         };
         Notice: {
             message: string;
@@ -1070,6 +2037,11 @@ export interface components {
             rules: number;
             /** Format: int64 */
             undeliverable: number;
+        };
+        PlaceCount: {
+            /** Format: int64 */
+            count: number;
+            name: string;
         };
         /** @description An error, as RFC 9457 has it (`application/problem+json`). */
         Problem: {
@@ -1137,6 +2109,80 @@ export interface components {
             count: number;
             reason: string;
         };
+        ReplayRequest: {
+            /** @description YAML to try on top of what is applied; nothing of it is kept. */
+            documents?: string | null;
+            end?: components["schemas"]["String"] | null;
+            /** @description One promise; absent: those of `documents`, else all. */
+            slo?: string | null;
+            start: components["schemas"]["String"];
+        };
+        ReplayResponse: {
+            end: components["schemas"]["String"];
+            /**
+             * Format: int64
+             * @description Pages of all of them.
+             */
+            pages: number;
+            slos: components["schemas"]["ReplayedSlo"][];
+            start: components["schemas"]["String"];
+            stats: components["schemas"]["QueryStats"];
+            /**
+             * Format: int64
+             * @description Rules were evaluated this often. Above 1, a fault shorter than this is averaged over it.
+             */
+            step_secs: number;
+        };
+        ReplayedAlert: {
+            detected_at: components["schemas"]["String"];
+            resolved_at?: components["schemas"]["String"] | null;
+            /** @description The highest: `page` or `ticket`. */
+            severity: string;
+            /** @description When the trouble began, as far as the counts can tell. */
+            started_at: components["schemas"]["String"];
+            title: string;
+            /** @description What happened to it, oldest first. */
+            transitions: components["schemas"]["ReplayedTransition"][];
+        };
+        ReplayedSlo: {
+            /** @description Oldest first; 500 at most. */
+            alerts: components["schemas"]["ReplayedAlert"][];
+            /** Format: double */
+            budget_after?: number | null;
+            /**
+             * Format: double
+             * @description Share of the error budget that was left, before and after the window.
+             */
+            budget_before?: number | null;
+            display_name: string;
+            /**
+             * Format: int64
+             * @description Events of the window.
+             */
+            good: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Messages that would have been sent, to every channel, resolutions included.
+             */
+            pages: number;
+            /** @description Why it could not be replayed. */
+            reason?: string | null;
+            /** Format: int64 */
+            total: number;
+            /** @description There were more alerts than are listed. */
+            truncated: boolean;
+        };
+        ReplayedTransition: {
+            at: components["schemas"]["String"];
+            /** @description `fired`, `escalated`, `lowered`, `reopened`, `flapping`, `resolved`. */
+            kind: string;
+            /** @description Why, in words. */
+            reason: string;
+            severity: string;
+            /** @description Who would have been told: names of channels. */
+            targets: string[];
+        };
         /** @description A person's report: the six fields of the intake form, and the preliminary level and class. */
         ReportRequest: {
             /** @description `S1`, `S2`, `S3`, `P4`. */
@@ -1159,6 +2205,34 @@ export interface components {
             id: string;
             incident: components["schemas"]["Incident"];
             next_update_at: components["schemas"]["String"];
+        };
+        SavedQuestion: components["schemas"]["SavedRequest"] & {
+            created_at: components["schemas"]["String"];
+            created_by: string;
+            updated_at: components["schemas"]["String"];
+            updated_by: string;
+        };
+        /** @description A search or an SQL text that is kept under a name. */
+        SavedRequest: {
+            /** @description Fields shown as columns; empty: the usual ones. */
+            columns?: string[];
+            dataset?: string | null;
+            description?: string;
+            /** @description As people write times: `now-1h` or RFC 3339. */
+            from?: string | null;
+            /** @description `search` or `sql`. */
+            kind: string;
+            name: string;
+            split_by?: string | null;
+            /** @description The team that it is for; absent: everybody. */
+            team?: string | null;
+            /** @description The filter or the SQL. */
+            text: string;
+            to?: string | null;
+        };
+        SavedResponse: {
+            /** @description By name. */
+            questions: components["schemas"]["SavedQuestion"][];
         };
         SearchRequest: {
             /** @description From `next_cursor` of the page before. */
@@ -1186,6 +2260,27 @@ export interface components {
             rows: Record<string, never>[];
             stats: components["schemas"]["QueryStats"];
         };
+        /** @description Rows that pass all of these; at least one is given. */
+        Selection: {
+            end?: components["schemas"]["String"] | null;
+            filter?: string | null;
+            start?: components["schemas"]["String"] | null;
+        };
+        ServiceMapResponse: {
+            edges: components["schemas"]["MapEdge"][];
+            /**
+             * Format: int64
+             * @description Requests whose caller is not among the spans, although they name one.
+             */
+            lost_callers: number;
+            nodes: components["schemas"]["MapNode"][];
+            /**
+             * Format: int64
+             * @description One trace in so many was looked at; the counts are scaled up by it.
+             */
+            sampled: number;
+            stats: components["schemas"]["QueryStats"];
+        };
         /** @description A service as its spans of the range show it. */
         ServiceSummary: {
             /** Format: int64 */
@@ -1198,6 +2293,12 @@ export interface components {
             p95_ms?: number | null;
             /** Format: int64 */
             spans: number;
+        };
+        ServiceVersion: {
+            figures: components["schemas"]["Figures"];
+            first_seen: components["schemas"]["String"];
+            last_seen: components["schemas"]["String"];
+            version: string;
         };
         ServicesResponse: {
             services: components["schemas"]["ServiceSummary"][];
@@ -1320,6 +2421,15 @@ export interface components {
             /** @description Worst first. */
             slos: components["schemas"]["Slo"][];
         };
+        SpanLink: {
+            span_id: string;
+            trace_id: string;
+        };
+        /** @description A range in steps of equal length; each list has one number per step. */
+        Spark: {
+            errors: number[];
+            requests: number[];
+        };
         SqlRequest: {
             /**
              * Format: int32
@@ -1338,6 +2448,14 @@ export interface components {
             /** @description One array per row, in the order of `columns`. */
             rows: Record<string, never>[][];
             stats: components["schemas"]["QueryStats"];
+        };
+        StackFrame: {
+            file?: string | null;
+            function: string;
+            /** @description Not of a runtime, a standard library or a dependency. */
+            in_app: boolean;
+            /** Format: int32 */
+            line?: number | null;
         };
         Status: {
             /** @description What recovery or a scan found damaged, named. */
@@ -1397,6 +2515,7 @@ export interface components {
             replace_end: number;
             /** @description Byte range of `text` that a chosen suggestion replaces. */
             replace_start: number;
+            stats?: components["schemas"]["QueryStats"];
             suggestions: components["schemas"]["Suggestion"][];
         };
         Suggestion: {
@@ -1449,6 +2568,20 @@ export interface components {
             /** Format: int64 */
             window_secs: number;
         };
+        /** @description Rows that have just come in, in order of arrival: an event of `GET /api/v1/tail`. */
+        TailRows: {
+            rows: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description Matching rows left out since the last event, because they came faster than they can be read.
+             */
+            skipped: number;
+            /**
+             * Format: int64
+             * @description Rows not even looked at since the last event, because ingest had no time to spare.
+             */
+            unread: number;
+        };
         TimelineEntry: {
             actor: string;
             at: components["schemas"]["String"];
@@ -1462,37 +2595,107 @@ export interface components {
             text: string;
         };
         TraceResponse: {
+            /**
+             * Format: int64
+             * @description Circles of parents that were cut open.
+             */
+            circles?: number;
+            /**
+             * @description What the trace was waiting for at each instant, in order of time, without gaps: the duration of the main root,
+             *     which is the longest one without a parent.
+             */
+            critical_path?: components["schemas"]["CriticalSection"][];
+            /**
+             * Format: int64
+             * @description Spans that came more than once; the copies are left out.
+             */
+            duplicates?: number;
+            /**
+             * Format: int64
+             * @description From the earliest start to the latest end, after clocks were put right.
+             */
+            duration_ns?: number;
             /** @description Log records of this trace, ascending, 1000 at most. */
             logs: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description Spans that name a parent that is not here.
+             */
+            lost_parents?: number;
+            /** @description Those with most time on the critical path first. */
+            services?: components["schemas"]["TraceService"][];
             /** @description Ascending by start; 10 000 at most. */
             spans: components["schemas"]["TraceSpan"][];
             stats: components["schemas"]["QueryStats"];
             trace_id: string;
             truncated: boolean;
         };
+        TraceService: {
+            /**
+             * Format: int64
+             * @description Time on the critical path.
+             */
+            critical_ns: number;
+            /** Format: int64 */
+            errors: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Time in which none of the spans' children ran.
+             */
+            self_ns: number;
+            /** Format: int64 */
+            spans: number;
+        };
         TraceSpan: {
             /** @description Every other field of the span. */
             attributes: Record<string, never>;
             /** @description On the path that decided how long the trace took. */
             critical: boolean;
+            /**
+             * Format: int64
+             * @description Time on the critical path.
+             */
+            critical_ns?: number;
             /** Format: int64 */
             duration_ns: number;
-            /** @description Span events as sent: name, time, attributes. */
+            /** @description Span events: `name`, `time` (RFC 3339), `attributes`. */
             events: Record<string, never>[];
             kind: string;
+            /** @description Spans that it has to do with without being their child. */
+            links?: components["schemas"]["SpanLink"][];
+            /** @description It names a parent that is not here. */
+            lost_parent?: boolean;
             name: string;
             /**
              * Format: int64
-             * @description Nanoseconds after the start of the trace's first span.
+             * @description Nanoseconds after the start of the trace's first span, after clocks were put right.
              */
             offset_ns: number;
             parent_span_id?: string | null;
+            /**
+             * Format: int64
+             * @description Time in which no child ran.
+             */
+            self_ns?: number;
             service: string;
+            /**
+             * Format: int64
+             * @description What was added to the clock of the span's host, so that no answer comes before its question.
+             */
+            shifted_ns?: number;
             span_id: string;
             start: components["schemas"]["String"];
             /** @description `unset`, `ok`, `error`. */
             status: string;
             status_message?: string | null;
+        };
+        VersionCount: {
+            /** Format: int64 */
+            count: number;
+            first_seen: components["schemas"]["String"];
+            last_seen: components["schemas"]["String"];
+            version: string;
         };
     };
     responses: never;
@@ -1647,6 +2850,211 @@ export interface operations {
             };
         };
     };
+    apm_compare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApmCompareRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApmCompareResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apm_endpoints: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                service?: string;
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apm_errors: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                service?: string;
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorGroupsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apm_error: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                service?: string;
+                filter?: string;
+            };
+            header?: never;
+            path: {
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorGroupResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apm_map: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                service?: string;
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceMapResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apm_services: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                service?: string;
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApmServicesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     apply: {
         parameters: {
             query?: {
@@ -1670,6 +3078,67 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApplyResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                after?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerdict"];
                 };
             };
             /** @description a problem document */
@@ -1944,6 +3413,39 @@ export interface operations {
             };
         };
     };
+    ingest: {
+        parameters: {
+            query?: {
+                format?: string;
+                service?: string;
+                host?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     keys: {
         parameters: {
             query?: never;
@@ -2154,6 +3656,164 @@ export interface operations {
             };
         };
     };
+    replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saved: {
+        parameters: {
+            query?: {
+                kind?: string;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedQuestion"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saved_one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedQuestion"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_saved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     search: {
         parameters: {
             query?: never;
@@ -2174,6 +3834,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    around: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AroundRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AroundResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompareRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompareResponse"];
                 };
             };
             /** @description a problem document */
@@ -2634,6 +4360,38 @@ export interface operations {
             };
         };
     };
+    tail: {
+        parameters: {
+            query?: {
+                dataset?: string;
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TailRows"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     trace: {
         parameters: {
             query?: never;
@@ -2665,7 +4423,641 @@ export interface operations {
             };
         };
     };
+    elastic_root: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    elastic_hello: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    elastic_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    elastic_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    elastic_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_dependencies: {
+        parameters: {
+            query?: {
+                endTs?: string;
+                lookback?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_operations: {
+        parameters: {
+            query?: {
+                service?: string;
+                spanKind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_services: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_service_operations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_traces: {
+        parameters: {
+            query?: {
+                service?: string;
+                operation?: string;
+                tags?: string;
+                start?: string;
+                end?: string;
+                lookback?: string;
+                minDuration?: string;
+                maxDuration?: string;
+                limit?: string;
+                traceID?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_trace: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_v3_operations: {
+        parameters: {
+            query?: {
+                service?: string;
+                span_kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_v3_services: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jaeger_v3_trace: {
+        parameters: {
+            query?: {
+                start_time?: string;
+                end_time?: string;
+            };
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    loki_push: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    splunk_collector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    splunk_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    splunk_health_1: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    splunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cloudevents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cloudevents_handshake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    firehose: {
         parameters: {
             query?: never;
             header?: never;
@@ -2747,6 +5139,33 @@ export interface operations {
         };
     };
     otlp_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_event: {
         parameters: {
             query?: never;
             header?: never;

@@ -4,6 +4,7 @@ import { notifications } from "@mantine/notifications";
 import { openSpotlight } from "@mantine/spotlight";
 import {
   IconBellRinging,
+  IconDatabaseSearch,
   IconGauge,
   IconGitCommit,
   IconKey,
@@ -43,6 +44,7 @@ const pages = () =>
   [
     ["/", t("Promises"), IconGauge],
     ["/search", t("Search"), IconSearch],
+    ["/sql", "SQL", IconDatabaseSearch],
     ["/incidents", t("Incidents"), IconUrgent],
     ["/alerts", t("Alerts"), IconBellRinging],
     ["/services", t("Services"), IconSitemap],

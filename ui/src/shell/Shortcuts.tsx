@@ -10,12 +10,15 @@ import styles from "./Shortcuts.module.css";
 const PLACES: Record<string, string> = {
   p: "/",
   s: "/search",
+  q: "/sql",
   i: "/incidents",
   a: "/alerts",
   v: "/services",
   c: "/changes",
   n: "/status",
 };
+/** Pages whose own line the slash goes to. */
+const OWN_SLASH = /^\/(search|sql)$/;
 /** The second key of a pair must follow within this time. */
 const PAIR_MS = 900;
 
@@ -42,7 +45,7 @@ export function Shortcuts() {
       }
       if (event.metaKey || event.ctrlKey || event.altKey || typing(event)) return;
       if (event.key === "?") setOpen(true);
-      else if (event.key === "/") {
+      else if (event.key === "/" && !OWN_SLASH.test(location.pathname)) {
         event.preventDefault();
         openSpotlight();
       } else if (event.key === "g") firstKey.current = Date.now();
@@ -65,6 +68,7 @@ export function Shortcuts() {
         ["?", t("This help")],
         ["g p", t("Promises")],
         ["g s", t("Search")],
+        ["g q", "SQL"],
         ["g i", t("Incidents")],
         ["g a", t("Alerts")],
         ["g v", t("Services")],
@@ -86,7 +90,11 @@ export function Shortcuts() {
     [
       t("Search"),
       [
+        ["/", t("Go to the filter")],
         ["Ctrl Enter", t("Run")],
+        ["j k", t("Next and previous row")],
+        ["Enter", t("Open the row")],
+        ["z", t("Zoom out")],
         ["← →", t("Move the time window (histogram focused)")],
         ["↑ ↓", t("Zoom in and out (histogram focused)")],
         ["Esc", t("Cancel the running query")],
@@ -98,6 +106,9 @@ export function Shortcuts() {
         ["j k", t("Next and previous span")],
         ["← →", t("Collapse and expand")],
         ["e", t("Next error")],
+        ["f", t("Find in this trace")],
+        ["n N", t("Next and previous match")],
+        ["c", t("Critical path only")],
       ],
     ],
   ];

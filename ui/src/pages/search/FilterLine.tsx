@@ -24,6 +24,7 @@ import { Glyph } from "../../components/Mark";
 import { byteToUnit, unitToByte } from "../../lib/filter";
 import { count } from "../../lib/format";
 import { t } from "../../lib/i18n";
+import { typing } from "../../shell/Shortcuts";
 import styles from "./Search.module.css";
 
 type Props = {
@@ -32,6 +33,8 @@ type Props = {
   onText: (text: string) => void;
   onRun: (text: string) => void;
   query: Query;
+  /** The filter that was asked, of which notices and faults speak. */
+  asked: string;
   fault?: Problem;
   notices?: readonly Notice[];
 };
@@ -102,7 +105,15 @@ const NO_NOTICES: readonly Notice[] = [];
 /** Keystrokes within this time are one question. */
 const PAUSE_MS = 120;
 
-export function FilterLine({ text, onText, onRun, query, fault, notices = NO_NOTICES }: Props) {
+export default function FilterLine({
+  text,
+  onText,
+  onRun,
+  query,
+  asked,
+  fault,
+  notices = NO_NOTICES,
+}: Props) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef({ onText, onRun, query });
@@ -196,7 +207,16 @@ export function FilterLine({ text, onText, onRun, query, fault, notices = NO_NOT
       }),
     });
     view.current = made;
-    return () => made.destroy();
+    const listen = (event: KeyboardEvent) => {
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || typing(event)) return;
+      event.preventDefault();
+      made.focus();
+    };
+    addEventListener("keydown", listen);
+    return () => {
+      removeEventListener("keydown", listen);
+      made.destroy();
+    };
   }, []);
 
   useEffect(() => {
@@ -238,12 +258,12 @@ export function FilterLine({ text, onText, onRun, query, fault, notices = NO_NOT
     editor.dispatch(setDiagnostics(editor.state, marks));
   }, [fault, notices]);
 
-  const better = fault ? replacement(query.filter, fault) : undefined;
+  const better = fault ? replacement(asked, fault) : undefined;
   return (
     <div className="grow">
       <div ref={box} className={styles.editor} data-fault={fault ? true : undefined} />
       {notices.map((notice) => {
-        const next = corrected(query.filter, notice);
+        const next = corrected(asked, notice);
         return (
           <div key={notice.message} className={styles.fault} role="alert" data-tone="warn">
             <Glyph shape="triangle" size={13} />

@@ -1,9 +1,9 @@
 // Counts over time, stacked by one field. Drag to zoom, or focus it and use the arrow keys; the same numbers as a table
 // for those who cannot see it.
 import { useComputedColorScheme } from "@mantine/core";
-import { useMemo, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
-import type { HistogramResponse } from "../../api/types";
+import type { Change, HistogramResponse } from "../../api/types";
 import { axes, Chart, timeAxis, token } from "../../components/Chart";
 import { clock, count, span } from "../../lib/format";
 import { t } from "../../lib/i18n";
@@ -15,6 +15,12 @@ const HEIGHT = 132;
 type Props = {
   data?: HistogramResponse;
   pending: boolean;
+  split?: string;
+  /** Fields that it can be split by. */
+  splits: readonly string[];
+  onSplit: (field: string) => void;
+  /** Marked by a line where they were made. */
+  changes: readonly Change[];
   onRange: (start: number, end: number) => void;
   onNudge: (shift: number, zoom: number) => void;
   onPick: (value: string) => void;
@@ -23,7 +29,19 @@ type Props = {
 /** Calm ones below, faults on top, so that errors are seen at the edge where they change the outline. */
 const weight = (name: string) => (/^(error|fatal|5\d\d)/i.test(name) ? 2 : /^warn/i.test(name) ? 1 : 0);
 
-export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
+export function Histogram({
+  data,
+  pending,
+  split,
+  splits,
+  onSplit,
+  changes,
+  onRange,
+  onNudge,
+  onPick,
+}: Props) {
+  const marks = useRef<number[]>([]);
+  marks.current = changes.map((change) => Date.parse(change.at) / 1000);
   const scheme = useComputedColorScheme("light");
   const [at, setAt] = useState<number | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: colours follow the scheme
@@ -50,6 +68,7 @@ export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
     spanSecs > 2 * 86_400,
     spanSecs < 900,
     ...series.map((one) => one.name),
+    ...marks.current,
   ].join("|");
   // biome-ignore lint/correctness/useExhaustiveDependencies: shapeKey stands for scheme, width and series
   const options = useMemo(() => {
@@ -75,7 +94,10 @@ export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
           points: { show: false },
         })),
       ],
-      hooks: { setCursor: [(u: uPlot) => setAt(u.cursor.idx ?? null)] },
+      hooks: {
+        setCursor: [(u: uPlot) => setAt(u.cursor.idx ?? null)],
+        draw: [(u: uPlot) => drawMarks(u, marks.current)],
+      },
     };
   }, [shapeKey]);
 
@@ -99,6 +121,14 @@ export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
               ? "…"
               : t("bars of {width}", { width: span(width) })}
         </span>
+        <label className={styles.split}>
+          <span className="label">{t("split by")}</span>
+          <select value={split ?? ""} onChange={(event) => onSplit(event.currentTarget.value)}>
+            {[...new Set([...(split ? [split] : []), ...splits])].map((field) => (
+              <option key={field}>{field}</option>
+            ))}
+          </select>
+        </label>
         {series.toReversed().map((one) => (
           <button
             key={one.name}
@@ -128,6 +158,30 @@ export function Histogram({ data, pending, onRange, onNudge, onPick }: Props) {
       </table>
     </div>
   );
+}
+
+/** A dashed line with a head at each change. */
+function drawMarks(u: uPlot, marks: readonly number[]) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = token("--accent");
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const mark of marks) {
+    const x = Math.round(u.valToPos(mark, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const size = 4 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x - size, bbox.top);
+    ctx.lineTo(x + size, bbox.top);
+    ctx.lineTo(x, bbox.top + size * 1.5);
+    ctx.fill();
+  }
+  ctx.restore();
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

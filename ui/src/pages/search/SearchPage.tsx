@@ -1,32 +1,35 @@
 // Search: one filter over any dataset. Everything that matters is in the URL; a run is what the URL says at that time.
-import { ActionIcon, Button, SegmentedControl, Tooltip } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import {
-  IconCheck,
-  IconCopy,
-  IconFileTypeCsv,
-  IconJson,
-  IconPlayerPlay,
-  IconPlayerStop,
-} from "@tabler/icons-react";
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
+// The way that a first-time user goes: a chip says what is different, a click on a value narrows, the row has the rest.
+import { Button } from "@mantine/core";
+import { IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../../api/client";
-import { type Query, searchPage, useFacets, useHistogram } from "../../api/hooks";
+import { type Explained, useCompare, useRows } from "../../api/explore";
+import { type Query, useChanges, useFacets, useHistogram, useServices, useSlos } from "../../api/hooks";
+import { ContextBar, datasetWord } from "../../components/ContextBar";
+import { SavedMenu } from "../../components/SavedMenu";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
-import { TimePicker } from "../../components/TimePicker";
-import { download, toCsv } from "../../lib/csv";
+import { columnsFrom, effective, serviceOf } from "../../lib/context";
 import { clause, exclude, has, include, remove } from "../../lib/filter";
 import { bytes, count, millis } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import { adjust, iso, type Range, type RangeExpression, resolveRange } from "../../lib/time";
-import { asDataset, DATASETS, rangeFrom } from "../../lib/url";
+import { adjust, iso, type RangeExpression, resolveRange } from "../../lib/time";
+import { asDataset, rangeFrom } from "../../lib/url";
+import { typing } from "../../shell/Shortcuts";
 import { useUrl } from "../../state/url";
+import { askOf, asksOf, compared } from "./asks";
+import { Explain } from "./Explain";
 import { Facets } from "./Facets";
-import { FilterLine } from "./FilterLine";
+import { Guide } from "./Guide";
 import { Histogram } from "./Histogram";
+import { LiveRows } from "./LiveRows";
 import { Rows } from "./Rows";
 import styles from "./Search.module.css";
+import { Toolbar } from "./Toolbar";
+
+// The editor is most of the weight of this page, and the answer need not wait for it.
+const FilterLine = lazy(() => import("./FilterLine"));
 
 const SPLITS: Record<string, string> = { logs: "severity_text", spans: "status_code" };
 
@@ -34,14 +37,19 @@ export default function SearchPage() {
   const { params, set } = useUrl();
   const client = useQueryClient();
   const dataset = asDataset(params.get("dataset"));
-  const filter = params.get("q") ?? "";
+  const typedFilter = params.get("q") ?? "";
+  const service = params.get("service");
+  const filter = effective(service, typedFilter);
   const expression = rangeFrom(params);
   const split = params.get("split") ?? SPLITS[dataset];
+  const columns = useMemo(() => columnsFrom(params.get("columns")), [params]);
+  const wrap = params.get("wrap") === "1";
+  const live = params.get("live") === "1";
   // What the filter line is told to hold, and what is being typed into it: typing never comes back as an order.
-  const [text, setText] = useState({ value: filter });
-  const typed = useRef(filter);
+  const [text, setText] = useState({ value: typedFilter });
+  const typed = useRef(typedFilter);
   const [run, setRun] = useState(0);
-  useEffect(() => setText({ value: filter }), [filter]);
+  useEffect(() => setText({ value: typedFilter }), [typedFilter]);
 
   // A relative range is resolved once per run, so that histogram, facets and rows speak of the same window.
   const { from, to } = expression;
@@ -51,72 +59,149 @@ export default function SearchPage() {
     () => ({ dataset, filter, start: iso(range.start), end: iso(range.end) }),
     [dataset, filter, range],
   );
+  const wide = useMemo(() => {
+    const [start, end] = (params.get("wide") ?? "").split("~").map((text) => Date.parse(text));
+    return start && end && start <= range.start && end >= range.end && end - start > range.end - range.start
+      ? { start: iso(start), end: iso(end) }
+      : undefined;
+  }, [params, range]);
 
-  const rows = useInfiniteQuery({
-    queryKey: ["search", "rows", query, run],
-    queryFn: ({ pageParam, signal }) => searchPage(query, pageParam, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
-    retry: false,
-  });
+  const rows = useRows(query, run, !live);
   const histogram = useHistogram(query, split, run);
   const facets = useFacets(query, run);
-  const records = useMemo(() => (rows.data?.pages ?? []).flatMap((page) => page.rows), [rows.data]);
-  const stats = rows.data?.pages[0]?.stats;
-  const partial = [...(stats?.partial ?? []), ...(histogram.data?.stats.partial ?? [])];
-  const running = rows.isFetching || histogram.isFetching || facets.isFetching;
+  const changes = useChanges(query.start, query.end, service ?? serviceOf(filter));
+  const services = useServices(query.start, query.end);
+  const slos = useSlos();
+  const records = rows.rows;
+  const stats = rows.stats;
+  const isOld = rows.running === "first" && rows.of !== query && records.length > 0;
+
+  const names = useMemo(
+    () => [
+      ...(services.data?.services ?? []).map((one) => one.name),
+      ...(slos.data?.slos ?? []).map((slo) => slo.service),
+    ],
+    [services.data, slos.data],
+  );
+  const about = service ?? serviceOf(filter);
+  const asks = asksOf({
+    dataset,
+    service: about,
+    slos: slos.data?.slos ?? [],
+    p95: services.data?.services.find((one) => one.name === about)?.p95_ms,
+    zoomed: wide !== undefined,
+  });
+  const ask = askOf(params.get("sel"), asks);
+  const question = ask && JSON.stringify(compared(ask, filter, about, query, wide));
+  const explained: Explained | undefined = useMemo(() => {
+    if (!question) return undefined;
+    const { filter, range, selected } = JSON.parse(question) as ReturnType<typeof compared>;
+    return { query: { dataset, filter, start: range.start, end: range.end }, selected };
+  }, [question, dataset]);
+  const compare = useCompare(explained, run);
+
+  const partial = [
+    ...(stats?.partial ?? []),
+    ...(histogram.data?.stats.partial ?? []),
+    ...(rows.cut ? [rows.cut] : []),
+  ];
+  const running = Boolean(rows.running) || histogram.isFetching || facets.isFetching || compare.isFetching;
   const problem = rows.error instanceof ApiError ? rows.error.problem : undefined;
   const filterFault =
     problem && (problem.offset != null || problem.code === "invalid_filter") ? problem : undefined;
 
   const go = (next: string) => {
-    if (next === filter) setRun(run + 1);
+    if (next === typedFilter) setRun(run + 1);
     else set({ q: next });
   };
-  const setRange = (next: RangeExpression) => set({ from: next.from, to: next.to });
-  const narrow = (field: string, value: string | number | boolean, out: boolean) => {
-    const base = filter;
-    const wanted = clause(field, value);
-    if (!out && has(base, wanted)) go(remove(base, wanted));
-    else go(out ? exclude(base, field, value) : include(base, field, value));
+  const setRange = (next: RangeExpression) => set({ from: next.from, to: next.to, wide: null });
+  /** Into a window of the present one, which stays known as the wider one. */
+  const zoom = (start: number, end: number) =>
+    set({
+      from: iso(start),
+      to: iso(end),
+      wide:
+        start >= range.start && end <= range.end
+          ? `${wide?.start ?? query.start}~${wide?.end ?? query.end}`
+          : null,
+    });
+  const back = () => {
+    if (wide)
+      set({
+        from: wide.start,
+        to: wide.end,
+        wide: null,
+        sel: params.get("sel") === "window" ? null : params.get("sel"),
+      });
+    else {
+      const next = adjust(range, 0, 2);
+      setRange({ from: iso(next.start), to: iso(next.end) });
+    }
   };
-  const cancel = () => client.cancelQueries({ queryKey: ["search"] });
+  const narrow = (field: string, value: string | number | boolean, out: boolean) => {
+    const wanted = clause(field, value);
+    if (field === "service.name" && !out && filter !== typedFilter) {
+      set({ service: service === value ? null : String(value) });
+    } else if (!out && has(typedFilter, wanted)) go(remove(typedFilter, wanted));
+    else if (field === "service.name" && !out && !typedFilter.includes("service.name"))
+      set({ service: String(value) });
+    else go(out ? exclude(typedFilter, field, value) : include(typedFilter, field, value));
+  };
+  const column = useCallback(
+    (field: string) => {
+      const next = columns.includes(field) ? columns.filter((one) => one !== field) : [...columns, field];
+      set({ columns: next.join(",") });
+    },
+    [columns, set],
+  );
+  const cancel = useCallback(() => {
+    rows.cancel();
+    client.cancelQueries({ queryKey: ["search"] });
+  }, [rows.cancel, client]);
 
+  const keys = useRef({ running, cancel, back });
+  keys.current = { running, cancel, back };
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && running) client.cancelQueries({ queryKey: ["search"] });
+      if (event.key === "Escape" && keys.current.running) keys.current.cancel();
+      else if (event.key === "z" && !event.ctrlKey && !event.metaKey && !typing(event)) keys.current.back();
     };
     addEventListener("keydown", listen);
     return () => removeEventListener("keydown", listen);
-  }, [running, client]);
+  }, []);
 
+  const promise = slos.data?.slos.find((slo) => slo.service === about && slo.indicator?.dataset === dataset);
   return (
     <div className={`page ${styles.page}`}>
-      <div className="head">
-        <h1 className="sr">{t("Search")}</h1>
-        <SegmentedControl
-          size="xs"
-          value={dataset}
-          onChange={(next) => set({ dataset: next, split: null })}
-          data={DATASETS.map((value) => ({ value, label: datasetWord(value) }))}
-          aria-label={t("Dataset")}
-        />
-        <span className="grow" />
-        <TimePicker expression={expression} range={range} onChange={setRange} />
-      </div>
+      <h1 className="sr">{t("Search")}</h1>
+      <ContextBar
+        here={dataset}
+        services={names}
+        service={service}
+        onService={(next) => set({ service: next })}
+        expression={expression}
+        range={range}
+        onRange={setRange}
+        promise={promise?.name}
+      />
 
       <div className={styles.line}>
-        <FilterLine
-          text={text}
-          onText={(now) => {
-            typed.current = now;
-          }}
-          onRun={go}
-          query={query}
-          fault={filterFault}
-          notices={rows.data?.pages[0]?.notices}
-        />
-        {running ? (
+        <Suspense
+          fallback={<div className={`grow mono ${styles.editor} ${styles.waiting}`}>{typedFilter}</div>}
+        >
+          <FilterLine
+            text={text}
+            onText={(now) => {
+              typed.current = now;
+            }}
+            onRun={go}
+            query={query}
+            asked={typedFilter}
+            fault={filterFault}
+            notices={rows.notices}
+          />
+        </Suspense>
+        {running && !live ? (
           <Button h={36} variant="default" leftSection={<IconPlayerStop size={15} />} onClick={cancel}>
             {t("Cancel")}
           </Button>
@@ -125,9 +210,43 @@ export default function SearchPage() {
             {t("Run")}
           </Button>
         )}
+        <SavedMenu
+          kind="search"
+          current={{
+            text: filter,
+            dataset,
+            description: "",
+            columns: [...columns],
+            ...(params.get("split") ? { split_by: params.get("split") ?? undefined } : {}),
+            from: from.startsWith("now") ? from : undefined,
+            to: from.startsWith("now") ? to : undefined,
+          }}
+          onOpen={(saved) =>
+            set({
+              dataset: saved.dataset,
+              q: saved.text,
+              service: null,
+              columns: (saved.columns ?? []).join(","),
+              split: saved.split_by,
+              wide: null,
+              sel: null,
+              ...(saved.from ? { from: saved.from, to: saved.to } : {}),
+            })
+          }
+        />
       </div>
 
-      {rows.error && !filterFault && <Failure error={rows.error} retry={() => setRun(run + 1)} />}
+      {!filterFault && !live && (
+        <Guide
+          asks={asks}
+          active={params.get("sel") ?? undefined}
+          onAsk={(id) => set({ sel: id })}
+          onBack={wide ? back : undefined}
+          changes={changes.data?.changes ?? []}
+          onChange={(change) => set({ sel: `since:${change.at}` })}
+        />
+      )}
+      {rows.error && !filterFault ? <Failure error={rows.error} retry={() => setRun(run + 1)} /> : null}
       {partial.length > 0 && (
         <Notice tone="warn">
           {t("This answer is not whole: {what}", { what: [...new Set(partial)].join("; ") })}
@@ -147,92 +266,146 @@ export default function SearchPage() {
             split={split}
           />
           <div className={styles.results} data-old={histogram.isPlaceholderData || undefined}>
-            <Histogram
-              data={histogram.data}
-              pending={histogram.isPending}
-              onRange={(start, end) => setRange({ from: iso(start), to: iso(end) })}
-              onNudge={(shift, zoom) => {
-                const next = adjust(range, shift, zoom);
-                setRange({ from: iso(next.start), to: iso(next.end) });
-              }}
-              onPick={(value) => split && narrow(split, value, false)}
-            />
+            {!live && (
+              <Histogram
+                data={histogram.data}
+                pending={histogram.isPending}
+                split={split}
+                splits={(facets.data?.facets ?? []).map((facet) => facet.field)}
+                onSplit={(field) => set({ split: field })}
+                changes={changes.data?.changes ?? []}
+                onRange={zoom}
+                onNudge={(shift, factor) => {
+                  const next = adjust(range, shift, factor);
+                  if (factor < 1 && shift === 0) zoom(next.start, next.end);
+                  else setRange({ from: iso(next.start), to: iso(next.end) });
+                }}
+                onPick={(value) => split && narrow(split, value, false)}
+              />
+            )}
+            {ask && !live && (
+              <Explain
+                title={titleOf(ask.id, ask.label, changes.data?.changes ?? [])}
+                data={compare.data}
+                pending={compare.isPending}
+                error={compare.error}
+                retry={() => compare.refetch()}
+                onPick={narrow}
+                onClose={() => set({ sel: null })}
+              />
+            )}
             <div className={styles.meta}>
-              <strong>
-                {histogram.data
-                  ? t("{n, plural, one {# match} other {# matches}}", { n: histogram.data.total })
-                  : "…"}
-              </strong>
-              {stats && (
-                <span className="dim">
-                  {t("{time}, {bytes} scanned, {read} of {all} segments", {
-                    time: millis(stats.run_time_ms),
-                    bytes: bytes(stats.bytes_scanned),
-                    read: count(stats.segments_scanned),
-                    all: count(stats.segments_scanned + stats.segments_pruned),
-                  })}
-                </span>
-              )}
-              {stats?.truncated && (
-                <span className="chip">{t("showing the newest {n}", { n: count(records.length) })}</span>
+              {!live && (
+                <>
+                  <strong>
+                    {histogram.data
+                      ? t("{n, plural, one {# match} other {# matches}}", { n: histogram.data.total })
+                      : "…"}
+                  </strong>
+                  {stats && (
+                    <span className="dim">
+                      {t("{time}, {rows} rows and {bytes} scanned, {read} of {all} segments", {
+                        time: millis(stats.run_time_ms),
+                        rows: count(stats.rows_scanned),
+                        bytes: bytes(stats.bytes_scanned),
+                        read: count(stats.segments_scanned),
+                        all: count(stats.segments_scanned + stats.segments_pruned),
+                      })}
+                    </span>
+                  )}
+                  {rows.next && (
+                    <span className="chip">{t("showing the newest {n}", { n: count(records.length) })}</span>
+                  )}
+                </>
               )}
               <span className="grow" />
-              <CopyLink range={range} />
-              <Tooltip label={t("Rows on this page as CSV")}>
-                <ActionIcon
-                  variant="default"
-                  aria-label={t("Rows on this page as CSV")}
-                  disabled={!records.length}
-                  onClick={() => download(`${dataset}.csv`, "text/csv", toCsv(records))}
-                >
-                  <IconFileTypeCsv size={16} />
-                </ActionIcon>
-              </Tooltip>
-              <Tooltip label={t("Rows on this page as JSON")}>
-                <ActionIcon
-                  variant="default"
-                  aria-label={t("Rows on this page as JSON")}
-                  disabled={!records.length}
-                  onClick={() =>
-                    download(`${dataset}.json`, "application/json", JSON.stringify(records, null, 2))
-                  }
-                >
-                  <IconJson size={16} />
-                </ActionIcon>
-              </Tooltip>
+              <Toolbar
+                query={query}
+                range={range}
+                columns={columns}
+                onColumns={(next) => set({ columns: next.join(",") })}
+                wrap={wrap}
+                onWrap={(next) => set({ wrap: next ? 1 : null })}
+                live={live}
+                onLive={(next) => set({ live: next ? 1 : null })}
+              />
             </div>
-            {rows.isPending && !rows.error ? (
+            {live ? (
+              <LiveRows
+                dataset={dataset}
+                filter={filter}
+                columns={columns}
+                wrap={wrap}
+                onPick={narrow}
+                onColumn={column}
+              />
+            ) : rows.running === "first" && records.length === 0 ? (
               <Loading rows={12} height={22} />
             ) : records.length === 0 && !rows.error ? (
-              <Empty
-                title={t("Nothing matches in this time")}
-                action={
-                  <Button
-                    size="xs"
-                    variant="default"
-                    onClick={() => setRange({ from: "now-24h", to: "now" })}
-                  >
-                    {t("Look at the last 24 hours")}
-                  </Button>
-                }
-              >
-                {filter
-                  ? t("Widen the time range, or take a condition away.")
-                  : t("Nothing has been sent to this dataset yet, or it is older than the range.")}
-              </Empty>
-            ) : (
-              <Rows
-                records={records}
+              <Nothing
                 dataset={dataset}
-                more={rows.hasNextPage}
-                loadMore={() => !rows.isFetchingNextPage && rows.fetchNextPage()}
-                onPick={narrow}
+                filter={filter}
+                onWiden={() => setRange({ from: "now-24h", to: "now" })}
+                onAll={() => set({ q: null, service: null })}
               />
+            ) : (
+              <div className={styles.list} data-old={isOld || undefined}>
+                <Rows
+                  records={records}
+                  dataset={dataset}
+                  columns={columns}
+                  wrap={wrap}
+                  more={rows.next !== undefined && !rows.running}
+                  loadMore={rows.more}
+                  onPick={narrow}
+                  onColumn={column}
+                />
+              </div>
             )}
           </div>
         </div>
       )}
     </div>
+  );
+}
+
+function titleOf(id: string, label: string, changes: readonly { at: string; title: string }[]): string {
+  if (!id.startsWith("since:")) return label;
+  const change = changes.find((one) => one.at === id.slice("since:".length));
+  return change ? t("since “{change}”", { change: change.title }) : label;
+}
+
+function Nothing({
+  dataset,
+  filter,
+  onWiden,
+  onAll,
+}: {
+  dataset: string;
+  filter: string;
+  onWiden: () => void;
+  onAll: () => void;
+}) {
+  return (
+    <Empty
+      title={t("Nothing matches in this time")}
+      action={
+        <div className="row">
+          <Button size="xs" variant="default" onClick={onWiden}>
+            {t("Look at the last 24 hours")}
+          </Button>
+          {filter && (
+            <Button size="xs" variant="default" onClick={onAll}>
+              {t("Show all {dataset}", { dataset: datasetWord(dataset) })}
+            </Button>
+          )}
+        </div>
+      }
+    >
+      {filter
+        ? t("Widen the time range, or take a condition away.")
+        : t("Nothing has been sent to this dataset yet, or it is older than the range.")}
+    </Empty>
   );
 }
 
@@ -261,39 +434,5 @@ function FilterHelp({ onPick }: { onPick: (text: string) => void }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-const datasetWord = (dataset: string) =>
-  ({
-    logs: t("Logs"),
-    spans: t("Spans"),
-    metrics: t("Metrics"),
-    probes: t("Probes"),
-    beacons: t("Beacons"),
-    changes: t("Changes"),
-  })[dataset] ?? dataset;
-
-function CopyLink({ range }: { range: Range }) {
-  const [done, setDone] = useState(false);
-  const copy = async () => {
-    // A permalink holds instants: what a colleague opens later is what is on screen now.
-    const url = new URL(location.href);
-    url.searchParams.set("from", iso(range.start));
-    url.searchParams.set("to", iso(range.end));
-    try {
-      await navigator.clipboard.writeText(url.toString());
-      setDone(true);
-      setTimeout(() => setDone(false), 1500);
-    } catch {
-      notifications.show({ message: url.toString(), title: t("Copy this link") });
-    }
-  };
-  return (
-    <Tooltip label={t("Copy a link to exactly this view")}>
-      <ActionIcon variant="default" aria-label={t("Copy a link to exactly this view")} onClick={copy}>
-        {done ? <IconCheck size={16} /> : <IconCopy size={16} />}
-      </ActionIcon>
-    </Tooltip>
   );
 }

@@ -21,6 +21,7 @@ import { useAged } from "../../shell/Shell";
 import { useNow, useRange, useUrl } from "../../state/url";
 import { safeUrl } from "../incident/AlertFields";
 import { BurnTable } from "./BurnTable";
+import { Rehearsal } from "./Rehearsal";
 import styles from "./Slo.module.css";
 import { SloCharts } from "./SloCharts";
 
@@ -125,6 +126,7 @@ function SloBody({
           <Suspects slo={slo} dataset={dataset} bad={bad} />
           <Changes changes={series.data?.changes ?? []} />
         </div>
+        <Rehearsal slo={slo} range={range} />
         {slo.indicator && (
           <section className="panel pad">
             <h2>{t("How it is measured")}</h2>
@@ -316,6 +318,20 @@ function Suspects({ slo, dataset, bad }: { slo: Slo; dataset: string; bad: strin
             {bad && (
               <Link href={href("/search", { dataset, q: bad, service: slo.service, ...range })}>
                 {t("all failures")}
+              </Link>
+            )}
+            {bad && (
+              <Link
+                href={href("/search", {
+                  dataset,
+                  q: slo.indicator?.total_filter ?? null,
+                  service: slo.service,
+                  sel: `slo:${slo.name}`,
+                  from: "now-30m",
+                  to: "now",
+                })}
+              >
+                {t("what is different")}
               </Link>
             )}
           </div>
