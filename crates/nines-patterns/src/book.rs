@@ -32,6 +32,8 @@ pub struct Line<'a> {
     /// OpenTelemetry's severity number, 0 if unknown.
     pub severity_number: i64,
     pub service: Option<&'a str>,
+    /// How many lines it stands for: 1, or more where only some of them are looked at.
+    pub weight: u32,
 }
 
 /// What is known about a pattern.
@@ -206,31 +208,31 @@ impl Book {
 
 impl Facts {
     fn new(line: Line<'_>, at: Timestamp) -> Self {
-        let mut end = line.text.len().min(EXAMPLE_BYTES_MAX);
-        while !line.text.is_char_boundary(end) {
-            end -= 1;
-        }
         Self {
-            trend: Trend::new(at),
+            trend: Trend::new(at, line.weight),
             severity_number: line.severity_number,
-            services: line.service.map(|service| (SmolStr::new(service), 1)).into_iter().collect(),
-            example: SmolStr::new(&line.text[..end]),
+            services: line
+                .service
+                .map(|service| (SmolStr::new(service), u64::from(line.weight)))
+                .into_iter()
+                .collect(),
+            example: shorten(line.text),
         }
     }
 
     fn add(&mut self, line: Line<'_>, at: Timestamp) {
-        self.trend.add(at, 1);
+        self.trend.add(at, line.weight);
         self.severity_number = self.severity_number.max(line.severity_number);
         if let Some(service) = line.service {
-            self.add_service(service, 1);
+            Self::count_service(&mut self.services, service, u64::from(line.weight));
         }
     }
 
-    fn add_service(&mut self, service: &str, lines: u64) {
-        if let Some((_, count)) = self.services.iter_mut().find(|(name, _)| name == service) {
+    pub(crate) fn count_service(services: &mut Vec<(SmolStr, u64)>, service: &str, lines: u64) {
+        if let Some((_, count)) = services.iter_mut().find(|(name, _)| name == service) {
             *count += lines;
-        } else if self.services.len() < SERVICES_MAX {
-            self.services.push((SmolStr::new(service), lines));
+        } else if services.len() < SERVICES_MAX {
+            services.push((SmolStr::new(service), lines));
         }
     }
 
@@ -241,7 +243,7 @@ impl Facts {
         self.trend.merge(&other.trend);
         self.severity_number = self.severity_number.max(other.severity_number);
         for (service, lines) in other.services {
-            self.add_service(&service, lines);
+            Self::count_service(&mut self.services, &service, lines);
         }
     }
 
@@ -254,6 +256,15 @@ impl Facts {
             example: self.example.clone(),
         }
     }
+}
+
+/// A line as an example: cut if it is long.
+pub(crate) fn shorten(text: &str) -> SmolStr {
+    let mut end = text.len().min(EXAMPLE_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    SmolStr::new(&text[..end])
 }
 
 #[derive(Debug, Serialize, Deserialize)]

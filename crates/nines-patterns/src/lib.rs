@@ -25,7 +25,7 @@
 //! - Memory is bounded whatever comes: see the constants. When there is no room the rarest and oldest are forgotten.
 //! - Pure: no clock, no disk.
 //!
-//! Accuracy and speed, with the command that measures them, are in `docs/decisions/0012-log-patterns.md`; the method
+//! Accuracy and speed, with the command that measures them, are in `docs/decisions/0006-log-patterns.md`; the method
 //! draws on Drain (He et al., ICWS 2017) for the tree of layouts and on Brain (Yu et al., TSC 2023) for deciding
 //! about places rather than about lines.
 
@@ -37,6 +37,7 @@ mod header;
 mod lexicon;
 mod miner;
 mod state;
+mod survey;
 mod template;
 mod token;
 mod trend;
@@ -44,6 +45,7 @@ mod trend;
 pub use book::{Book, Facts, Line, NEW_MINUTES, PatternView, SERVICES_MAX};
 pub use miner::{ALIASES_MAX, Config, Merge, Miner, NEIGHBOURS_MAX, PATTERNS_MAX, PatternId, SHAPES_MAX};
 pub use state::{STATE_VERSION, StateError};
+pub use survey::{SURVEY_STEPS, SURVEYED_MAX, Survey, Surveyed};
 pub use template::{Slot, Template};
 pub use trend::{
     BASELINE_MINUTES_MIN, MINUTES_KEPT, RECENT_MINUTES, SURGE_CHANCE_MAX, SURGE_LINES_MIN, SURGE_RATIO_MIN,

@@ -266,6 +266,25 @@ impl Template {
         self.render(|_, so_far| so_far.cloned().unwrap_or_else(|| SmolStr::new_static("<*>")))
     }
 
+    /// The constant texts between variables that have a word in them, in order: what a search for lines of this
+    /// pattern looks for.
+    pub fn phrases(&self) -> Vec<String> {
+        let mut phrases = vec![String::new()];
+        for part in &self.parts {
+            match (&part.text, phrases.last_mut()) {
+                (PartText::Constant(text), Some(phrase)) => {
+                    if !phrase.is_empty() {
+                        phrase.push_str(&part.lead);
+                    }
+                    phrase.push_str(text);
+                }
+                _ => phrases.push(String::new()),
+            }
+        }
+        phrases.retain(|phrase| phrase.chars().filter(|character| character.is_alphabetic()).count() >= 2);
+        phrases
+    }
+
     fn render(&self, name: impl Fn(Slot, Option<&SmolStr>) -> SmolStr) -> String {
         let mut out = String::new();
         for part in &self.parts {

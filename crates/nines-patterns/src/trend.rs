@@ -49,12 +49,12 @@ pub struct Surge {
 }
 
 impl Trend {
-    /// Starts with one line at `at`.
-    pub fn new(at: Timestamp) -> Self {
+    /// Starts with `lines` at `at`.
+    pub fn new(at: Timestamp, lines: u32) -> Self {
         let newest = minute_of(at);
         let mut trend =
             Self { minutes: Box::new([0; MINUTES_KEPT]), newest, first_seen: at, last_seen: at, total: 0 };
-        trend.add(at, 1);
+        trend.add(at, lines);
         trend
     }
 

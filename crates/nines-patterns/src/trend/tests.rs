@@ -10,7 +10,7 @@ proptest! {
     /// The ring equals counting by hand, in any order of arrival.
     #[test]
     fn the_ring_equals_counting(minutes in prop::collection::vec(1000_i64..1400, 1..200)) {
-        let mut trend = Trend::new(at_minute(minutes[0]));
+        let mut trend = Trend::new(at_minute(minutes[0]), 1);
         for &minute in &minutes[1..] {
             trend.add(at_minute(minute), 1);
         }
@@ -38,7 +38,7 @@ proptest! {
         right in prop::collection::vec(1000_i64..1100, 1..50),
     ) {
         let of = |minutes: &[i64]| {
-            let mut trend = Trend::new(at_minute(minutes[0]));
+            let mut trend = Trend::new(at_minute(minutes[0]), 1);
             minutes[1..].iter().for_each(|&minute| trend.add(at_minute(minute), 1));
             trend
         };
@@ -102,7 +102,7 @@ fn noise_is_not_called_a_surge() {
 
 #[test]
 fn new_needs_a_watch_that_began_before() {
-    let trend = Trend::new(at_minute(1000));
+    let trend = Trend::new(at_minute(1000), 1);
     assert!(trend.is_new(at_minute(1005), at_minute(900), 60));
     assert!(!trend.is_new(at_minute(1005), at_minute(995), 60), "the watch has just begun");
     assert!(!trend.is_new(at_minute(1100), at_minute(900), 60), "an old acquaintance");

@@ -1,7 +1,7 @@
 //! What must hold for any lines: ids that stay, bounded memory, a state that survives.
 
-use nines_model::Timestamp;
-use nines_patterns::{Book, Config, Line, Miner, PatternId};
+use nines_model::{TimeRange, Timestamp};
+use nines_patterns::{Book, Config, Line, Miner, PatternId, Survey};
 use proptest::prelude::*;
 
 use crate::foreign::{Numbers, write};
@@ -123,6 +123,7 @@ fn observe(book: &mut Book, text: &str, minute: i64, severity_number: i64) {
         received_at: at(minute),
         severity_number,
         service: Some("checkout"),
+        weight: 1,
     });
 }
 
@@ -159,6 +160,39 @@ fn a_new_and_a_surging_pattern_are_signals() {
     restored.restore(&book.save()).unwrap();
     assert_eq!(restored.list(at(62)), book.list(at(62)));
     assert_eq!(restored.signals(at(62), None, 10).len(), 2, "a restart does not forget what is old");
+}
+
+#[test]
+fn a_survey_counts_what_it_is_given() {
+    let mut book = Book::new(Config::default(), at(0));
+    for user in ["alice", "bob", "carol", "dave", "erin"] {
+        observe(&mut book, &format!("session opened for user {user}"), 0, 9);
+    }
+    let mut survey = Survey::new(TimeRange::new(at(0), at(60)));
+    for (minute, user, service) in [(0, "frank", "a"), (1, "bob", "b"), (59, "bob", "b")] {
+        let text = format!("session opened for user {user}");
+        survey.add(Line {
+            text: &text,
+            at: at(minute),
+            received_at: at(minute),
+            severity_number: minute,
+            service: Some(service),
+            weight: 1,
+        });
+    }
+    assert!(!survey.is_sampled());
+    let found = survey.finish(&mut book);
+    let [one] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(
+        one.template.to_string(),
+        "session opened for user <*>",
+        "the book knows more than these three lines"
+    );
+    assert_eq!(one.template.phrases(), ["session opened for user"]);
+    assert_eq!((one.count, one.severity_number), (3, 59));
+    assert_eq!((one.trend[0], one.trend[1], one.trend[59]), (1, 1, 1));
+    assert_eq!(one.services, [("b".into(), 2), ("a".into(), 1)]);
+    assert_eq!((one.first_seen, one.last_seen), (at(0), at(59)));
 }
 
 #[test]
