@@ -113,7 +113,9 @@ impl Call {
         let method = match self.route.method {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
             Method::Delete => http::Method::DELETE,
+            Method::Options => http::Method::OPTIONS,
         };
         let (content_type, body) = match self.body {
             Body::None => (None, Bytes::new()),

@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use axum::routing::post;
-use nines_base::decompress::Encoding;
 use nines_protocols::otlp::{Format, PartialSuccess, Signal, encode_response, encode_status};
 
+use crate::doors::content_encoding;
 use crate::receiver::{Envelope, Framing, Inner, OtlpReceiver};
 use crate::refusal::{Cause, Refusal};
 
@@ -16,6 +16,20 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ENCODINGS: HeaderValue = HeaderValue::from_static("gzip, zstd, identity");
 
 impl OtlpReceiver {
+    /// Answers one request to one of the three paths, for a router of one's own; peer and limits as in
+    /// [`OtlpReceiver::http_router`].
+    pub async fn handle_http(&self, request: Request<Body>) -> Response<Body> {
+        let path = request.uri().path();
+        let signal = Signal::ALL.into_iter().find(|signal| signal.http_path() == path);
+        match signal {
+            Some(signal) => self.inner.export_http(signal, request).await,
+            None => {
+                let refusal = Refusal::new(Cause::NotFound, "no such path: OTLP is at /v1/logs, /v1/traces and /v1/metrics");
+                failure(Format::Json, &refusal)
+            }
+        }
+    }
+
     /// The three paths, for a listener of one's own. It should tell who is there through
     /// `axum::extract::ConnectInfo<SocketAddr>`; bodies are limited here and need no limit of the listener's.
     pub fn http_router(&self) -> Router {
@@ -74,20 +88,6 @@ fn content_type(headers: &HeaderMap) -> Result<Format, Refusal> {
             "content type `{essence}` is not supported: use application/x-protobuf or application/json"
         );
         Err(Refusal::new(Cause::UnsupportedType, message))
-    }
-}
-
-/// One coding at most, in one header: stacked ones are refused.
-fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
-    let mut values = headers.get_all(CONTENT_ENCODING).iter();
-    let first = values.next().map(HeaderValue::to_str);
-    match (first, values.next()) {
-        (None, _) => Ok(Encoding::Identity),
-        (Some(Ok(value)), None) => Ok(Encoding::parse(Some(value))?),
-        _ => Err(Refusal::new(
-            Cause::UnsupportedEncoding,
-            "content is encoded more than once: use one of identity, gzip or zstd",
-        )),
     }
 }
 

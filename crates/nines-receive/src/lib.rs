@@ -1,5 +1,5 @@
-//! Receives telemetry over the network: OTLP over gRPC and over HTTP, what other agents speak over HTTP ([`Doors`]), and
-//! syslog ([`syslog`]).
+//! Receives telemetry over the network: OTLP over gRPC and over HTTP, what other agents speak over HTTP ([`Doors`]), and syslog
+//! ([`Syslog`]).
 //!
 //! An export request goes through the same steps whichever way it came: who sends it ([`IngestGate`]) → is there room
 //! ([`Limits`]) → read the body → decompress and decode on a blocking thread → [`Sink::submit`] → answer.
@@ -30,6 +30,7 @@ mod refusal;
 mod serve;
 mod sink;
 mod stats;
+mod syslog;
 
 pub use config::Limits;
 pub use doors::{Doors, Receipts, ReceiptsError};
@@ -37,3 +38,4 @@ pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity};
 pub use receiver::OtlpReceiver;
 pub use sink::{Sink, SinkError};
 pub use stats::Stats;
+pub use syslog::{Syslog, SyslogLimits, SyslogStats};

@@ -25,6 +25,21 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// Private addresses that pages may be sent to; public ones always may.
     pub allow_egress: Vec<IpNet>,
+    /// Off unless an address is given.
+    pub syslog: SyslogConfig,
+}
+
+/// Where syslog is listened for. Its senders cannot show a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyslogConfig {
+    pub udp: Option<SocketAddr>,
+    pub tcp: Option<SocketAddr>,
+    pub tls: Option<SocketAddr>,
+    /// For `tls`: certificate chain and key of this node, in PEM.
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// If it is given, senders must show a certificate that one of these authorities issued.
+    pub tls_client_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +52,14 @@ pub enum ConfigError {
         "`{name}` {address} can be reached from other machines and is not encrypted: put a TLS proxy in front and allow it with --allow-plaintext, or bind 127.0.0.1"
     )]
     Plaintext { name: &'static str, address: SocketAddr },
+    #[error(
+        "`{name}` {address} can be reached from other machines, and syslog senders cannot show a key: use --syslog-tls with --syslog-tls-client-ca, or let everybody send with --anonymous-ingest"
+    )]
+    SyslogAnonymous { name: &'static str, address: SocketAddr },
+    #[error("`syslog-tls` has no certificate: give --syslog-tls-cert and --syslog-tls-key, both in PEM")]
+    SyslogTls,
+    #[error("cannot use {} for syslog over TLS: {reason}", path.display())]
+    SyslogCertificate { path: PathBuf, reason: String },
 }
 
 /// The file's shape. Every key is optional.
@@ -51,6 +74,12 @@ pub struct ConfigFile {
     pub anonymous_ingest: Option<bool>,
     pub allow_plaintext: Option<bool>,
     pub allow_egress: Option<Vec<IpNet>>,
+    pub syslog_udp: Option<SocketAddr>,
+    pub syslog_tcp: Option<SocketAddr>,
+    pub syslog_tls: Option<SocketAddr>,
+    pub syslog_tls_cert: Option<PathBuf>,
+    pub syslog_tls_key: Option<PathBuf>,
+    pub syslog_tls_client_ca: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -65,6 +94,7 @@ impl Default for Config {
             anonymous_ingest: None,
             allow_plaintext: false,
             allow_egress: Vec::new(),
+            syslog: SyslogConfig::default(),
         }
     }
 }
@@ -86,6 +116,14 @@ impl Config {
             anonymous_ingest: file.anonymous_ingest.or(default.anonymous_ingest),
             allow_plaintext: file.allow_plaintext.unwrap_or(default.allow_plaintext),
             allow_egress: file.allow_egress.unwrap_or(default.allow_egress),
+            syslog: SyslogConfig {
+                udp: file.syslog_udp,
+                tcp: file.syslog_tcp,
+                tls: file.syslog_tls,
+                tls_cert: file.syslog_tls_cert,
+                tls_key: file.syslog_tls_key,
+                tls_client_ca: file.syslog_tls_client_ca,
+            },
         })
     }
 
@@ -96,6 +134,26 @@ impl Config {
         for (name, address) in listeners.into_iter().filter(|(_, address)| !address.ip().is_loopback()) {
             if !self.allow_plaintext {
                 return Err(ConfigError::Plaintext { name, address });
+            }
+        }
+        self.check_syslog()
+    }
+
+    /// Syslog senders show no key, so beyond loopback they must be let in by name, or show a certificate.
+    fn check_syslog(&self) -> Result<(), ConfigError> {
+        let syslog = &self.syslog;
+        if syslog.tls.is_some() && (syslog.tls_cert.is_none() || syslog.tls_key.is_none()) {
+            return Err(ConfigError::SyslogTls);
+        }
+        let listeners = [("syslog-udp", syslog.udp), ("syslog-tcp", syslog.tcp), ("syslog-tls", syslog.tls)];
+        for (name, address) in listeners {
+            let Some(address) = address.filter(|address| !address.ip().is_loopback()) else { continue };
+            let is_tls = name == "syslog-tls";
+            if !is_tls && !self.allow_plaintext {
+                return Err(ConfigError::Plaintext { name, address });
+            }
+            if self.anonymous_ingest != Some(true) && !(is_tls && syslog.tls_client_ca.is_some()) {
+                return Err(ConfigError::SyslogAnonymous { name, address });
             }
         }
         Ok(())
@@ -128,6 +186,25 @@ mod tests {
         assert!(!config.takes_anonymous(open), "anonymous ingest must be asked for by name too");
         config.anonymous_ingest = Some(true);
         assert!(config.takes_anonymous(open));
+    }
+
+    #[test]
+    fn syslog_beyond_loopback_needs_certificates_or_an_open_door() {
+        let open = Some("0.0.0.0:6514".parse().unwrap());
+        let pem = || Some(PathBuf::from("node.pem"));
+        let tls = SyslogConfig { tls: open, tls_cert: pem(), tls_key: pem(), ..SyslogConfig::default() };
+        let check = |syslog: SyslogConfig, anonymous: Option<bool>, plaintext: bool| {
+            let config =
+                Config { syslog, anonymous_ingest: anonymous, allow_plaintext: plaintext, ..Config::default() };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert!(check(tls.clone(), None, false).unwrap_err().contains("--syslog-tls-client-ca"));
+        check(SyslogConfig { tls_client_ca: pem(), ..tls.clone() }, None, false).unwrap();
+        assert!(check(SyslogConfig { tls_key: None, ..tls }, None, false).unwrap_err().contains("no certificate"));
+        let udp = SyslogConfig { udp: open, ..SyslogConfig::default() };
+        assert!(check(udp.clone(), None, false).unwrap_err().contains("--allow-plaintext"));
+        assert!(check(udp.clone(), None, true).unwrap_err().contains("--anonymous-ingest"));
+        check(udp, Some(true), true).unwrap();
     }
 
     #[test]

@@ -16,7 +16,9 @@ mod node;
 mod notices;
 mod paging;
 mod promises;
+mod receipts;
 mod replay;
+mod syslog;
 mod translate;
 
 pub use config::{Config, ConfigError, ConfigFile};

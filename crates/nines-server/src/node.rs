@@ -15,7 +15,7 @@ use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
 use nines_query::{Engine, EngineConfig};
-use nines_receive::{Limits, OtlpReceiver};
+use nines_receive::{Limits, OtlpReceiver, Syslog, SyslogLimits};
 use nines_slo::{LiveSlis, RecentChanges};
 use nines_state::access::SqliteAccess;
 use nines_state::alerts::Alerts;
@@ -36,6 +36,8 @@ use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::paging::{Paging, Vitals};
 use crate::promises::{LiveObserver, PromiseKeeper};
+use crate::receipts::StoredImports;
+use crate::syslog::SyslogSockets;
 
 /// Housekeeping of keys and sessions.
 const ACCESS_ROUND: Duration = Duration::from_secs(60);
@@ -47,6 +49,7 @@ const HTTP_DRAIN: Duration = Duration::from_secs(5);
 /// A running node.
 pub struct Node {
     addresses: [SocketAddr; 3],
+    syslog: Vec<(&'static str, SocketAddr)>,
     public_url: String,
     owner_key: Option<String>,
     sign_in_token: Option<String>,
@@ -94,6 +97,7 @@ impl Node {
             format!("  OTLP gRPC    http://{}", self.otlp_grpc_addr()),
             format!("  OTLP HTTP    http://{}", self.otlp_http_addr()),
         ];
+        lines.extend(self.syslog.iter().map(|(name, address)| format!("  {name}   {address}")));
         if let Some(url) = self.sign_in_url() {
             lines.push(format!("  sign in      {url}  (works once)"));
         }
@@ -146,6 +150,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let http = bind("listen", config.listen).await?;
     let grpc = bind("otlp-grpc", config.otlp_grpc).await?;
     let otlp_http = bind("otlp-http", config.otlp_http).await?;
+    let syslog_sockets = SyslogSockets::bind(&config).await?;
+    let syslog_addresses = syslog_sockets.addresses();
     let addresses = [http.local_addr()?, grpc.local_addr()?, otlp_http.local_addr()?];
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", addresses[0]));
     let public_url = public_url.trim_end_matches('/').to_owned();
@@ -254,6 +260,9 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
         OtlpReceiver::new(Limits::default(), Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
     };
+    let web_receiver = receiver(config.listen);
+    let imports = StoredImports { store: store.clone(), engine: engine.clone() };
+    let doors = web_receiver.doors(Some(Arc::new(imports)));
     let app = Arc::new(App {
         version: env!("CARGO_PKG_VERSION"),
         clock: Arc::clone(&clock),
@@ -266,7 +275,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         store: store.clone(),
         engine,
         ingest: ingest.clone(),
-        receiver: receiver(config.listen),
+        receiver: web_receiver,
+        doors,
         promises: Arc::clone(&keeper) as Arc<dyn nines_http::Promises>,
         objects: Objects::new(control.clone()),
         alerts: Alerts::new(response),
@@ -284,6 +294,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         let (receiver, stop) = (receiver(address), shutdown.clone());
         tasks.push(tokio::spawn(async move { receiver.serve(listener, stop).await }));
     }
+    let syslog = Syslog::new(SyslogLimits::default(), Arc::new(ingest.clone()), Arc::clone(&clock));
+    tasks.extend(syslog_sockets.serve(&syslog, &shutdown));
     tasks.push(tokio::spawn({
         let (keeper, stop) = (Arc::clone(&keeper), shutdown.clone());
         async move { keeper.run_backfill(backfill, stop).await }
@@ -299,6 +311,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
 
     Ok(Node {
         addresses,
+        syslog: syslog_addresses,
         public_url,
         owner_key: first_run::owner_key(data).ok(),
         sign_in_token,

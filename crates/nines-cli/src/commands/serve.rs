@@ -48,6 +48,30 @@ pub struct Arguments {
         value_name = "CIDR"
     )]
     allow_egress: Vec<IpNet>,
+    /// Syslog over UDP, off unless given; port 0 takes a free one
+    #[arg(long, env = "NINES_SYSLOG_UDP", hide_env_values = true, value_name = "ADDRESS", help_heading = "Syslog")]
+    syslog_udp: Option<SocketAddr>,
+    /// Syslog over TCP, with either framing, off unless given
+    #[arg(long, env = "NINES_SYSLOG_TCP", hide_env_values = true, value_name = "ADDRESS", help_heading = "Syslog")]
+    syslog_tcp: Option<SocketAddr>,
+    /// Syslog over TLS, off unless given
+    #[arg(long, env = "NINES_SYSLOG_TLS", hide_env_values = true, value_name = "ADDRESS", help_heading = "Syslog")]
+    syslog_tls: Option<SocketAddr>,
+    /// Certificate chain for --syslog-tls (PEM)
+    #[arg(long, env = "NINES_SYSLOG_TLS_CERT", hide_env_values = true, value_name = "FILE", help_heading = "Syslog")]
+    syslog_tls_cert: Option<PathBuf>,
+    /// Private key for --syslog-tls (PEM)
+    #[arg(long, env = "NINES_SYSLOG_TLS_KEY", hide_env_values = true, value_name = "FILE", help_heading = "Syslog")]
+    syslog_tls_key: Option<PathBuf>,
+    /// Authorities whose certificates senders over TLS must show (PEM) [default: none is asked for]
+    #[arg(
+        long,
+        env = "NINES_SYSLOG_TLS_CLIENT_CA",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Syslog"
+    )]
+    syslog_tls_client_ca: Option<PathBuf>,
     #[command(flatten)]
     log: Log,
 }
@@ -99,6 +123,13 @@ impl Arguments {
         if !self.allow_egress.is_empty() {
             config.allow_egress = self.allow_egress;
         }
+        let syslog = &mut config.syslog;
+        syslog.udp = self.syslog_udp.or(syslog.udp);
+        syslog.tcp = self.syslog_tcp.or(syslog.tcp);
+        syslog.tls = self.syslog_tls.or(syslog.tls);
+        syslog.tls_cert = self.syslog_tls_cert.or(syslog.tls_cert.take());
+        syslog.tls_key = self.syslog_tls_key.or(syslog.tls_key.take());
+        syslog.tls_client_ca = self.syslog_tls_client_ca.or(syslog.tls_client_ca.take());
         Ok(config)
     }
 }

@@ -1,0 +1,198 @@
+//! Learns the patterns of the log lines that come in: beside the way of the data, never in it.
+//!
+//! The publisher hands over texts and goes on; a thread of its own learns them. So that a flood costs no more than a
+//! fraction of a core, at most [`LINES_PER_SECOND_MAX`] plain lines and as many severe ones are looked at a second; of more,
+//! every second, third, ... one is, and counts for the others. What cannot be handed over at once is left out and counted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use nines_base::SharedClock;
+use nines_base::disk::{SharedDisk, publish};
+use nines_http::SharedBook;
+use nines_ingest::Observer;
+use nines_model::{Batch, Dataset, Timestamp, field};
+use nines_patterns::{Book, Config, Line};
+use parking_lot::Mutex;
+use smol_str::SmolStr;
+
+/// Lines of each class (plain, severe) that are looked at in a second: about 2 % of a core each.
+const LINES_PER_SECOND_MAX: u64 = 20_000;
+/// OpenTelemetry's WARN: from here on a line is severe.
+const SEVERE_FROM: i64 = 13;
+/// Batches that wait for the thread. At the rate above they are less than a second of work.
+const QUEUE_BATCHES: usize = 64;
+/// A text is cut here: patterns do not look further.
+const TEXT_BYTES_MAX: usize = 4096;
+/// The book is written down so often, and when the node stops.
+const SAVE_EVERY: Duration = Duration::from_secs(300);
+const FILE: &str = "patterns.state";
+
+/// A line on its way to the thread.
+struct Picked {
+    text: String,
+    at: Timestamp,
+    received_at: Timestamp,
+    severity_number: i64,
+    service: Option<SmolStr>,
+    weight: u32,
+}
+
+/// How many lines of a class came within the running and the last second.
+#[derive(Default)]
+struct Rate {
+    second: u64,
+    lines: u64,
+    last_lines: u64,
+    seen: u64,
+}
+
+impl Rate {
+    /// `Some(weight)` if the next line is to be looked at.
+    fn pick(&mut self, second: u64) -> Option<u32> {
+        if second != self.second {
+            self.last_lines = if second == self.second + 1 { self.lines } else { 0 };
+            self.lines = 0;
+            self.second = second;
+        }
+        self.lines += 1;
+        self.seen += 1;
+        // The running second may be worse than the last.
+        let stride = self.last_lines.max(self.lines).div_ceil(LINES_PER_SECOND_MAX).max(1);
+        self.seen.is_multiple_of(stride).then_some(u32::try_from(stride).unwrap_or(u32::MAX))
+    }
+}
+
+/// What the publisher calls.
+pub struct PatternObserver {
+    clock: SharedClock,
+    rates: Mutex<[Rate; 2]>,
+    queue: Mutex<Option<SyncSender<Vec<Picked>>>>,
+    left_out: AtomicU64,
+}
+
+impl PatternObserver {
+    /// Lines that were not learned because the thread could not follow.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
+    }
+
+    fn pick(&self, batch: &Batch) -> Vec<Picked> {
+        let second = self.clock.monotonic().as_secs();
+        let mut rates = self.rates.lock();
+        let mut picked = Vec::new();
+        for event in &batch.events {
+            let Some(body) = event.get_str(field::BODY) else { continue };
+            let severity_number = event.get(field::SEVERITY_NUMBER).and_then(|value| value.as_int()).unwrap_or(0);
+            let Some(weight) = rates[usize::from(severity_number >= SEVERE_FROM)].pick(second) else { continue };
+            let end = (0..=body.len().min(TEXT_BYTES_MAX)).rev().find(|&end| body.is_char_boundary(end));
+            picked.push(Picked {
+                text: body[..end.unwrap_or(0)].to_owned(),
+                at: event.timestamp,
+                received_at: batch.received_at,
+                severity_number,
+                service: event.service().map(SmolStr::new),
+                weight,
+            });
+        }
+        picked
+    }
+}
+
+impl Observer for PatternObserver {
+    fn observe(&self, _: u64, batch: &Batch) {
+        if batch.dataset != Dataset::Logs {
+            return;
+        }
+        let picked = self.pick(batch);
+        if picked.is_empty() {
+            return;
+        }
+        let lines = picked.len() as u64;
+        let sent = self.queue.lock().as_ref().is_some_and(|queue| queue.try_send(picked).is_ok());
+        if !sent {
+            self.left_out.fetch_add(lines, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The thread that learns.
+pub struct PatternKeeper {
+    pub book: SharedBook,
+    pub observer: Arc<PatternObserver>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl PatternKeeper {
+    /// Reads what an earlier process knew, and starts. A file that cannot be read is left behind: patterns are learned
+    /// again, under the same ids.
+    pub fn start(data: &Path, disk: SharedDisk, clock: SharedClock) -> std::io::Result<Self> {
+        let path = data.join(FILE);
+        let mut book = Book::new(Config::default(), clock.now());
+        if let Ok(bytes) = disk.read(&path)
+            && let Err(error) = book.restore(&String::from_utf8_lossy(&bytes))
+        {
+            tracing::warn!(file = %path.display(), %error, "log patterns are learned afresh");
+            book = Book::new(Config::default(), clock.now());
+        }
+        let book = Arc::new(Mutex::new(book));
+        let (sender, receiver) = sync_channel(QUEUE_BATCHES);
+        let observer = PatternObserver {
+            clock,
+            rates: Mutex::default(),
+            queue: Mutex::new(Some(sender)),
+            left_out: AtomicU64::new(0),
+        };
+        let thread = std::thread::Builder::new().name("patterns".to_owned()).spawn({
+            let book = Arc::clone(&book);
+            move || learn(&book, &receiver, &path, &disk)
+        })?;
+        Ok(Self { book, observer: Arc::new(observer), thread: Some(thread) })
+    }
+
+    /// Learns what waits, writes the book down and ends.
+    pub fn stop(&mut self) {
+        drop(self.observer.queue.lock().take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that learns log patterns panicked");
+        }
+    }
+}
+
+fn learn(book: &SharedBook, queue: &Receiver<Vec<Picked>>, path: &PathBuf, disk: &SharedDisk) {
+    let mut changed = false;
+    loop {
+        match queue.recv_timeout(SAVE_EVERY) {
+            Ok(lines) => {
+                changed = true;
+                let mut book = book.lock();
+                for line in &lines {
+                    book.observe(Line {
+                        text: &line.text,
+                        at: line.at,
+                        received_at: line.received_at,
+                        severity_number: line.severity_number,
+                        service: line.service.as_deref(),
+                        weight: line.weight,
+                    });
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    if changed {
+        save(book, path, disk);
+    }
+}
+
+fn save(book: &SharedBook, path: &Path, disk: &SharedDisk) {
+    let text = book.lock().save();
+    let written: std::io::Result<()> = publish(disk.as_ref(), path, |file| file.write_all(text.as_bytes()));
+    if let Err(error) = written {
+        tracing::warn!(file = %path.display(), %error, "log patterns could not be written down");
+    }
+}
