@@ -15,6 +15,7 @@ const get = async (path) =>
 const slo = (await get("/slos")).slos[0];
 const incident = (await get("/incidents")).incidents[0];
 const trace = slo && (await get(`/slos/${slo.name}/suspects`)).sample_trace_ids[0];
+const group = (await get("/apm/errors")).groups?.[0];
 
 const PAGES = {
   board: "/",
@@ -35,6 +36,17 @@ const PAGES = {
   report: "/incidents/new",
   alerts: "/alerts",
   services: "/services",
+  map: "/services?view=map",
+  errors: "/services?view=errors",
+  ...(slo
+    ? {
+        service: `/service/${slo.service}`,
+        serviceerrors: `/service/${slo.service}?tab=errors`,
+        versions: `/service/${slo.service}?tab=versions`,
+        calls: `/service/${slo.service}?tab=calls`,
+      }
+    : {}),
+  ...(group ? { error: `/error/${group.fingerprint}` } : {}),
   changes: "/changes",
   status: "/status",
   keys: "/keys",

@@ -5,9 +5,9 @@ import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as apm from "./apm.mjs";
 import { around, compare } from "./explore.mjs";
 import { compile, FIELDS, FilterFault } from "./filter.mjs";
-import * as apm from "./apm.mjs";
 import * as incidents from "./incidents.mjs";
 import * as promises from "./promises.mjs";
 import { random } from "./random.mjs";
@@ -428,7 +428,8 @@ const routes = [
     "GET",
     /^\/apm\/errors\/([^/]+)$/,
     ([id], q) =>
-      apm.error(id, q) ?? problem(404, "not_found", `there is no error group ${id} in this time`, "widen the time range"),
+      apm.error(id, q) ??
+      problem(404, "not_found", `there is no error group ${id} in this time`, "widen the time range"),
   ],
   ["POST", /^\/apm\/compare$/, (_, __, body) => apm.compare(body)],
   [

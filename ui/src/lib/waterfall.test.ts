@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TraceSpan } from "../api/types";
-import { criticalShare, layout, visible } from "./waterfall";
+import { ancestors, drawn, find, layout, sectionsBySpan, visible } from "./waterfall";
 
 /** `id parent start duration [error] [critical] [service]`, times in ns. */
 const span = (
@@ -20,6 +20,11 @@ const span = (
   duration_ns: duration,
   status: "unset",
   critical: false,
+  self_ns: 0,
+  critical_ns: 0,
+  shifted_ns: 0,
+  lost_parent: false,
+  links: [],
   attributes: {},
   events: [],
   ...extra,
@@ -34,11 +39,11 @@ describe("the tree", () => {
       shape([span("c", "a", 5, 2), span("d", "b", 2, 1), span("b", "a", 1, 3), span("a", undefined, 0, 10)]),
     ).toEqual(["a", "  b", "    d", "  c"]);
   });
-  it("shows a span whose parent was not received as a root, and says so", () => {
+  it("shows a span whose parent was not received as a root", () => {
     const { rows } = layout([span("a", undefined, 0, 10), span("x", "lost", 3, 1)]);
-    expect(rows.map((row) => [row.span.span_id, row.orphan])).toEqual([
-      ["a", false],
-      ["x", true],
+    expect(rows.map((row) => [row.span.span_id, row.depth])).toEqual([
+      ["a", 0],
+      ["x", 0],
     ]);
   });
   it("cuts a cycle instead of hanging", () => {
@@ -72,15 +77,6 @@ describe("the tree", () => {
 });
 
 describe("time", () => {
-  it("self time leaves out the union of the children, clipped to the span", () => {
-    const { rows } = layout([
-      span("a", undefined, 0, 10),
-      span("b", "a", 1, 4),
-      span("c", "a", 3, 4),
-      span("d", "a", 9, 5),
-    ]);
-    expect(rows[0]?.selfNs).toBe(10 - 6 - 1);
-  });
   it("the whole lasts from the first start to the last end", () => {
     expect(layout([span("a", undefined, 5, 10), span("b", "a", 12, 20)])).toMatchObject({
       startNs: 5,
@@ -88,16 +84,42 @@ describe("time", () => {
     });
     expect(layout([])).toEqual({ rows: [], startNs: 0, durationNs: 1 });
   });
-  it("shares of the critical path sum to one", () => {
-    const { rows } = layout([
-      span("a", undefined, 0, 10, { critical: true }),
-      span("b", "a", 2, 6, { critical: true, service: "t" }),
-      span("c", "a", 2, 1),
+});
+
+describe("the critical path", () => {
+  const section = (span_id: string, start_ns: number, end_ns: number) => ({ span_id, start_ns, end_ns });
+  it("is gathered by span, in order", () => {
+    const path = [section("a", 0, 2), section("b", 2, 5), section("a", 5, 9)];
+    expect(sectionsBySpan(path).get("a")).toEqual([path[0], path[2]]);
+  });
+  it("is clipped to the view, and what the eye cannot tell apart is one", () => {
+    const many = Array.from({ length: 5_000 }, (_, i) => section("a", i * 10, i * 10 + 9));
+    expect(drawn(many, { from: 0, to: 50_000 }, 50)).toEqual([{ from: 0, to: 49_999 }]);
+    expect(drawn(many, { from: 12, to: 25 }, 0.1)).toEqual([
+      { from: 12, to: 19 },
+      { from: 20, to: 25 },
     ]);
-    expect(criticalShare(rows)).toEqual([
-      { service: "t", ns: 6, share: 0.6 },
-      { service: "s", ns: 4, share: 0.4 },
-    ]);
+    expect(drawn(many, { from: 60_000, to: 70_000 }, 1)).toEqual([]);
+  });
+});
+
+describe("finding", () => {
+  const { rows } = layout([
+    span("a", undefined, 0, 9, { service: "gateway", name: "POST /buy" }),
+    span("b", "a", 0, 5, { attributes: { "db.query.text": "SELECT 1", "retry.count": 3 } }),
+    span("c", "b", 0, 2, { status_message: "Pool exhausted", events: [{ name: "exception" }] }),
+  ]);
+  it("looks at names, attributes, messages and events, in any case, for every word", () => {
+    expect(find(rows, "GATEWAY buy")).toEqual([0]);
+    expect(find(rows, "select")).toEqual([1]);
+    expect(find(rows, "retry.count: 3")).toEqual([1]);
+    expect(find(rows, "exhausted exception")).toEqual([2]);
+    expect(find(rows, "gateway select")).toEqual([]);
+    expect(find(rows, "  ")).toEqual([]);
+  });
+  it("knows what to unfold", () => {
+    expect(ancestors(rows, 2)).toEqual(["b", "a"]);
+    expect(ancestors(rows, 0)).toEqual([]);
   });
 });
 

@@ -1,15 +1,15 @@
 // Layout of a trace as rows of a waterfall. Pure; linear in the number of spans (10 000 at most).
-// Spans whose parent is missing are roots, marked as orphans; a cycle of parents is cut at the span seen first.
-import type { TraceSpan } from "../api/types";
+// Spans whose parent is missing are roots; a cycle of parents is cut at the span seen first. What has to be computed of
+// a trace (self times, the critical path, clocks) comes from the server.
+import type { CriticalSection, TraceSpan } from "../api/types";
 
 export type Row = {
   span: TraceSpan;
   depth: number;
   /** Spans below it in the tree, hidden or not. */
   descendants: number;
-  orphan: boolean;
-  /** Time of the span that no child covers, in ns. */
-  selfNs: number;
+  /** Index of the row above it in the tree, among all rows; −1 for roots. */
+  parent: number;
   /** An error in itself or anywhere below. */
   errorBelow: boolean;
 };
@@ -36,8 +36,6 @@ export function layout(spans: readonly TraceSpan[]): Layout {
 
   const rows: Row[] = [];
   const placed = new Set<string>();
-  /** Index of each row's parent row, −1 for roots. */
-  const parents: number[] = [];
   const place = (first: TraceSpan) => {
     // An explicit stack: a trace may be thousands of spans deep.
     const stack = [{ span: first, depth: 0, parent: -1 }];
@@ -47,13 +45,11 @@ export function layout(spans: readonly TraceSpan[]): Layout {
       placed.add(span.span_id);
       const below = children.get(span.span_id) ?? [];
       const index = rows.length;
-      parents.push(parent);
       rows.push({
         span,
         depth,
         descendants: 0,
-        orphan: Boolean(span.parent_span_id) && !byId.has(span.parent_span_id ?? ""),
-        selfNs: selfTime(span, below),
+        parent,
         errorBelow: span.status === "error",
       });
       for (const child of below.toReversed()) stack.push({ span: child, depth: depth + 1, parent: index });
@@ -65,7 +61,7 @@ export function layout(spans: readonly TraceSpan[]): Layout {
   // From the leaves up: a row comes after its parent, so one pass backwards sums everything below.
   for (let i = rows.length - 1; i >= 0; i--) {
     const row = rows[i];
-    const parent = rows[parents[i] ?? -1];
+    const parent = rows[row?.parent ?? -1];
     if (!row || !parent) continue;
     parent.descendants += row.descendants + 1;
     parent.errorBelow ||= row.errorBelow;
@@ -80,22 +76,6 @@ export function layout(spans: readonly TraceSpan[]): Layout {
   return spans.length
     ? { rows, startNs, durationNs: Math.max(1, endNs - startNs) }
     : { rows, startNs: 0, durationNs: 1 };
-}
-
-/** Time of `span` outside the union of its children, clipped to the span. */
-function selfTime(span: TraceSpan, sortedChildren: readonly TraceSpan[]): number {
-  const end = span.offset_ns + span.duration_ns;
-  let covered = 0;
-  let upTo = span.offset_ns;
-  for (const child of sortedChildren) {
-    const from = Math.max(child.offset_ns, upTo);
-    const to = Math.min(child.offset_ns + child.duration_ns, end);
-    if (to > from) {
-      covered += to - from;
-      upTo = to;
-    }
-  }
-  return Math.max(0, span.duration_ns - covered);
 }
 
 /** The rows that are left when the spans in `collapsed` hide what is below them. */
@@ -118,16 +98,69 @@ export function services(spans: readonly TraceSpan[]): Map<string, number> {
   return seen;
 }
 
-/** Share of the critical path that each service holds, largest first. */
-export function criticalShare(layoutRows: readonly Row[]): { service: string; ns: number; share: number }[] {
-  const sums = new Map<string, number>();
-  let total = 0;
-  for (const { span, selfNs } of layoutRows) {
-    if (!span.critical) continue;
-    sums.set(span.service, (sums.get(span.service) ?? 0) + selfNs);
-    total += selfNs;
+/** Stretches of the critical path by the span that they belong to, in order of time. */
+export function sectionsBySpan(path: readonly CriticalSection[]): Map<string, CriticalSection[]> {
+  const sections = new Map<string, CriticalSection[]>();
+  for (const section of path) {
+    const list = sections.get(section.span_id);
+    if (list) list.push(section);
+    else sections.set(section.span_id, [section]);
   }
-  return [...sums]
-    .map(([service, ns]) => ({ service, ns, share: total ? ns / total : 0 }))
-    .sort((a, b) => b.ns - a.ns);
+  return sections;
+}
+
+/** What is drawn of the stretches within a view: neighbours closer than `gap` ns become one, so that a span with
+ * thousands of them costs no more than the screen is wide. */
+export function drawn(
+  sections: readonly CriticalSection[],
+  view: { from: number; to: number },
+  gap: number,
+): { from: number; to: number }[] {
+  const shown: { from: number; to: number }[] = [];
+  for (const { start_ns, end_ns } of sections) {
+    const from = Math.max(start_ns, view.from);
+    const to = Math.min(end_ns, view.to);
+    if (to <= from) continue;
+    const last = shown.at(-1);
+    if (last && from - last.to < gap) last.to = to;
+    else shown.push({ from, to });
+  }
+  return shown;
+}
+
+/** Indices of the rows that hold every word, in any case: in name, service, status message, events or attributes. */
+export function find(rows: readonly Row[], text: string): number[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return [];
+  const found: number[] = [];
+  rows.forEach(({ span }, i) => {
+    const hay = haystack(span);
+    if (words.every((word) => hay.includes(word))) found.push(i);
+  });
+  return found;
+}
+
+const haystacks = new WeakMap<TraceSpan, string>();
+
+/** All the text of a span, made once. */
+function haystack(span: TraceSpan): string {
+  const known = haystacks.get(span);
+  if (known !== undefined) return known;
+  const parts = [span.service, span.name, span.span_id, span.kind, span.status_message ?? ""];
+  for (const [name, value] of Object.entries(span.attributes))
+    parts.push(`${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
+  if (span.events.length) parts.push(JSON.stringify(span.events));
+  const made = parts.join("\n").toLowerCase();
+  haystacks.set(span, made);
+  return made;
+}
+
+/** The spans above a row, which must be unfolded for it to be seen. */
+export function ancestors(rows: readonly Row[], index: number): string[] {
+  const above: string[] = [];
+  for (let at = rows[index]?.parent ?? -1; at >= 0; at = rows[at]?.parent ?? -1) {
+    const row = rows[at];
+    if (row) above.push(row.span.span_id);
+  }
+  return above;
 }

@@ -86,6 +86,23 @@ export function AlertFields({ alert, heading }: { alert: Alert; heading?: string
               {t("failing trace {n}", { n: i + 1 })}
             </Link>
           ))}
+          {[
+            [null, t("Which endpoint hurts")],
+            ["errors", t("Error groups")],
+            ["versions", t("Compare with before")],
+          ].map(([tab, word]) => (
+            <Link
+              key={word}
+              href={href(`/service/${encodeURIComponent(alert.service)}`, {
+                service: alert.service,
+                q: null,
+                tab,
+                ...window,
+              })}
+            >
+              {word}
+            </Link>
+          ))}
         </nav>
         {message.incomplete.length > 0 && (
           <p className="dim">{t("Not filled: {what}", { what: message.incomplete.join("; ") })}</p>

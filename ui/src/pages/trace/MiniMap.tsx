@@ -1,6 +1,7 @@
 // The whole trace at a glance, on one canvas; drag to look closer, double click to see it whole again.
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
+import type { CriticalSection } from "../../api/types";
 import { t } from "../../lib/i18n";
 import type { Row } from "../../lib/waterfall";
 import styles from "./Trace.module.css";
@@ -14,9 +15,11 @@ type Props = {
   view: View;
   colors: Map<string, string>;
   onZoom: (view: View | null) => void;
+  path: readonly CriticalSection[];
+  marked: ReadonlySet<string>;
 };
 
-export function MiniMap({ rows, full, view, colors, onZoom }: Props) {
+export function MiniMap({ rows, full, view, colors, onZoom, path, marked }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
   const scheme = useComputedColorScheme("light");
@@ -38,24 +41,36 @@ export function MiniMap({ rows, full, view, colors, onZoom }: Props) {
       const style = getComputedStyle(document.documentElement);
       const bad = style.getPropertyValue("--bad-fill");
       const ink = style.getPropertyValue("--ink");
+      const found = style.getPropertyValue("--warn-fill");
       const line = Math.max(0.4, Math.min(5, (HEIGHT - 6) / Math.max(1, rows.length)));
+      const places = new Map<string, number>();
       rows.forEach(({ span }, i) => {
         const x = ((span.offset_ns - full.from) / width) * w;
         const y = 3 + (i / Math.max(1, rows.length)) * (HEIGHT - 6);
         const length = Math.max(1, (span.duration_ns / width) * w);
         context.fillStyle = span.status === "error" ? bad : (colors.get(span.service) ?? "#888");
         context.fillRect(x, y, length, Math.max(1, line * 0.8));
-        if (span.critical && rows.length < 400) {
-          context.fillStyle = ink;
-          context.fillRect(x, y + line * 0.8 - 1, length, 1);
+        places.set(span.span_id, y);
+        if (marked.has(span.span_id)) {
+          context.fillStyle = found;
+          context.fillRect(Math.max(0, x - 4), y - 1, 3, Math.max(3, line));
         }
       });
+      // The critical path on top: one line from span to span, as time goes on.
+      context.fillStyle = ink;
+      for (const section of path) {
+        const y = places.get(section.span_id);
+        if (y === undefined) continue;
+        const x = ((section.start_ns - full.from) / width) * w;
+        const length = Math.max(0.5, ((section.end_ns - section.start_ns) / width) * w);
+        context.fillRect(x, y + Math.max(1, line * 0.8) - 1, length, 1);
+      }
     };
     draw();
     const observer = new ResizeObserver(draw);
     observer.observe(element);
     return () => observer.disconnect();
-  }, [rows, colors, full.from, width, scheme]);
+  }, [rows, colors, full.from, width, scheme, path, marked]);
 
   const at = (clientX: number) => {
     const box = canvas.current?.getBoundingClientRect();

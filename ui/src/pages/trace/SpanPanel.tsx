@@ -16,11 +16,12 @@ const text = (value: unknown) => (typeof value === "object" ? JSON.stringify(val
 
 export function SpanPanel({ row, total, logs, close }: Props) {
   const { href } = useUrl();
-  const { span, selfNs } = row;
+  const { span } = row;
   const window = around(span.start, 10 * 60e3, 10 * 60e3);
   const facts: [string, string][] = [
     [t("took"), `${nanos(span.duration_ns)} · ${percent(span.duration_ns / total, 1)}`],
-    [t("self time"), nanos(selfNs)],
+    [t("self time"), nanos(span.self_ns ?? 0)],
+    [t("on the critical path"), nanos(span.critical_ns ?? 0)],
     [t("begins after"), nanos(span.offset_ns)],
     [t("kind"), span.kind],
   ];
@@ -40,6 +41,14 @@ export function SpanPanel({ row, total, logs, close }: Props) {
       )}
       {span.critical && (
         <p className={styles.panelNote}>{t("On the critical path: a faster span makes a faster trace.")}</p>
+      )}
+      {span.lost_parent && <p className={styles.panelNote}>{t("It names a parent that did not arrive.")}</p>}
+      {(span.shifted_ns ?? 0) !== 0 && (
+        <p className={styles.panelNote}>
+          {t("The clock of its host was put right by {time}.", {
+            time: nanos(Math.abs(span.shifted_ns ?? 0)),
+          })}
+        </p>
       )}
       <dl className={styles.facts}>
         {facts.map(([label, value]) => (
@@ -74,6 +83,18 @@ export function SpanPanel({ row, total, logs, close }: Props) {
           {logs.map((log, i) => (
             <p key={i} className={styles.spanLog}>
               <span className="dim mono">{clock(log.timestamp, true)}</span> {text(log.body ?? "")}
+            </p>
+          ))}
+        </section>
+      )}
+      {(span.links?.length ?? 0) > 0 && (
+        <section>
+          <h2>{t("Linked spans")}</h2>
+          {span.links?.map((link) => (
+            <p key={`${link.trace_id}${link.span_id}`}>
+              <Link className="mono" href={href(`/trace/${link.trace_id}`, { span: link.span_id })}>
+                {link.trace_id.slice(0, 8)}… / {link.span_id}
+              </Link>
             </p>
           ))}
         </section>
@@ -117,6 +138,25 @@ export function SpanPanel({ row, total, logs, close }: Props) {
         })}
       >
         {t("More spans like this")}
+      </Link>
+      <Link
+        href={href("/search", {
+          dataset: "logs",
+          service: span.service,
+          q: clause("service.name", span.service),
+          ...around(span.start, 30e3, span.duration_ns / 1e6 + 30e3),
+        })}
+      >
+        {t("All logs of {service} at that moment", { service: span.service })}
+      </Link>
+      <Link
+        href={href(`/service/${encodeURIComponent(span.service)}`, {
+          service: span.service,
+          q: null,
+          ...window,
+        })}
+      >
+        {t("Endpoints and errors of {service}", { service: span.service })}
       </Link>
     </aside>
   );

@@ -2,11 +2,11 @@
 import { IconChevronRight } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef } from "react";
-import type { EventRow } from "../../api/types";
+import type { CriticalSection, EventRow } from "../../api/types";
 import { Glyph } from "../../components/Mark";
 import { count, nanos } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import type { Row } from "../../lib/waterfall";
+import { drawn, type Row } from "../../lib/waterfall";
 import styles from "./Trace.module.css";
 import type { View } from "./TracePage";
 
@@ -23,6 +23,11 @@ type Props = {
   selected: string | null;
   select: (span: string | null) => void;
   logs: EventRow[];
+  /** Stretches of the critical path by span. */
+  sections: Map<string, CriticalSection[]>;
+  /** Spans that were found. */
+  marked: ReadonlySet<string>;
+  /** Milliseconds since the Unix epoch. */
   traceStart: number;
 };
 
@@ -35,6 +40,8 @@ export function Waterfall({
   selected,
   select,
   logs,
+  sections,
+  marked,
   traceStart,
 }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -99,6 +106,8 @@ export function Waterfall({
                 selected={selectedAt === item.index}
                 select={select}
                 logs={logsOf.get(row.span.span_id)}
+                sections={sections.get(row.span.span_id)}
+                marked={marked.has(row.span.span_id)}
               />
             );
           })}
@@ -118,6 +127,8 @@ type RowProps = {
   selected: boolean;
   select: (span: string | null) => void;
   logs?: { at: number; bad: boolean }[];
+  sections?: CriticalSection[];
+  marked: boolean;
 };
 
 const SpanRow = memo(function SpanRow({
@@ -130,6 +141,8 @@ const SpanRow = memo(function SpanRow({
   selected,
   select,
   logs,
+  sections,
+  marked,
 }: RowProps) {
   const { span } = row;
   const width = view.to - view.from;
@@ -154,7 +167,7 @@ const SpanRow = memo(function SpanRow({
       tabIndex={-1}
       className={styles.row}
       style={{ transform: `translateY(${top}px)` }}
-      data-critical={span.critical || undefined}
+      data-marked={marked || undefined}
       onClick={() => select(span.span_id)}
       onKeyDown={() => {}}
     >
@@ -187,7 +200,7 @@ const SpanRow = memo(function SpanRow({
             <span className="sr">{t("error")}</span>
           </span>
         )}
-        {row.orphan && (
+        {span.lost_parent && (
           <span className="label" title={t("its parent was not received")}>
             ?
           </span>
@@ -201,6 +214,14 @@ const SpanRow = memo(function SpanRow({
               style={{ left: `${left}%`, width: `max(2px, ${right - left}%)`, background: color }}
               data-error={span.status === "error" || undefined}
             />
+            {sections &&
+              drawn(sections, view, width / 400).map(({ from, to }) => (
+                <i
+                  key={from}
+                  className={styles.path}
+                  style={{ left: `${share(from)}%`, width: `max(1px, ${((to - from) / width) * 100}%)` }}
+                />
+              ))}
             {logs?.map((log, i) => (
               <i
                 key={i}
