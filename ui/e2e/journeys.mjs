@@ -13,7 +13,9 @@ const s = await stage();
 const failures = [];
 let n = 0;
 
-async function journey(name, { mockOnly = false, ...options }, run) {
+async function journey(name, { mockOnly = false, realOnly = false, ...options }, run) {
+  if (realOnly && s.mocked)
+    return console.log(`skipped: ${name} (needs a node with the stories of the demo)`);
   if (mockOnly && !s.mocked) return console.log(`skipped: ${name} (needs the mock's data)`);
   if (process.argv[2] && !name.includes(process.argv[2])) return;
   const page = await s.open(options);
@@ -184,6 +186,233 @@ await journey("suggestions, facets and the permalink", {}, async (page, shot) =>
   await other.context().close();
 });
 
+await journey("what is different about failures, narrowed by clicks alone", {}, async (page, shot) => {
+  await page.goto(`${s.base}/search?dataset=spans`);
+  await page.getByRole("button", { name: "failures", exact: true }).click();
+  const panel = page.getByRole("region", { name: "What is different" });
+  await panel.locator("li").first().waitFor();
+  await shot("different");
+  const value = panel.locator("li button").first();
+  const words = await value.getAttribute("title");
+  await value.click();
+  await page.waitForFunction(() => /[?&](q|service)=/.test(location.search));
+  const kept = new URL(page.url()).searchParams;
+  assert.ok(words.includes(kept.get("q")?.split(":")[0] ?? "service.name"), `${words} became ${page.url()}`);
+  assert.equal(kept.get("sel"), "failed", "the question stays");
+  await page.getByRole("button", { name: "Close" }).click();
+  await panel.waitFor({ state: "detached" });
+});
+
+await journey(
+  "a record shows its neighbours and its JSON, and a cell becomes a column",
+  {},
+  async (page, shot) => {
+    await page.goto(`${s.base}/search`);
+    await page.locator("[role=listitem]").first().waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    const record = page.locator("[role=listitem][data-open]");
+    await record.waitFor();
+    await record.getByText("Around it").click();
+    await record.locator("li[aria-current=true]").waitFor();
+    await shot("around");
+    await record.getByText("JSON", { exact: true }).click();
+    assert.match(await record.locator("pre").textContent(), /"timestamp": "20/);
+    await page.keyboard.press("Escape");
+    await page.locator("[role=listitem][data-open]").waitFor({ state: "detached" });
+    await page.locator("[role=listitem]").nth(2).getByRole("button").nth(2).click();
+    await page.getByRole("menuitem", { name: "Show as a column" }).click();
+    await page.waitForURL(/columns=service\.name/);
+    await page.getByRole("button", { name: "Remove the column service.name" }).waitFor();
+    await shot("column");
+  },
+);
+
+await journey("rows are followed as they come, and paused", { mockOnly: true }, async (page, shot) => {
+  await page.goto(`${s.base}/search`);
+  await page.getByRole("button", { name: "Follow live" }).click();
+  await page.locator("[role=listitem]").nth(5).waitFor();
+  await page.getByText("17 skipped").waitFor();
+  await shot("live");
+  await page.getByRole("button", { name: "Pause" }).click();
+  const seen = await page.getByText(/since the start/).textContent();
+  await page.waitForTimeout(900);
+  assert.equal(await page.getByText(/since the start/).textContent(), seen);
+  await page.getByRole("button", { name: "Stop following" }).click();
+  await page.locator("[role=img][tabindex='0']").first().waitFor();
+});
+
+await journey("a search is saved and opened again", {}, async (page) => {
+  const name = `journey ${Date.now()}`;
+  await page.goto(
+    `${s.base}/search?dataset=spans&q=${encodeURIComponent("status_code: error")}&columns=name`,
+  );
+  await page.getByRole("button", { name: "Saved searches" }).click();
+  await page.getByLabel("Save this one as").fill(name);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const saved = page.getByRole("button", { name: new RegExp(name) }).first();
+  await saved.waitFor();
+  await page.goto(`${s.base}/search`);
+  await page.getByRole("button", { name: "Saved searches" }).click();
+  await saved.click();
+  await page.waitForURL(/q=status_code/);
+  const kept = new URL(page.url()).searchParams;
+  assert.deepEqual([kept.get("dataset"), kept.get("columns")], ["spans", "name"]);
+  await page.getByRole("button", { name: "Saved searches" }).click();
+  await page.getByRole("button", { name: `Delete ${name}` }).click();
+  await saved.waitFor({ state: "detached" });
+});
+
+await journey("SQL is completed, answered, drawn and costs what it says", {}, async (page, shot) => {
+  await page.goto(`${s.base}/sql`);
+  await page.getByRole("textbox", { name: "SQL" }).click();
+  await page.keyboard.type("select * from sp", { delay: 30 });
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "spans" }).waitFor();
+  await shot("complete");
+  await page.keyboard.press("Escape");
+  await page.getByText("Requests a minute, and how many fail").click();
+  await page.getByText(/Run time .*, data scanned/).waitFor();
+  await page.getByText("Chart", { exact: true }).click();
+  await page.getByRole("img", { name: "The answer over time" }).waitFor();
+  await shot("chart");
+  assert.match(page.url(), /sql=select/, "the question is in the link");
+});
+
+await journey("a promise's rule is rehearsed on the past", {}, async (page, shot) => {
+  const { slos } = await (await page.request.get(`${s.base}/api/v1/slos`)).json();
+  const slo = slos.find((one) => one.indicator && one.alert_id) ?? slos.find((one) => one.indicator);
+  await page.goto(`${s.base}/slo/${slo.name}`);
+  await page.getByRole("button", { name: "Replay" }).click();
+  const panel = page.locator("section", {
+    has: page.getByRole("heading", { name: "What would have paged" }),
+  });
+  await panel.getByText(/evaluated every/).waitFor({ timeout: 60_000 });
+  await panel.scrollIntoViewIfNeeded();
+  await shot("rehearsal");
+});
+
+/** What names the cause of each story of the demo, and the service that suffers. */
+const STORIES = {
+  availability: { service: "checkout", slo: "checkout-availability", clues: ["2.4.1"] },
+  latency: { service: "inventory", slo: "inventory-latency", clues: ["118"] },
+  errors: { service: "recommendation", slo: "recommendation-errors", clues: ["5.2.0", "asia-southeast1"] },
+  saturation: { service: "payment", slo: "payment-saturation", clues: ["on", "europe-west10"] },
+};
+
+/** The window of the story's fault, from what was reported as changed: the change and its undoing. */
+async function faultOf(page, service) {
+  const { changes } = await (await page.request.get(`${s.base}/api/v1/changes?service=${service}`)).json();
+  const times = changes.map((change) => Date.parse(change.at)).sort((a, b) => a - b);
+  assert.ok(times.length >= 2, `${service} was changed and changed back`);
+  return { start: times[0], end: times.at(-1) };
+}
+
+/** The values that the panel names, the strongest first, with those that come along. */
+async function named(page) {
+  const panel = page.getByRole("region", { name: "What is different" });
+  await panel.locator("li").first().waitFor();
+  return await panel
+    .locator("div", { has: page.getByText("Where it happens") })
+    .last()
+    .locator("li b")
+    .allTextContents();
+}
+
+const chooseService = async (page, service) => {
+  await page
+    .getByRole("textbox", { name: "Service" })
+    .or(page.getByRole("combobox", { name: "Service" }))
+    .first()
+    .click();
+  await page.getByRole("option", { name: service, exact: true }).click();
+  await page.waitForURL(new RegExp(`service=${service}`));
+};
+
+const firstNames = (found, clues) =>
+  assert.ok(
+    found.slice(0, 3).some((value) => clues.includes(value)),
+    `the first values are ${found.slice(0, 5).join(", ")}; one of ${clues.join(", ")} was expected`,
+  );
+
+await journey("story availability: by the promise's chip", { realOnly: true }, async (page, shot) => {
+  const { service, clues } = STORIES.availability;
+  await page.goto(s.base);
+  await page.getByRole("link", { name: "Search", exact: true }).click();
+  await page.getByRole("link", { name: "Spans", exact: true }).click();
+  await chooseService(page, service);
+  await shot("1-service");
+  await page
+    .getByRole("button", { name: /what breaks/ })
+    .first()
+    .click();
+  const found = await named(page);
+  await shot("2-different");
+  firstNames(found, clues);
+  await page
+    .getByRole("button", { name: new RegExp(`Only .*: ${clues[0].replaceAll(".", "\\.")}$`) })
+    .first()
+    .click();
+  await page.waitForURL(/q=/);
+  await page.locator("[role=listitem]").first().waitFor();
+  await shot("3-narrowed");
+});
+
+await journey("story latency: from the promise's page", { realOnly: true }, async (page, shot) => {
+  const { slo, clues } = STORIES.latency;
+  await page.goto(s.base);
+  await page.locator(`a[href*="/slo/${slo}"]`).first().click();
+  await page.getByRole("link", { name: "what is different", exact: true }).click();
+  const found = await named(page);
+  await shot("different");
+  firstNames(found, clues);
+});
+
+await journey("story errors: by suggestions, in the logs", { realOnly: true }, async (page, shot) => {
+  const { service, clues } = STORIES.errors;
+  await page.goto(s.base);
+  await page.getByRole("link", { name: "Search", exact: true }).click();
+  const line = page.getByRole("textbox", { name: "Filter" });
+  await line.click();
+  const offered = (text) => page.locator(".cm-tooltip-autocomplete li", { hasText: text }).first();
+  await page.keyboard.type("serv", { delay: 30 });
+  await offered("service.name").click();
+  await offered(service).waitFor();
+  await shot("1-suggested");
+  await offered(service).click();
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.waitForURL(/q=service/);
+  await page.getByRole("button", { name: "error lines" }).click();
+  const found = await named(page);
+  await shot("2-different");
+  firstNames(found, clues);
+});
+
+await journey("story saturation: by the time that stands out", { realOnly: true }, async (page, shot) => {
+  const { service, clues } = STORIES.saturation;
+  const fault = await faultOf(page, service);
+  const from = new Date(fault.start - 240e3).toISOString();
+  const to = new Date(fault.end + 60e3).toISOString();
+  await page.goto(`${s.base}/search?dataset=spans&from=${from}&to=${to}`);
+  await chooseService(page, service);
+  const chart = page.locator("[role=img][tabindex='0']").first();
+  await chart.waitFor();
+  await page.locator("[data-old]").waitFor({ state: "detached" });
+  const plot = await chart.locator(".u-over").boundingBox();
+  const x = (at) => plot.x + ((at - Date.parse(from)) / (Date.parse(to) - Date.parse(from))) * plot.width;
+  await page.mouse.move(x(fault.start + 2e3), plot.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(x(fault.end - 1e3), plot.y + 40, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForURL(/wide=/);
+  await page.getByRole("button", { name: "this window" }).click();
+  const found = await named(page);
+  await shot("1-window");
+  firstNames(found, clues);
+  await page.getByRole("button", { name: "Back to the wider time" }).click();
+  await page.waitForFunction(() => !location.search.includes("wide="));
+});
+
 await journey("the histogram zooms by keyboard and by drag", {}, async (page) => {
   await page.goto(`${s.base}/search?dataset=spans`);
   const chart = page.locator("[role=img][tabindex='0']").first();
@@ -285,6 +514,9 @@ for (const theme of ["light", "dark"]) {
     for (const path of [
       "/",
       "/search",
+      "/search?dataset=spans&sel=failed",
+      "/search?dataset=spans&columns=service.name,name&wrap=1",
+      "/sql",
       "/incidents",
       `/incident/${incidents.incidents.at(-1).id}`,
       "/incidents/new",
@@ -297,7 +529,9 @@ for (const theme of ["light", "dark"]) {
     ]) {
       await page.goto(s.base + path);
       await page.waitForFunction(
-        () => document.querySelector("main h1, main h2") && !document.querySelector("[aria-label=Loading]"),
+        () =>
+          document.querySelector("main h1, main h2, h1.sr") &&
+          !document.querySelector("[aria-label=Loading]"),
       );
       await page.waitForTimeout(300);
       for (const one of await violations(page)) found.push(`${path} ${one}`);

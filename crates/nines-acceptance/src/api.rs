@@ -37,6 +37,32 @@ impl Api {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// The body as text, asked for in a form of its own: NDJSON, CSV.
+    pub async fn text(&self, path: &str, body: &Value, accept: &str) -> anyhow::Result<String> {
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.key);
+        let response = request
+            .header("content-type", "application/json")
+            .header("accept", accept)
+            .body(body.to_string())
+            .send()
+            .await?;
+        let status = response.status();
+        let text = response.text().await?;
+        if !status.is_success() {
+            bail!("{path} answered {status}: {text}");
+        }
+        Ok(text)
+    }
+
+    /// A stream of server-sent events, to be read with [`Events::next`].
+    pub async fn events(&self, path: &str) -> anyhow::Result<Events> {
+        let response = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.key).send().await?;
+        if !response.status().is_success() {
+            bail!("{path} answered {}", response.status());
+        }
+        Ok(Events { response, rest: String::new() })
+    }
+
     /// Only the status; the body is not awaited, so this works on streams too.
     pub async fn status(
         &self,
@@ -125,5 +151,27 @@ impl Api {
             bail!("{what} answered {status}: {body}");
         }
         Ok(body)
+    }
+}
+
+/// Server-sent events as they come.
+pub struct Events {
+    response: reqwest::Response,
+    rest: String,
+}
+
+impl Events {
+    /// The data of the next event that has some.
+    pub async fn next(&mut self) -> anyhow::Result<Value> {
+        loop {
+            while let Some(end) = self.rest.find("\n\n") {
+                let event: String = self.rest.drain(..end + 2).collect();
+                if let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) {
+                    return Ok(serde_json::from_str(data)?);
+                }
+            }
+            let chunk = self.response.chunk().await?.context("the stream ended")?;
+            self.rest.push_str(&String::from_utf8_lossy(&chunk));
+        }
     }
 }

@@ -105,8 +105,7 @@ function List({ title, list, onPick }: { title: string; list: Difference[]; onPi
                 type="button"
                 className={styles.value}
                 onClick={() => onPick(one.field, one.value, false)}
-                title={`${one.field}: ${one.value}`}
-                aria-label={t("Only {field}: {value}", { field: one.field, value: one.value })}
+                title={t("Only {field}: {value}", { field: one.field, value: one.value })}
               >
                 <b className="cut">{one.value}</b>
                 <span className="label mono cut">
@@ -135,8 +134,7 @@ function List({ title, list, onPick }: { title: string; list: Difference[]; onPi
                 type="button"
                 className={styles.tool}
                 onClick={() => onPick(one.field, one.value, false)}
-                aria-hidden="true"
-                tabIndex={-1}
+                aria-label={t("Only {field}: {value}", { field: one.field, value: one.value })}
               >
                 <IconPlus size={13} />
               </button>

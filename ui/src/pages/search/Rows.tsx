@@ -80,7 +80,9 @@ export function Rows({ records, dataset, columns, wrap, more, loadMore, onPick, 
   };
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      // Escape closes from wherever one is; letters belong to the field that has the focus.
+      if (event.key !== "Escape" && typing(event)) return;
       const { at, open, count, toggle, scroll } = walk.current;
       if ((event.key === "j" || event.key === "k") && count > 0) {
         const next = at === null ? 0 : Math.min(count - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)));
@@ -121,96 +123,100 @@ export function Rows({ records, dataset, columns, wrap, more, loadMore, onPick, 
 
   const grid = columns.length ? columnsGrid(columns.length) : undefined;
   return (
-    <div
-      ref={box}
-      className={styles.rows}
-      role="list"
-      aria-label={t("Matching records")}
-      data-wrap={wrap || undefined}
-      data-columns={columns.length > 0 || undefined}
-    >
-      {columns.length > 0 && (
-        <div className={styles.heads} style={grid}>
-          <span>{t("time")}</span>
-          {columns.map((field) => (
-            <span key={field} className={styles.headCell}>
-              <span className="cut mono" title={field}>
-                {field}
-              </span>
-              <button
-                type="button"
-                onClick={() => onColumn(field)}
-                aria-label={t("Remove the column {field}", { field })}
-              >
-                <IconX size={12} />
-              </button>
-            </span>
-          ))}
-        </div>
-      )}
-      <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
-        {items.map((item) => {
-          const record = records[item.index];
-          if (!record) return null;
-          const line = summary(dataset, record);
-          const isOpen = open.has(item.index);
-          return (
-            <div
-              key={item.key}
-              ref={virtual.measureElement}
-              data-index={item.index}
-              role="listitem"
-              className={styles.record}
-              style={{ transform: `translateY(${item.start}px)` }}
-              data-open={isOpen || undefined}
-              data-at={at === item.index || undefined}
-            >
-              <div className={styles.summary} style={grid}>
+    <>
+      <div
+        ref={box}
+        className={styles.rows}
+        data-wrap={wrap || undefined}
+        data-columns={columns.length > 0 || undefined}
+      >
+        {columns.length > 0 && (
+          <div className={styles.heads} style={grid}>
+            <span>{t("time")}</span>
+            {columns.map((field) => (
+              <span key={field} className={styles.headCell}>
+                <span className="cut mono" title={field}>
+                  {field}
+                </span>
                 <button
                   type="button"
-                  className={styles.opener}
-                  aria-expanded={isOpen}
-                  aria-label={t("All fields of the record of {time}", {
-                    time: clock(record.timestamp, true),
-                  })}
-                  onClick={() => toggle(item.index)}
+                  onClick={() => onColumn(field)}
+                  aria-label={t("Remove the column {field}", { field })}
                 >
-                  <IconChevronRight size={13} aria-hidden="true" />
-                  <time dateTime={record.timestamp} title={record.timestamp}>
-                    {clock(record.timestamp, true)}
-                  </time>
+                  <IconX size={12} />
                 </button>
-                {columns.length > 0 ? (
-                  columns.map((field) => <span key={field}>{cell(field, record[field])}</span>)
-                ) : (
-                  <>
-                    {cell(line.levelField, record[line.levelField], {
-                      className: styles.severity,
-                      tone: line.tone,
-                      words: line.level,
+              </span>
+            ))}
+          </div>
+        )}
+        <div
+          role="list"
+          aria-label={t("Matching records")}
+          style={{ height: virtual.getTotalSize(), position: "relative" }}
+        >
+          {items.map((item) => {
+            const record = records[item.index];
+            if (!record) return null;
+            const line = summary(dataset, record);
+            const isOpen = open.has(item.index);
+            return (
+              <div
+                key={item.key}
+                ref={virtual.measureElement}
+                data-index={item.index}
+                role="listitem"
+                className={styles.record}
+                style={{ transform: `translateY(${item.start}px)` }}
+                data-open={isOpen || undefined}
+                data-at={at === item.index || undefined}
+              >
+                <div className={styles.summary} style={grid}>
+                  <button
+                    type="button"
+                    className={styles.opener}
+                    aria-expanded={isOpen}
+                    aria-label={t("All fields of the record of {time}", {
+                      time: clock(record.timestamp, true),
                     })}
-                    {cell("service.name", record["service.name"], { className: styles.service })}
-                    {/* biome-ignore lint/a11y/useKeyWithClickEvents: the opener before it does the same by keyboard */}
-                    {/* biome-ignore lint/a11y/noStaticElementInteractions: a wider target for the mouse */}
-                    <span className={styles.text} onClick={() => !selecting() && toggle(item.index)}>
-                      {line.duration !== undefined && <b>{nanos(line.duration)}</b>}
-                      {line.text} {line.detail && <span className="dim">{line.detail}</span>}
-                    </span>
-                  </>
+                    onClick={() => toggle(item.index)}
+                  >
+                    <IconChevronRight size={13} aria-hidden="true" />
+                    <time dateTime={record.timestamp} title={record.timestamp}>
+                      {clock(record.timestamp, true)}
+                    </time>
+                  </button>
+                  {columns.length > 0 ? (
+                    columns.map((field) => <span key={field}>{cell(field, record[field])}</span>)
+                  ) : (
+                    <>
+                      {cell(line.levelField, record[line.levelField], {
+                        className: styles.severity,
+                        tone: line.tone,
+                        words: line.level,
+                      })}
+                      {cell("service.name", record["service.name"], { className: styles.service })}
+                      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the opener before it does the same by keyboard */}
+                      {/* biome-ignore lint/a11y/noStaticElementInteractions: a wider target for the mouse */}
+                      <span className={styles.text} onClick={() => !selecting() && toggle(item.index)}>
+                        {line.duration !== undefined && <b>{nanos(line.duration)}</b>}
+                        {line.text} {line.detail && <span className="dim">{line.detail}</span>}
+                      </span>
+                    </>
+                  )}
+                </div>
+                {isOpen && (
+                  <Record
+                    record={record}
+                    dataset={dataset}
+                    columns={columns}
+                    onPick={onPick}
+                    onColumn={onColumn}
+                  />
                 )}
               </div>
-              {isOpen && (
-                <Record
-                  record={record}
-                  dataset={dataset}
-                  columns={columns}
-                  onPick={onPick}
-                  onColumn={onColumn}
-                />
-              )}
-            </div>
-          );
-        })}
+            );
+          })}
+        </div>
       </div>
       <Menu
         opened={menu !== null}
@@ -219,7 +225,13 @@ export function Rows({ records, dataset, columns, wrap, more, loadMore, onPick, 
         withinPortal
       >
         <Menu.Target>
-          <span className={styles.anchor} style={{ left: menu?.x ?? 0, top: menu?.y ?? 0 }} />
+          <button
+            type="button"
+            className={styles.anchor}
+            tabIndex={-1}
+            aria-label={t("What to do with the value")}
+            style={{ left: menu?.x ?? 0, top: menu?.y ?? 0 }}
+          />
         </Menu.Target>
         {menu && (
           <Menu.Dropdown>
@@ -248,7 +260,7 @@ export function Rows({ records, dataset, columns, wrap, more, loadMore, onPick, 
           </Menu.Dropdown>
         )}
       </Menu>
-    </div>
+    </>
   );
 }
 
