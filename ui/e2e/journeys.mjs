@@ -439,6 +439,42 @@ await journey("the histogram zooms by keyboard and by drag", {}, async (page) =>
   }, half);
 });
 
+await journey("from a service to the line of code, its commit and a trace of it", {}, async (page, shot) => {
+  await page.goto(`${s.base}/services?from=now-1h&to=now`);
+  await page
+    .getByRole("button", { name: "Table" })
+    .or(page.getByText("Table", { exact: true }))
+    .first()
+    .waitFor();
+  await page.getByText("Map", { exact: true }).click();
+  await page.locator(".react-flow__node").first().waitFor();
+  await shot("map");
+  await page.locator(".react-flow__node", { hasText: "checkout" }).first().click();
+  await page.getByRole("heading", { name: "checkout" }).waitFor();
+  assert.match(page.url(), /service\/checkout.*from=/, "the time is kept");
+  await page.getByText("Compare", { exact: true }).click();
+  await page.getByText("all endpoints").waitFor();
+  await shot("compare");
+  await page.getByText(/^Errors \(/).click();
+  const group = page.locator("table a[href*='/error/']").first();
+  const none = page.getByText("No errors in this time");
+  await group.or(none).first().waitFor();
+  if (await none.isVisible()) return;
+  await group.click();
+  await page.getByText("Traces to look at").waitFor();
+  await shot("error");
+  await page.locator("a[href*='/trace/']").first().click();
+  await page.locator("[role=treeitem][aria-selected=true]").waitFor();
+  await page.keyboard.press("f");
+  await page.keyboard.type("checkout");
+  await page.getByText(/^\d+ spans?$/).waitFor();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("c");
+  assert.match(page.url(), /only=critical/);
+  await shot("found");
+});
+
 await journey("ten thousand spans scroll smoothly", { mockOnly: true }, async (page, shot) => {
   await page.goto(`${s.base}/trace/${"f".repeat(32)}`);
   await page.locator("[role=treeitem]").first().waitFor();
@@ -508,6 +544,13 @@ const incidents = await (
     headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {},
   })
 ).json();
+const group = (
+  await (
+    await fetch(`${s.base}/api/v1/apm/errors`, {
+      headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {},
+    })
+  ).json()
+).groups?.[0];
 for (const theme of ["light", "dark"]) {
   await journey(`accessibility of every page, ${theme}`, { theme }, async (page) => {
     const found = [];
@@ -522,6 +565,12 @@ for (const theme of ["light", "dark"]) {
       "/incidents/new",
       "/alerts",
       "/services",
+      "/services?view=map",
+      "/services?view=errors",
+      "/service/checkout",
+      "/service/checkout?tab=errors",
+      "/service/checkout?tab=versions",
+      ...(group ? [`/error/${group.fingerprint}`] : []),
       "/changes",
       "/status",
       "/keys",

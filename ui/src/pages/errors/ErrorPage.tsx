@@ -30,7 +30,7 @@ export default function ErrorPage() {
     <div className="page">
       <div className="head">
         <div className="grow">
-          <div className="dim">
+          <div className={`dim ${styles.crumb}`}>
             {group && (
               <>
                 <Link

@@ -48,7 +48,7 @@ export default function ServicePage() {
     <div className="page">
       <div className="head">
         <div>
-          <div className="dim">
+          <div className={`dim ${styles.crumb}`}>
             <Link href={href("/services", { service: null, q: null })}>{t("Services")}</Link>
             {stats && (
               <>
