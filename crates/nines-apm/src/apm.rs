@@ -118,7 +118,8 @@ impl Apm {
         Ok((calls.finish(), stats))
     }
 
-    /// The error groups of the scope, and how many occurrences found no group. With `before`, occurrences in that range
+    /// The error groups of the scope, and the tally that they came from. All services are read even where the scope names
+    /// one, because a group may follow another service's exception. With `before`, occurrences in that range
     /// (which must end where the scope's begins) say whether a group is new.
     pub async fn errors(
         &self,
@@ -127,7 +128,8 @@ impl Apm {
     ) -> Result<(Vec<Group>, ErrorTally, QueryStats), QueryError> {
         let range = scope.range;
         let start = before.map_or(range.start, |before| before.start);
-        let scope = Scope { range: TimeRange::new(start, range.end), ..scope.clone() };
+        let of = scope.service.clone();
+        let scope = Scope { range: TimeRange::new(start, range.end), service: None, ..scope.clone() };
         let columns = ERROR_COLUMNS.map(str::to_owned).to_vec();
         let request = |dataset, also| ScanRequest {
             dataset,
@@ -144,7 +146,8 @@ impl Apm {
             .await?;
         let (mut tally, more) =
             self.engine.scan(request(Dataset::Logs, FAILED_LOGS), move || tally.clone(), fold_logs).await?;
-        let groups = tally.finish(before.is_some());
+        let mut groups = tally.finish(before.is_some());
+        groups.retain(|group| of.as_ref().is_none_or(|of| *of == group.service));
         Ok((groups, tally, sum(stats, more)))
     }
 
@@ -249,7 +252,8 @@ fn fold_service_names(names: &mut BTreeSet<SmolStr>, batch: &RecordBatch) {
 fn fold_span_names(names: &mut BTreeSet<(SmolStr, SmolStr)>, batch: &RecordBatch) {
     let (spans, kinds) = (Texts::of(batch, field::NAME), Texts::of(batch, field::KIND));
     for row in 0..batch.num_rows() {
-        let pair = (SmolStr::new(spans.get(row).unwrap_or_default()), kinds.get(row).unwrap_or("internal").into());
+        let pair =
+            (SmolStr::new(spans.get(row).unwrap_or_default()), kinds.get(row).unwrap_or("internal").into());
         if names.len() < SPAN_NAMES_MAX {
             names.insert(pair);
         }

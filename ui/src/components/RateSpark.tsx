@@ -9,9 +9,11 @@ type Props = {
   height?: number;
   /** Only failures are counted: all bars are theirs. */
   onlyErrors?: boolean;
+  /** Changes, from 0 (the beginning) to 1 (the end), with their words. */
+  marks?: readonly { at: number; title: string }[];
 };
 
-export function RateSpark({ requests, errors, label, width = 150, height = 26, onlyErrors }: Props) {
+export function RateSpark({ requests, errors, label, width = 150, height = 26, onlyErrors, marks }: Props) {
   const top = Math.max(1, ...requests);
   const step = width / Math.max(1, requests.length);
   const tall = (value: number) => (value / top) * (height - 2);
@@ -40,6 +42,15 @@ export function RateSpark({ requests, errors, label, width = 150, height = 26, o
           </g>
         );
       })}
+      {marks
+        ?.filter(({ at }) => at >= 0 && at <= 1)
+        .map(({ at, title }) => (
+          <g key={`${at} ${title}`} className={styles.mark}>
+            <title>{title}</title>
+            <line x1={at * width} x2={at * width} y1="0" y2={height} />
+            <path d={`M${at * width - 3} 0h6l-3 5Z`} />
+          </g>
+        ))}
     </svg>
   );
 }

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { defaultPair, EARLIER, errorText, factorText, placeText, pointsText, rate, sidesOf } from "./apm";
+import {
+  defaultPair,
+  EARLIER,
+  errorText,
+  factorText,
+  marksOf,
+  placeText,
+  pointsText,
+  rate,
+  sidesOf,
+} from "./apm";
 
 describe("words", () => {
   it("says a rate in the unit that leaves a number to read", () => {
@@ -34,6 +44,17 @@ describe("words", () => {
     expect(placeText({ function: "" })).toEqual({ place: undefined, name: undefined });
     expect(placeText(undefined)).toBeUndefined();
   });
+});
+
+it("places changes within the range and leaves out the others", () => {
+  const change = (at: string) => ({ at, title: at });
+  const range = { start: Date.parse("2026-11-21T08:00:00Z"), end: Date.parse("2026-11-21T09:00:00Z") };
+  const marks = marksOf(
+    [change("2026-11-21T08:15:00Z"), change("2026-11-21T07:59:00Z"), change("2026-11-21T09:00:00Z")],
+    range,
+  );
+  expect(marks.map(({ at }) => at)).toEqual([0.25]);
+  expect(marksOf(undefined, range)).toEqual([]);
 });
 
 describe("sides", () => {

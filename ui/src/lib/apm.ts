@@ -83,6 +83,17 @@ export function errorText(ratio: number | null | undefined): string {
   return `${(ratio * 100).toFixed(ratio < 0.1 ? 2 : 1)}%`;
 }
 
+/** Where changes lie within a range, for charts: 0 is its beginning, 1 its end. */
+export function marksOf(
+  changes: readonly { at: string; title: string }[] | undefined,
+  range: Range,
+): { at: number; title: string }[] {
+  const width = Math.max(1, range.end - range.start);
+  return (changes ?? [])
+    .map(({ at, title }) => ({ at: (Date.parse(at) - range.start) / width, title }))
+    .filter(({ at }) => at >= 0 && at < 1);
+}
+
 /** `src/titles.rs:52` and the function, of what there is. */
 export function placeText(
   frame: { function: string; file?: string | null; line?: number | null } | null | undefined,

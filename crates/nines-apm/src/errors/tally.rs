@@ -475,8 +475,8 @@ mod tests {
         let moved = STACK.replace("52", "57");
         let other = STACK.replace("decode", "encode");
         for (at, stack) in [(110, STACK), (120, &moved), (130, &other)] {
-            let span = format!("s{at}");
-            tally.exception(&Occurrence { stack: Some(stack), span_id: Some(&span), ..occurrence(at) });
+            let trace = format!("t{at}");
+            tally.exception(&Occurrence { stack: Some(stack), trace_id: Some(&trace), ..occurrence(at) });
         }
         let counts: Vec<_> = tally.finish(false).iter().map(|group| group.count).collect();
         assert_eq!(counts, [2, 1]);
@@ -510,7 +510,7 @@ mod tests {
     #[test]
     fn what_was_there_before_is_not_new() {
         let mut tally = tally();
-        tally.exception(&Occurrence { span_id: Some("old"), ..occurrence(50) });
+        tally.exception(&Occurrence { trace_id: Some("t0"), ..occurrence(50) });
         tally.exception(&occurrence(150));
         let groups = tally.finish(true);
         assert_eq!((groups[0].count, groups[0].before), (1, Some(1)));

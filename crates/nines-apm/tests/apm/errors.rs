@@ -81,6 +81,12 @@ async fn an_error_is_one_group_with_its_place_versions_users_and_traces() {
     // Checkout's exception, mail's record, and the gateway's two routes and its call.
     assert_eq!(groups.len(), 5);
 
+    // Asked for alone, it still knows what it follows.
+    let scope = Scope { service: Some("gateway".into()), ..Scope::of(hour()) };
+    let (of_gateway, _, _) = fixture.apm.errors(&scope, None).await.unwrap();
+    assert_eq!(of_gateway.len(), 3);
+    assert!(of_gateway.iter().all(|group| group.follows == Some((first.fingerprint, 1.0))));
+
     let again = Fingerprint::parse(&first.fingerprint.to_string()).unwrap();
     let scope = Scope { service: Some("checkout".into()), ..Scope::of(hour()) };
     let (found, _, _) = fixture.apm.error(&scope, again, None).await.unwrap();

@@ -11,9 +11,13 @@ import { t } from "../../lib/i18n";
 import { useUrl } from "../../state/url";
 import styles from "./Service.module.css";
 
-type Props = { answer: { endpoints: ApmEndpoint[] }; stale: boolean };
+type Props = {
+  answer: { endpoints: ApmEndpoint[] };
+  stale: boolean;
+  marks: readonly { at: number; title: string }[];
+};
 
-export function Endpoints({ answer, stale }: Props) {
+export function Endpoints({ answer, stale, marks }: Props) {
   const { href } = useUrl();
   const spans = (endpoint: ApmEndpoint, more?: string) =>
     href("/search", {
@@ -66,6 +70,7 @@ export function Endpoints({ answer, stale }: Props) {
                   <RateSpark
                     requests={endpoint.spark.requests}
                     errors={endpoint.spark.errors}
+                    marks={marks}
                     label={t("{n} requests, {errors} failed", {
                       n: count(figures.requests),
                       errors: count(figures.errors),

@@ -3,13 +3,14 @@ import { SegmentedControl } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import { Link, useParams } from "wouter";
 import { type Scope, useApmServices, useEndpoints, useErrorGroups, useServiceMap } from "../../api/apm";
-import { useSlos } from "../../api/hooks";
+import { useChanges, useSlos } from "../../api/hooks";
+import { ChangeGlyph } from "../../components/ChangeGlyph";
 import { ContextBar } from "../../components/ContextBar";
 import { StateChip } from "../../components/Mark";
 import { Empty, Failure, Figure, Loading, Notice } from "../../components/states";
-import { errorText, failing, rate } from "../../lib/apm";
+import { errorText, failing, marksOf, rate } from "../../lib/apm";
 import { clause } from "../../lib/filter";
-import { bytes, millis } from "../../lib/format";
+import { bytes, millis, moment } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { sloLook } from "../../lib/states";
 import { iso } from "../../lib/time";
@@ -22,6 +23,9 @@ import { Versions } from "./Versions";
 
 const ServiceMap = lazy(() => import("../services/ServiceMap"));
 
+/** The newest changes are named; all of them are marked in the charts. */
+const CHANGES_SHOWN = 3;
+
 export default function ServicePage() {
   const { name = "" } = useParams<{ name: string }>();
   const { params, href, set, navigate } = useUrl();
@@ -33,6 +37,7 @@ export default function ServicePage() {
   const errors = useErrorGroups(scope);
   const map = useServiceMap(scope, tab === "calls");
   const slos = useSlos();
+  const changes = useChanges(scope.start, scope.end, name);
   const service = all.data?.services.find((one) => one.name === name);
   const own = (slos.data?.slos ?? []).filter((slo) => slo.service === name);
   const figures = service?.figures;
@@ -98,6 +103,19 @@ export default function ServicePage() {
         onRange={(next) => set({ from: next.from, to: next.to })}
         promise={own[0]?.name}
       />
+      {(changes.data?.changes.length ?? 0) > 0 && (
+        <ul className={styles.changes} aria-label={t("Changes")}>
+          {changes.data?.changes.slice(0, CHANGES_SHOWN).map((change) => (
+            <li key={change.id}>
+              <Link href={href("/changes", { service: name })} className="row">
+                <ChangeGlyph kind={change.kind} />
+                <span className="cut">{change.title}</span>
+                <span className="dim">{moment(change.at)}</span>
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
       <div className={styles.places}>
         <SegmentedControl
           size="xs"
@@ -132,7 +150,11 @@ export default function ServicePage() {
         (endpoints.isPending ? (
           <Loading rows={5} />
         ) : endpoints.data && endpoints.data.endpoints.length > 0 ? (
-          <Endpoints answer={endpoints.data} stale={endpoints.isPlaceholderData} />
+          <Endpoints
+            answer={endpoints.data}
+            stale={endpoints.isPlaceholderData}
+            marks={marksOf(changes.data?.changes, range)}
+          />
         ) : (
           !endpoints.error && (
             <Empty title={t("No request has entered this service in this time")}>

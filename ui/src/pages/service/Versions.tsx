@@ -15,7 +15,7 @@ import styles from "./Service.module.css";
 type Props = { name: string; service?: ApmService; range: Range };
 
 export function Versions({ name, service, range }: Props) {
-  const { params, set } = useUrl();
+  const { params, set, href } = useUrl();
   const versions = service?.versions ?? [];
   const pair = defaultPair(service);
   const before = params.get("before") ?? pair?.before ?? EARLIER;
@@ -66,6 +66,20 @@ export function Versions({ name, service, range }: Props) {
               { confidence: percent(query.data.confidence, 0), n: query.data.requests_min },
             )}
           </p>
+          {after && query.data.total.candidate.errors > 0 && (
+            <p>
+              <Link
+                href={href("/search", {
+                  dataset: "spans",
+                  service: name,
+                  q: clause("service.version", after),
+                  sel: "failed",
+                })}
+              >
+                {t("What is different about the failures of {version}", { version: after })}
+              </Link>
+            </p>
+          )}
           <div className={`panel scroll-x ${query.isPlaceholderData ? "aged" : ""}`}>
             <table className={`grid ${styles.table}`}>
               <thead>
