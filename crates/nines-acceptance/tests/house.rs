@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-wal", &["nines-base", "nines-model"]),
     ("nines-storage", &["nines-base", "nines-model", "nines-wal"]),
     ("nines-ingest", &["nines-base", "nines-model", "nines-wal", "nines-storage"]),
+    ("nines-patterns", &["nines-base", "nines-model"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
@@ -40,6 +41,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-access",
             "nines-saved",
         ],
+    ),
+    (
+        "nines-backup",
+        &["nines-base", "nines-model", "nines-wal", "nines-storage", "nines-access", "nines-state"],
     ),
     // The edges.
     ("nines-api", &[]),

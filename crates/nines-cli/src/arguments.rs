@@ -62,6 +62,12 @@ pub enum Command {
     Status(commands::status::Arguments),
     #[command(about = "Check a node and say what is wrong with it")]
     Doctor(commands::doctor::Arguments),
+    #[command(about = "Read a whole data directory and say what is damaged")]
+    Verify(commands::backup::VerifyArguments),
+    #[command(about = "Copy a data directory, in use or not, into a repository of backups")]
+    Backup(commands::backup::BackupArguments),
+    #[command(about = "Put a backup into a new data directory")]
+    Restore(commands::backup::RestoreArguments),
     #[command(about = "Print the version")]
     Version(commands::version::Arguments),
     #[command(about = "Print a completion script for a shell")]

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod apply;
+pub mod backup;
 pub mod change;
 pub mod completions;
 pub mod demo;
@@ -50,6 +51,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Key(key) => key::run(key, &session()?).await,
         Command::Status(_) => status::run(&session()?).await,
         Command::Doctor(_) => doctor::run(&session()?).await,
+        Command::Verify(verify) => backup::verify(verify, output).await,
+        Command::Backup(backup) => backup::backup(backup, output).await,
+        Command::Restore(restore) => backup::restore(&restore, output),
         Command::Version(_) => version::run(output),
         Command::Completions(completions) => completions::run(completions),
     }

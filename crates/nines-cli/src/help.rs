@@ -8,10 +8,11 @@ use crate::arguments::Arguments;
 use crate::exit;
 
 /// Every command is in exactly one group.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["serve", "demo", "login"]),
     ("Ask", &["search", "sql", "slo", "replay", "alert", "status"]),
     ("Operate", &["incident", "apply", "get", "delete", "change", "key"]),
+    ("Keep", &["backup", "restore", "verify"]),
     ("Help", &["doctor", "version", "completions"]),
 ];
 

@@ -74,6 +74,18 @@ impl Database {
         Ok(database)
     }
 
+    /// Opens an existing file to read only: nothing is checked, migrated or made. For tools beside a running node.
+    pub async fn open_read_only(path: &Path) -> Result<Self, StateError> {
+        let options = options(path).create_if_missing(false).read_only(true);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|source| StateError::Open { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), writer: readers.clone(), readers })
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -62,6 +62,23 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The catalog file as it is, beside whoever writes it. `root` is the folder that paths in it are relative to.
+    pub async fn open_read_only(path: &Path, root: &Path) -> Result<Self, StoreError> {
+        let options =
+            SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        let pool = pool.map_err(StoreError::catalog("open the database to read"))?;
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version")
+            .fetch_one(&pool)
+            .await
+            .map_err(StoreError::catalog("read the version"))?;
+        let known = MIGRATIONS.len() as i64;
+        if found > known {
+            return Err(StoreError::CatalogVersion { found, known });
+        }
+        Ok(Self { pool, root: root.to_owned() })
+    }
+
     async fn migrate(&self) -> Result<(), StoreError> {
         let failed = StoreError::catalog("migrate");
         let found: i64 =

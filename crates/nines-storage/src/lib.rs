@@ -30,6 +30,7 @@ mod catalog;
 mod column;
 mod error;
 pub mod format;
+mod inventory;
 mod maintain;
 mod memtable;
 mod overflow;
@@ -39,6 +40,7 @@ mod snapshot;
 mod store;
 
 pub use error::StoreError;
+pub use inventory::inventory;
 pub use maintain::MaintenanceReport;
 pub use schema::{COLUMNS_MAX, Column, arrow_type};
 pub use segment::read_segment;

@@ -29,5 +29,5 @@ mod writer;
 pub use error::JournalError;
 pub use journal::{Journal, JournalConfig, Ticket};
 pub use record::DamageReason;
-pub use recovery::{Damage, JournalRecovery};
+pub use recovery::{Damage, JournalRecovery, inspect};
 pub use stats::{JournalStats, LATENCY_BOUNDS_MS, LatencyHistogram};

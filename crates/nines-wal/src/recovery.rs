@@ -56,8 +56,37 @@ fn parse_segment_name(name: &str) -> Option<(u64, u64)> {
     Some((sequence.parse().ok()?, u64::from_str_radix(marker, 16).ok()?))
 }
 
-/// Reads every segment in order and hands each whole record to `replay`.
+/// Reads every segment and counts what is whole and what is not, without changing anything: for checks beside a running
+/// node, whose last record may look torn.
+pub fn inspect(disk: &dyn Disk, folder: &Path) -> Result<JournalRecovery, JournalError> {
+    Ok(scan(disk, folder, &mut |_, _| {})?.1)
+}
+
+/// Reads every segment in order and hands each whole record to `replay`. What is damaged is copied to `quarantine/`.
 pub fn recover(
+    disk: &dyn Disk,
+    folder: &Path,
+    replay: &mut dyn FnMut(u64, &[u8]),
+) -> Result<(Vec<ClosedSegment>, JournalRecovery), JournalError> {
+    let (mut segments, recovery) = scan(disk, folder, replay)?;
+    for damage in &recovery.damaged {
+        tracing::error!(
+            file = %damage.file.display(), offset = damage.offset, bytes = damage.bytes,
+            reason = damage.reason.as_str(), after_sequence = damage.after_sequence,
+            "journal damage"
+        );
+        if let Err(error) = quarantine(disk, folder, damage) {
+            // The disk that refuses the copy must not keep the journal from starting; but then the original stays.
+            tracing::error!(file = %damage.file.display(), %error, "journal damage cannot be copied to quarantine");
+            for segment in segments.iter_mut().filter(|segment| segment.path == damage.file) {
+                segment.last_sequence = NEVER_TRUNCATED;
+            }
+        }
+    }
+    Ok((segments, recovery))
+}
+
+fn scan(
     disk: &dyn Disk,
     folder: &Path,
     replay: &mut dyn FnMut(u64, &[u8]),
@@ -75,20 +104,6 @@ pub fn recover(
         recovery.segments += 1;
         recovery.bytes += segment.bytes;
         segments.push(segment);
-    }
-    for damage in &recovery.damaged {
-        tracing::error!(
-            file = %damage.file.display(), offset = damage.offset, bytes = damage.bytes,
-            reason = damage.reason.as_str(), after_sequence = damage.after_sequence,
-            "journal damage"
-        );
-        if let Err(error) = quarantine(disk, folder, damage) {
-            // The disk that refuses the copy must not keep the journal from starting; but then the original stays.
-            tracing::error!(file = %damage.file.display(), %error, "journal damage cannot be copied to quarantine");
-            for segment in segments.iter_mut().filter(|segment| segment.path == damage.file) {
-                segment.last_sequence = NEVER_TRUNCATED;
-            }
-        }
     }
     Ok((segments, recovery))
 }

@@ -1,0 +1,175 @@
+//! A backup of a data directory, in use or not.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use nines_base::SharedClock;
+use nines_base::disk::Disk;
+use nines_storage::SegmentFile;
+
+use crate::layout::{CATALOG, CONTROL, JOURNAL, RESPONSE, TELEMETRY};
+use crate::manifest::{Manifest, Missing, Repository, StoredFile, put, sha256};
+use crate::{BackupError, Progress, sqlite};
+
+/// How often a copy begins anew because compaction took away a segment that it had still to read. A removed file stays for ten
+/// minutes, and what was copied is not copied again, so each try needs less time than the one before.
+const TRIES_MAX: u32 = 5;
+const SEGMENTS: &str = "segments";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupReport {
+    pub manifest: Manifest,
+    /// Written now; the rest was in the repository.
+    pub new_bytes: u64,
+    /// Backups that were removed because newer ones are kept.
+    pub pruned: Vec<String>,
+}
+
+/// Copies the data directory into the repository, and keeps the newest `keep` backups (all, if `None`). Costs a read of
+/// every segment that the repository does not have, and of the journal.
+///
+/// # Errors
+/// Nothing is offered for restoring until it is complete, so after an error it can simply be tried again.
+pub async fn backup(
+    disk: &dyn Disk,
+    clock: &SharedClock,
+    data: &Path,
+    repository: &Path,
+    keep: Option<usize>,
+    mut progress: impl FnMut(Progress),
+) -> Result<BackupReport, BackupError> {
+    for needed in [CONTROL, CATALOG] {
+        if disk.size(&data.join(needed)).is_err() {
+            return Err(BackupError::NotData { path: data.to_owned(), missing: needed });
+        }
+    }
+    let repository = Repository::create(disk, repository)?;
+    let mut tries = 0;
+    let (manifest, new_bytes) = loop {
+        tries += 1;
+        match attempt(disk, clock, data, &repository, &mut progress).await? {
+            Some(done) => break done,
+            None if tries >= TRIES_MAX => return Err(BackupError::Moving { tries }),
+            None => tracing::info!("a segment was replaced while it was to be copied; beginning anew"),
+        }
+    };
+    let pruned = keep.map_or(Ok(Vec::new()), |keep| repository.prune(keep))?;
+    Ok(BackupReport { manifest, new_bytes, pruned })
+}
+
+/// One try; `None` if a segment went away before it was read.
+async fn attempt(
+    disk: &dyn Disk,
+    clock: &SharedClock,
+    data: &Path,
+    repository: &Repository<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<(Manifest, u64)>, BackupError> {
+    let name = clock.now().to_jiff().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let folder = repository.root.join(&name);
+    let mut copy = Copy {
+        disk,
+        root: &repository.root,
+        manifest: Manifest {
+            name: name.clone(),
+            nines: env!("CARGO_PKG_VERSION").to_owned(),
+            files: Vec::new(),
+            missing: Vec::new(),
+        },
+        new_bytes: 0,
+    };
+    disk.create_dir(&folder).map_err(BackupError::io("make", &folder))?;
+
+    // The order is the promise: journal, then catalog, then what the catalog names.
+    let journal = data.join(JOURNAL);
+    let segments = disk.list(&journal).map_err(BackupError::io("list", &journal))?;
+    for file in segments.iter().filter(|name| name.ends_with(".journal")) {
+        let path = format!("{JOURNAL}/{file}");
+        match disk.read(&data.join(&path)) {
+            Ok(bytes) => copy.put(path.clone(), format!("{name}/{path}"), &bytes)?,
+            // Cut off because all of its rows were sealed meanwhile: the catalog, read later, names them.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(BackupError::io("read", &data.join(&path))(error)),
+        }
+    }
+    for path in [CATALOG, CONTROL, RESPONSE] {
+        let scratch = folder.join("scratch.db");
+        let source = data.join(path);
+        // The page path's file is made by the first node that runs; a directory may be older.
+        if disk.size(&source).is_err() {
+            continue;
+        }
+        let bytes = sqlite::snapshot(disk, &source, &scratch).await?;
+        let file = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+        copy.put(path.to_owned(), format!("{name}/{file}"), &bytes)?;
+    }
+
+    let live = nines_storage::inventory(&folder.join("catalog.db"), &data.join(TELEMETRY)).await?;
+    let total_bytes = live.iter().map(|segment| segment.bytes).sum();
+    let mut done_bytes = 0;
+    for segment in &live {
+        if !copy.segment(data, segment)? {
+            return Ok(None);
+        }
+        done_bytes += segment.bytes;
+        progress(Progress { part: "segments", done_bytes, total_bytes });
+    }
+    copy.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+    copy.manifest.write(disk, &repository.root)?;
+    Ok(Some((copy.manifest, copy.new_bytes)))
+}
+
+struct Copy<'a> {
+    disk: &'a dyn Disk,
+    root: &'a Path,
+    manifest: Manifest,
+    new_bytes: u64,
+}
+
+impl Copy<'_> {
+    fn put(&mut self, path: String, stored: String, bytes: &[u8]) -> Result<(), BackupError> {
+        put(self.disk, &self.root.join(&stored), bytes)?;
+        self.new_bytes += bytes.len() as u64;
+        self.list(path, stored, bytes);
+        Ok(())
+    }
+
+    fn list(&mut self, path: String, stored: String, bytes: &[u8]) {
+        let (bytes, sha256) = (bytes.len() as u64, sha256(bytes));
+        self.manifest.files.push(StoredFile { path, stored, bytes, sha256 });
+    }
+
+    /// `false` if the file went away.
+    fn segment(&mut self, data: &Path, segment: &Arc<SegmentFile>) -> Result<bool, BackupError> {
+        let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
+        let path = format!("{TELEMETRY}/{SEGMENTS}/{}/{file}", segment.dataset);
+        // The checksum is in the name: two data directories may use one repository.
+        let stored = format!("{SEGMENTS}/{}/{:08x}-{file}", segment.dataset, segment.checksum);
+        let whole =
+            |bytes: &[u8]| bytes.len() as u64 == segment.bytes && crc32c::crc32c(bytes) == segment.checksum;
+        if let Ok(known) = self.disk.read(&self.root.join(&stored))
+            && whole(&known)
+        {
+            self.list(path, stored, &known);
+            return Ok(true);
+        }
+        let source = data.join(&path);
+        match self.disk.read(&source) {
+            Ok(bytes) if whole(&bytes) => self.put(path, stored, &bytes)?,
+            Ok(bytes) => {
+                let reason = format!(
+                    "it has {} bytes with checksum {:08x}, the catalog says {} with {:08x}",
+                    bytes.len(),
+                    crc32c::crc32c(&bytes),
+                    segment.bytes,
+                    segment.checksum
+                );
+                self.manifest.missing.push(Missing { path, reason });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => self.manifest.missing.push(Missing { path, reason: error.to_string() }),
+        }
+        Ok(true)
+    }
+}
