@@ -171,7 +171,7 @@ await journey("suggestions, facets and the permalink", {}, async (page, shot) =>
   await value.click();
   await page.waitForURL(/and/);
   const filter = new URL(page.url()).searchParams.get("q");
-  await page.locator("[data-old]").waitFor({ state: "detached" });
+  await page.waitForFunction(() => !document.querySelector("[data-old]"));
   await page.getByRole("button", { name: "Run" }).waitFor();
   const total = await page.locator("strong", { hasText: /match/ }).textContent();
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -383,6 +383,8 @@ await journey("story errors: by suggestions, in the logs", { realOnly: true }, a
   await page.getByRole("button", { name: "Run" }).click();
   await page.waitForURL(/q=service/);
   await page.getByRole("button", { name: "error lines" }).click();
+  // This service logs nothing but errors, and says where the rest is.
+  await page.getByRole("button", { name: `Compare the spans of ${service} instead` }).click();
   const found = await named(page);
   await shot("2-different");
   firstNames(found, clues);
@@ -397,7 +399,8 @@ await journey("story saturation: by the time that stands out", { realOnly: true 
   await chooseService(page, service);
   const chart = page.locator("[role=img][tabindex='0']").first();
   await chart.waitFor();
-  await page.locator("[data-old]").waitFor({ state: "detached" });
+  await page.waitForFunction(() => !document.querySelector("[data-old]"));
+  await page.getByRole("button", { name: "Run" }).waitFor();
   const plot = await chart.locator(".u-over").boundingBox();
   const x = (at) => plot.x + ((at - Date.parse(from)) / (Date.parse(to) - Date.parse(from))) * plot.width;
   await page.mouse.move(x(fault.start + 2e3), plot.y + 40);

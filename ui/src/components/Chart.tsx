@@ -11,6 +11,8 @@ export type ChartProps = {
   /** Everything but size; a new `shapeKey` builds the chart anew. */
   options: Omit<uPlot.Options, "width" | "height">;
   shapeKey: string;
+  /** What the options draw by themselves, such as marks: drawn again when this changes. */
+  drawKey?: string;
   height: number;
   label: string;
   /** Called with milliseconds after a drag, or after arrow keys. */
@@ -18,7 +20,7 @@ export type ChartProps = {
   onNudge?: (shift: number, zoom: number) => void;
 };
 
-export function Chart({ data, options, shapeKey, height, label, onRange, onNudge }: ChartProps) {
+export function Chart({ data, options, shapeKey, drawKey, height, label, onRange, onNudge }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ data, options, onRange });
@@ -44,7 +46,8 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
           setSelect: [
             (u) => {
               const { left, width } = u.select;
-              if (width > 3)
+              // Without a scale, as before the first data, a place on the chart is no time.
+              if (width > 3 && u.scales.x?.min != null)
                 latest.current.onRange?.(u.posToVal(left, "x") * 1000, u.posToVal(left + width, "x") * 1000);
               u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
             },
@@ -70,6 +73,9 @@ export function Chart({ data, options, shapeKey, height, label, onRange, onNudge
   useEffect(() => {
     plot.current?.setData(data);
   }, [data]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for what is drawn
+  useEffect(() => plot.current?.redraw(false), [drawKey]);
 
   return (
     <div

@@ -21,6 +21,8 @@ type Props = {
   onRange: (next: RangeExpression) => void;
   /** A promise of the service, to go to with the same time. */
   promise?: string;
+  /** What links take along beside what the URL has: the service of a page that is about one. */
+  carry?: Record<string, string | null>;
   children?: ReactNode;
 };
 
@@ -43,15 +45,17 @@ export function ContextBar({
   range,
   onRange,
   promise,
+  carry = {},
   children,
 }: Props) {
   const { href } = useUrl();
   const known = [...new Set([...services, ...(service ? [service] : [])])].sort();
   const places: [string, string, string][] = [
     ...DATASETS.map(
-      (dataset) => [dataset, datasetWord(dataset), href("/search", { dataset })] as [string, string, string],
+      (dataset) =>
+        [dataset, datasetWord(dataset), href("/search", { ...carry, dataset })] as [string, string, string],
     ),
-    ["sql", "SQL", href("/sql")],
+    ["sql", "SQL", href("/sql", carry)],
     ...(promise
       ? [["slo", t("Promise"), href(`/slo/${encodeURIComponent(promise)}`)] as [string, string, string]]
       : []),

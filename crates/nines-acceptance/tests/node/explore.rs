@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// Seconds since the epoch of the first record; what is sent lies before now.
 fn base() -> i64 {
-    jiff::Timestamp::now().as_second() - 600
+    nines_base::SystemClock::shared().now().as_secs() - 600
 }
 
 fn at(second: i64) -> String {

@@ -1,5 +1,6 @@
 // "What is different about these rows?" The values that the selected rows have more often than the rest, the strongest
 // first, and the changes that were made just before. One click narrows the search to a value.
+import { Button } from "@mantine/core";
 import { IconMinus, IconPlus, IconX } from "@tabler/icons-react";
 import { Fragment } from "react";
 import type { CompareResponse, Difference } from "../../api/types";
@@ -18,12 +19,14 @@ type Props = {
   retry: () => void;
   onPick: OnPick;
   onClose: () => void;
+  /** Where else to compare, if there is nothing to compare with here. */
+  instead?: { label: string; go: () => void };
 };
 
 /** Differences shown of each kind. */
 const SHOWN = 8;
 
-export function Explain({ title, data, pending, error, retry, onPick, onClose }: Props) {
+export function Explain({ title, data, pending, error, retry, onPick, onClose, instead }: Props) {
   const places = data?.differences.filter((one) => one.role === "place").slice(0, SHOWN) ?? [];
   const symptoms = data?.differences.filter((one) => one.role !== "place").slice(0, SHOWN) ?? [];
   const best = places[0];
@@ -56,7 +59,16 @@ export function Explain({ title, data, pending, error, retry, onPick, onClose }:
           <Loading rows={3} height={26} />
         </div>
       ) : data.differences.length === 0 ? (
-        <Empty title={data.selected === 0 ? t("No such rows in this time") : t("Nothing stands out")}>
+        <Empty
+          title={data.selected === 0 ? t("No such rows in this time") : t("Nothing stands out")}
+          action={
+            data.rest === 0 && instead ? (
+              <Button size="xs" variant="default" onClick={instead.go}>
+                {instead.label}
+              </Button>
+            ) : undefined
+          }
+        >
           {data.selected === 0
             ? t("Choose another selection, or widen the time.")
             : data.rest === 0

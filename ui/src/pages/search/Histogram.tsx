@@ -68,7 +68,6 @@ export function Histogram({
     spanSecs > 2 * 86_400,
     spanSecs < 900,
     ...series.map((one) => one.name),
-    ...marks.current,
   ].join("|");
   // biome-ignore lint/correctness/useExhaustiveDependencies: shapeKey stands for scheme, width and series
   const options = useMemo(() => {
@@ -108,6 +107,7 @@ export function Histogram({
         data={aligned}
         options={options}
         shapeKey={shapeKey}
+        drawKey={marks.current.join()}
         height={HEIGHT}
         label={t("Matches over time")}
         onRange={onRange}

@@ -116,7 +116,8 @@ export default function SearchPage() {
   };
   const setRange = (next: RangeExpression) => set({ from: next.from, to: next.to, wide: null });
   /** Into a window of the present one, which stays known as the wider one. */
-  const zoom = (start: number, end: number) =>
+  const zoom = (start: number, end: number) => {
+    if (!(end - start >= 1)) return;
     set({
       from: iso(start),
       to: iso(end),
@@ -125,6 +126,7 @@ export default function SearchPage() {
           ? `${wide?.start ?? query.start}~${wide?.end ?? query.end}`
           : null,
     });
+  };
   const back = () => {
     if (wide)
       set({
@@ -147,6 +149,9 @@ export default function SearchPage() {
       set({ service: String(value) });
     else go(out ? exclude(typedFilter, field, value) : include(typedFilter, field, value));
   };
+  /** Some services log only what goes wrong; their spans hold the rest. */
+  const toSpans = () =>
+    set({ dataset: "spans", service: about, q: null, split: null, columns: null, sel: "failed" });
   const column = useCallback(
     (field: string) => {
       const next = columns.includes(field) ? columns.filter((one) => one !== field) : [...columns, field];
@@ -292,6 +297,11 @@ export default function SearchPage() {
                 retry={() => compare.refetch()}
                 onPick={narrow}
                 onClose={() => set({ sel: null })}
+                instead={
+                  dataset === "logs" && about
+                    ? { label: t("Compare the spans of {service} instead", { service: about }), go: toSpans }
+                    : undefined
+                }
               />
             )}
             <div className={styles.meta}>

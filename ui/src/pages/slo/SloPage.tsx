@@ -2,15 +2,15 @@
 import { SegmentedControl } from "@mantine/core";
 import { useMemo, useState } from "react";
 import { Link, useParams } from "wouter";
-import { useSlo, useSloSeries, useSuspects } from "../../api/hooks";
+import { useSlo, useSloSeries, useSlos, useSuspects } from "../../api/hooks";
 import type { Change, Slo } from "../../api/types";
 import { BudgetGauge } from "../../components/BudgetGauge";
 import { ChangeGlyph } from "../../components/ChangeGlyph";
+import { ContextBar } from "../../components/ContextBar";
 import { Mark } from "../../components/Mark";
 import { NinesScale } from "../../components/NinesScale";
 import { SuspectTable } from "../../components/SuspectTable";
 import { Empty, Failure, Figure, Loading, Notice } from "../../components/states";
-import { TimePicker } from "../../components/TimePicker";
 import { both, clause } from "../../lib/filter";
 import { ago, count, decimalsFor, minutes, moment, percent, span, targetText } from "../../lib/format";
 import { t } from "../../lib/i18n";
@@ -63,7 +63,8 @@ function SloBody({
   error: unknown;
   retry: () => void;
 }) {
-  const { href, set } = useUrl();
+  const { href, set, navigate } = useUrl();
+  const slos = useSlos();
   const range = useRange(CHART_MS);
   const series = useSloSeries(slo.name, iso(range.start), iso(range.end));
   const look = sloLook(slo);
@@ -93,12 +94,25 @@ function SloBody({
           <h1>{slo.display_name || slo.name}</h1>
           {slo.description && <p className="dim">{slo.description}</p>}
         </div>
-        <TimePicker
-          expression={range.expression}
-          range={range}
-          onChange={(next) => set({ from: next.from, to: next.to })}
-        />
       </div>
+      <ContextBar
+        here="slo"
+        services={(slos.data?.slos ?? []).map((one) => one.service)}
+        service={slo.service}
+        onService={(next) => {
+          const other = slos.data?.slos.find((one) => one.service === next);
+          navigate(
+            other
+              ? href(`/slo/${encodeURIComponent(other.name)}`, { service: next })
+              : href("/", { service: null }),
+          );
+        }}
+        expression={range.expression}
+        range={range}
+        onRange={(next) => set({ from: next.from, to: next.to })}
+        promise={slo.name}
+        carry={{ service: slo.service }}
+      />
       {error != null && <Failure error={error} retry={retry} />}
       {!measured && <Notice tone="warn">{`${look.word}: ${slo.measurement_reason ?? ""}`}</Notice>}
 

@@ -70,6 +70,12 @@ export default function SqlPage() {
     set({ sql: query }, { replace: true });
     sql.run(query, ROWS);
   };
+  // A link brings its answer along; SQL only ever reads.
+  const opened = useRef(asked);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, on arrival
+  useEffect(() => {
+    if (opened.current.trim()) sql.run(opened.current, ROWS);
+  }, []);
   const answer = sql.answer;
   const drawing = useMemo(() => (answer ? drawable(answer.columns, answer.rows) : undefined), [answer]);
   const isOld = sql.running || Boolean(sql.error);
