@@ -83,6 +83,20 @@ export function errorText(ratio: number | null | undefined): string {
   return `${(ratio * 100).toFixed(ratio < 0.1 ? 2 : 1)}%`;
 }
 
+/** An SVG path through the points that bends softly and arrives level. */
+export function softPath(points: readonly { x: number; y: number }[]): string {
+  const [first] = points;
+  if (!first) return "";
+  let path = `M${first.x},${first.y}`;
+  for (let i = 1; i < points.length; i++) {
+    const from = points[i - 1] ?? first;
+    const to = points[i] ?? from;
+    const middle = (from.x + to.x) / 2;
+    path += `C${middle},${from.y} ${middle},${to.y} ${to.x},${to.y}`;
+  }
+  return path;
+}
+
 /** Where changes lie within a range, for charts: 0 is its beginning, 1 its end. */
 export function marksOf(
   changes: readonly { at: string; title: string }[] | undefined,

@@ -150,14 +150,6 @@ const SpanRow = memo(function SpanRow({
   const left = Math.max(0, share(span.offset_ns));
   const right = Math.min(100, share(span.offset_ns + span.duration_ns));
   const inSight = right > 0 && left < 100;
-  // The duration stands after the bar; before it, or on it, where there is no room.
-  const words =
-    right < 88
-      ? { left: `${right}%` }
-      : left > 12
-        ? { right: `${100 - left}%` }
-        : { right: `${100 - right}%` };
-  const onBar = right >= 88 && left <= 12;
   return (
     <div
       role="treeitem"
@@ -222,15 +214,17 @@ const SpanRow = memo(function SpanRow({
                   style={{ left: `${share(from)}%`, width: `max(1px, ${((to - from) / width) * 100}%)` }}
                 />
               ))}
-            {logs?.map((log, i) => (
-              <i
-                key={i}
-                className={styles.tick}
-                data-bad={log.bad || undefined}
-                style={{ left: `${share(log.at)}%` }}
-              />
-            ))}
-            <span className={styles.duration} data-on={onBar || undefined} style={words}>
+            {logs
+              ?.filter((log) => log.at >= view.from && log.at <= view.to)
+              .map((log, i) => (
+                <i
+                  key={i}
+                  className={styles.tick}
+                  data-bad={log.bad || undefined}
+                  style={{ left: `${share(log.at)}%` }}
+                />
+              ))}
+            <span className={styles.duration} style={{ left: `${right}%` }}>
               {nanos(span.duration_ns)}
             </span>
           </>
