@@ -59,6 +59,8 @@ pub struct Compared {
     pub p50_ratio: Option<Interval>,
     pub p95_ratio: Option<Interval>,
     pub errors: Verdict,
+    /// The worse of what median and 95th percentile say; of the median alone where a side has too few requests for the
+    /// other to have an interval.
     pub latency: Verdict,
 }
 

@@ -99,13 +99,15 @@ pub async fn compare(
     State(app): State<SharedApp>,
     Body(request): Body<api::ApmCompareRequest>,
 ) -> ApiResult<Json<api::ApmCompareResponse>> {
+    // Once, so that two sides without times are the same time.
+    let now = app.clock.now();
     let side = |side: &api::CompareSide| -> ApiResult<Scope> {
         let filter = Filter::parse(&side.filter)?;
         let version = side
             .version
             .as_ref()
             .map(|version| Filter::from_ast(Expr::equals(field::SERVICE_VERSION, version.as_str())));
-        let range = range(side.start.as_deref(), side.end.as_deref(), app.clock.now(), DEFAULT_RANGE);
+        let range = range(side.start.as_deref(), side.end.as_deref(), now, DEFAULT_RANGE);
         Ok(Scope {
             range: range?,
             service: request.service.as_deref().map(Into::into),
