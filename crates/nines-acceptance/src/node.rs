@@ -13,6 +13,16 @@ pub struct Addresses {
     pub http: String,
     pub otlp_grpc: String,
     pub otlp_http: String,
+    /// Other listeners by name, as `host:port`: `syslog UDP`, ….
+    pub others: Vec<(String, String)>,
+}
+
+impl Addresses {
+    /// The port of one of the other listeners.
+    pub fn port(&self, name: &str) -> Option<u16> {
+        let (_, address) = self.others.iter().find(|(known, _)| known == name)?;
+        address.rsplit_once(':')?.1.parse().ok()
+    }
 }
 
 /// One `nines serve` process.
@@ -69,6 +79,11 @@ impl Node {
                     Some(url) if line.contains("OTLP HTTP") => addresses.otlp_http = url,
                     Some(url) if line.contains("web and API") => addresses.http = url,
                     _ => {}
+                }
+                if let Some((name, address)) = line.trim().rsplit_once(' ')
+                    && name.starts_with("syslog")
+                {
+                    addresses.others.push((name.trim().to_owned(), address.to_owned()));
                 }
                 if line.starts_with("ready") {
                     return Ok(());

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-storage", &["nines-base", "nines-model", "nines-wal"]),
     ("nines-ingest", &["nines-base", "nines-model", "nines-wal", "nines-storage"]),
     ("nines-patterns", &["nines-base", "nines-model"]),
+    ("nines-masking", &["nines-base", "nines-model"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
@@ -49,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The edges.
     ("nines-api", &[]),
     ("nines-client", &["nines-api", "nines-base", "nines-egress"]),
+    ("nines-collect", &["nines-base", "nines-protocols"]),
     ("nines-ui", &[]),
 ];
 

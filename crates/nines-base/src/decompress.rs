@@ -91,7 +91,10 @@ fn snappy(body: &[u8], limit: u64) -> Result<Vec<u8>, DecompressError> {
 
 /// Decompresses a file of the user's own while it is read: a stream, whose end nobody needs to know. `Identity`, `Gzip` and
 /// `Zstd` only; reading anything else fails.
-pub fn reader<'a>(encoding: Encoding, source: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {
+pub fn reader<'a>(
+    encoding: Encoding,
+    source: impl Read + Send + 'a,
+) -> std::io::Result<Box<dyn Read + Send + 'a>> {
     match encoding {
         Encoding::Identity => Ok(Box::new(source)),
         #[expect(clippy::disallowed_methods, reason = "this is the seam")]

@@ -36,6 +36,10 @@ pub enum Command {
     Demo(commands::demo::Arguments),
     #[command(about = "Remember a node's address and key")]
     Login(commands::login::Arguments),
+    #[command(about = "Send files, each line once")]
+    Import(commands::import::Arguments),
+    #[command(about = "Collect on a machine: follow files")]
+    Agent(commands::agent::Arguments),
     #[command(about = "Ask in SQL over hot and cold data together")]
     Sql(commands::sql::Arguments),
     #[command(about = "Find rows with a filter")]

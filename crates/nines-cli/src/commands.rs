@@ -1,12 +1,15 @@
 //! One module per command: what it takes, one call, what it prints.
 
+pub mod agent;
 pub mod alert;
 pub mod apply;
 pub mod backup;
 pub mod change;
+pub mod collect;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod import;
 pub mod incident;
 pub mod key;
 pub mod login;
@@ -38,6 +41,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Demo(demo) => demo::run(demo, &arguments.connection, output).await,
         Command::Login(login) => login::run(login, &arguments.connection).await,
+        Command::Import(import) => import::run(import, &session()?).await,
+        Command::Agent(agent) => agent::run(agent, &session()?).await,
         Command::Sql(sql) => sql::run(sql, &session()?).await,
         Command::Search(search) => search::run(search, &session()?).await,
         Command::Slo(slo) => slo::run(slo, &session()?).await,

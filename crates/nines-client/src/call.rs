@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http::header::CONTENT_TYPE;
 use nines_api::{Method, Problem, ROUTES, Route};
 use nines_egress::{Egress, EgressError, Request, Response};
@@ -25,6 +25,8 @@ pub(crate) struct Call {
     route: &'static Route,
     parameters: Vec<String>,
     query: Vec<(&'static str, String)>,
+    attributes: Vec<(String, String)>,
+    headers: Vec<(&'static str, String)>,
     body: Body,
 }
 
@@ -32,6 +34,8 @@ enum Body {
     None,
     Json(Vec<u8>),
     Yaml(String),
+    /// As it is, under this content type.
+    Raw(&'static str, Vec<u8>),
 }
 
 impl Call {
@@ -41,7 +45,7 @@ impl Call {
             .iter()
             .find(|route| route.operation == operation)
             .expect("every operation named in this crate is in the route table, as the tests make sure");
-        Self { route, parameters: Vec::new(), query: Vec::new(), body: Body::None }
+        Self { route, parameters: Vec::new(), query: Vec::new(), attributes: Vec::new(), headers: Vec::new(), body: Body::None }
     }
 
     /// Fills the next `{parameter}` of the path.
@@ -69,6 +73,23 @@ impl Call {
         self
     }
 
+    pub(crate) fn raw(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
+        self.body = Body::Raw(content_type, body);
+        self
+    }
+
+    /// Adds a header, if there is a value.
+    pub(crate) fn header(mut self, name: &'static str, value: Option<String>) -> Self {
+        self.headers.extend(value.map(|value| (name, value)));
+        self
+    }
+
+    /// Adds parameters that the route table does not name: attributes of telemetry.
+    pub(crate) fn attributes(mut self, attributes: &[(String, String)]) -> Self {
+        self.attributes = attributes.to_vec();
+        self
+    }
+
     /// The path with its parameters and query.
     pub(crate) fn target(&self) -> String {
         let mut values = self.parameters.iter();
@@ -82,9 +103,11 @@ impl Call {
                 None => target.push_str(part),
             }
         }
-        for (index, (name, value)) in self.query.iter().enumerate() {
+        let named = self.query.iter().map(|(name, value)| ((*name).to_owned(), value));
+        let attributes = self.attributes.iter().map(|(name, value)| (encode(name), value));
+        for (index, (name, value)) in named.chain(attributes).enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
-            target.push_str(name);
+            target.push_str(&name);
             target.push('=');
             target.push_str(&encode(value));
         }
@@ -121,11 +144,15 @@ impl Call {
             Body::None => (None, Bytes::new()),
             Body::Json(bytes) => (Some("application/json"), bytes.into()),
             Body::Yaml(text) => (Some("application/yaml"), text.into()),
+            Body::Raw(content_type, bytes) => (Some(content_type), bytes.into()),
         };
         let headers = HeaderMap::new();
         let mut request = Request { method, url, headers, body, timeout: wait, follow_redirects: false };
         if let Some(content_type) = content_type {
             request = request.header(CONTENT_TYPE, content_type);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(HeaderName::from_static(name), value);
         }
         match key {
             Some(key) => request.bearer(key),

@@ -23,6 +23,30 @@ pub struct ObjectsQuery {
     pub kind: Option<String>,
 }
 
+/// Telemetry to be taken in. See the guide "Send your telemetry" for formats.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    pub dataset: String,
+    /// `json`, `jsonl`, `lines`, `syslog`, `nginx`, `alb`, `elb`, `iis`.
+    pub format: String,
+    /// Of all rows.
+    pub attributes: Vec<(String, String)>,
+    /// The same for the same body and for no other: the node then stores it once.
+    pub key: Option<String>,
+    /// Whether it may have been sent before, to a node that was restarted since.
+    pub may_be_repeat: bool,
+    pub body: Vec<u8>,
+}
+
+/// What the node took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub struct Ingested {
+    /// Rows that are stored.
+    pub accepted: u64,
+    /// They had been stored before, under the same key.
+    pub repeated: bool,
+}
+
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let key = if self.key.is_some() { "set" } else { "none" };
@@ -237,6 +261,19 @@ impl Client {
         request: &StepRequest,
     ) -> Result<Incident, ClientError> {
         self.tell(Call::new("step_incident").parameter(id).parameter(step), request).await
+    }
+
+    /// Lines or JSON events for a dataset. Durable when it returns.
+    pub async fn ingest(&self, request: Ingest) -> Result<Ingested, ClientError> {
+        let Ingest { dataset, format, attributes, key, may_be_repeat, body } = request;
+        let call = Call::new("ingest")
+            .parameter(&dataset)
+            .query("format", Some(format))
+            .attributes(&attributes)
+            .header("idempotency-key", key)
+            .header("nines-repeat", may_be_repeat.then(|| "true".to_owned()))
+            .raw("application/octet-stream", body);
+        self.ask(call).await
     }
 
     async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {

@@ -97,6 +97,8 @@ fn modern(text: &str, rows: &mut RowWriter) -> Result<bool, IntakeError> {
         rows.str(name, value)?;
     }
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
+    // rsyslog keeps the space behind an RFC 3164 tag, so that one message would have two texts by its transport.
+    let body = body.strip_prefix(' ').unwrap_or(body);
     if !body.is_empty() {
         rows.str(field::BODY, body)?;
     }

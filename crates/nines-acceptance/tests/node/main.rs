@@ -4,10 +4,14 @@
 
 mod access;
 mod backups;
+mod doors;
 mod durability;
 mod explore;
 mod guides;
 mod malformed;
+mod masking;
+mod patterns;
 mod reports;
 mod sdks;
 mod stories;
+mod ways_in;
