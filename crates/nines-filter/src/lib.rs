@@ -65,18 +65,20 @@ mod matching;
 mod nearest;
 mod parser;
 mod pattern;
+mod select;
 mod text;
 
 use std::str::FromStr;
 
-use nines_model::Event;
+use nines_model::{Event, RowSet, Rows};
 
 pub use ast::{Comparison, Expr, Operator, Test};
 pub use complete::{Completion, Context, OPERATORS, complete};
 pub use error::FilterError;
 pub use literal::{Literal, Number};
-pub use matching::{Record, ValueRef};
+pub use matching::Record;
 pub use nearest::nearest;
+pub use nines_model::ValueRef;
 pub use parser::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use pattern::{Pattern, Wildcard};
 pub use text::{TEXT_FIELDS, TextSearch};
@@ -118,6 +120,16 @@ impl Filter {
     /// Whether the event is selected. Does not allocate.
     pub fn matches(&self, event: &Event) -> bool {
         self.ast.accepts(event)
+    }
+
+    /// The rows of a batch that are selected: those for which [`Filter::accepts`] holds, found column by column.
+    pub fn select(&self, rows: &Rows) -> RowSet {
+        self.ast.select(rows, &RowSet::all(rows.len()))
+    }
+
+    /// As [`Filter::select`], of the rows in `within`.
+    pub fn select_within(&self, rows: &Rows, within: &RowSet) -> RowSet {
+        self.ast.select(rows, within)
     }
 
     /// As [`Filter::matches`], over anything that can be asked for its fields.

@@ -2,24 +2,14 @@
 
 use std::cmp::Ordering;
 
-use nines_model::{Event, Value, field};
+use nines_model::{Event, RowRef, ValueRef, field};
 
 use crate::literal::{Number, parse_number};
 use crate::{Expr, Literal, Operator, TEXT_FIELDS, Test, TextSearch};
 
-/// A value, borrowed from wherever it lies. JSON text is a string here; a time is its nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ValueRef<'a> {
-    Str(&'a str),
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    Bytes(&'a [u8]),
-}
-
 /// Something with named fields.
 pub trait Record {
-    /// The value under `name`; `timestamp` is answered too. `None` if there is none.
+    /// The value under `name`; `timestamp` is answered too, as its nanoseconds. `None` if there is none.
     fn value(&self, name: &str) -> Option<ValueRef<'_>>;
 }
 
@@ -32,15 +22,12 @@ impl Record for Event {
     }
 }
 
-impl<'a> From<&'a Value> for ValueRef<'a> {
-    fn from(value: &'a Value) -> Self {
-        match value {
-            Value::Str(text) | Value::Json(text) => Self::Str(text),
-            Value::Int(number) => Self::Int(*number),
-            Value::Float(number) => Self::Float(*number),
-            Value::Bool(flag) => Self::Bool(*flag),
-            Value::Bytes(bytes) => Self::Bytes(bytes),
+impl Record for RowRef<'_> {
+    fn value(&self, name: &str) -> Option<ValueRef<'_>> {
+        if name == field::TIMESTAMP {
+            return Some(ValueRef::Int(self.timestamp().as_nanos()));
         }
+        self.get(name)
     }
 }
 
@@ -62,9 +49,11 @@ impl Expr {
 
 impl TextSearch {
     fn is_in(&self, record: &impl Record) -> bool {
-        let in_text =
-            |name: &&str| matches!(record.value(name), Some(ValueRef::Str(text)) if self.is_found_in(text));
-        let is_id = |name: &str| matches!(record.value(name), Some(ValueRef::Str(id)) if self.is_id(id));
+        let has = |name: &str, test: &dyn Fn(&str) -> bool| {
+            record.value(name).and_then(ValueRef::as_str).is_some_and(test)
+        };
+        let in_text = |name: &&str| has(name, &|text| self.is_found_in(text));
+        let is_id = |name: &str| has(name, &|id| self.is_id(id));
         TEXT_FIELDS.iter().any(in_text) || self.id_field().is_some_and(is_id)
     }
 }
@@ -79,14 +68,14 @@ impl Test {
                 Operator::GreaterOrEqual.holds(value, low) && Operator::LessOrEqual.holds(value, high)
             }
             Self::Like(wildcard) => match value {
-                ValueRef::Str(text) => wildcard.fits(text),
+                ValueRef::Str(text) | ValueRef::Json(text) => wildcard.fits(text),
                 ValueRef::Int(number) => wildcard.fits(decimal(number, &mut [0; 20])),
                 ValueRef::Float(number) => {
                     whole(number).is_some_and(|number| wildcard.fits(decimal(number, &mut [0; 20])))
                 }
                 ValueRef::Bool(_) | ValueRef::Bytes(_) => false,
             },
-            Self::Matches(pattern) => matches!(value, ValueRef::Str(text) if pattern.is_found_in(text)),
+            Self::Matches(pattern) => value.as_str().is_some_and(|text| pattern.is_found_in(text)),
         }
     }
 }
@@ -98,8 +87,8 @@ impl Operator {
             return !Self::Equal.holds(value, literal);
         }
         let order = match value {
-            ValueRef::Str(text) if self.is_ordering() => order_of_text(text, literal),
-            ValueRef::Str(text) => (text == literal.text()).then_some(Ordering::Equal),
+            ValueRef::Str(text) | ValueRef::Json(text) if self.is_ordering() => order_of_text(text, literal),
+            ValueRef::Str(text) | ValueRef::Json(text) => (text == literal.text()).then_some(Ordering::Equal),
             ValueRef::Int(value) => literal.number().and_then(|number| number.cmp_int(value)),
             ValueRef::Float(value) => literal.number().and_then(|number| number.cmp_float(value)),
             ValueRef::Bool(flag) if self == Self::Equal => {

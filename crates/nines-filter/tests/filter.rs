@@ -5,5 +5,6 @@
 mod filter {
     mod malformed;
     mod properties;
+    mod select;
     mod semantics;
 }

@@ -99,23 +99,25 @@ fn spans(clock: &dyn Clock, random: &Random) -> Batch {
         ],
     });
     let now = clock.now();
-    let events = (0..SPANS_PER_BATCH).map(|number| {
-        let fields = vec![
-            ("trace_id".into(), Value::str(format!("{:016x}{:016x}", random.next_u64(), number))),
-            ("span_id".into(), Value::str(format!("{:016x}", random.next_u64()))),
-            (
-                "name".into(),
-                Value::str(["GET /cart", "GET /item/{id}", "POST /checkout"][number as usize % 3]),
-            ),
-            ("kind".into(), "server".into()),
-            ("duration_ns".into(), Value::Int(random.below(200_000_000) as i64)),
-            ("status_code".into(), if random.below(50) == 0 { "error" } else { "unset" }.into()),
-            ("http.response.status_code".into(), Value::Int(200 + random.below(3) as i64 * 100)),
-        ];
-        let timestamp = now + Duration::from_micros(number);
-        Event { timestamp, resource: Arc::clone(&resource), fields }
-    });
-    Batch { dataset: Dataset::Spans, received_at: now, events: events.collect() }
+    let events: Vec<_> = (0..SPANS_PER_BATCH)
+        .map(|number| {
+            let fields = vec![
+                ("trace_id".into(), Value::str(format!("{:016x}{:016x}", random.next_u64(), number))),
+                ("span_id".into(), Value::str(format!("{:016x}", random.next_u64()))),
+                (
+                    "name".into(),
+                    Value::str(["GET /cart", "GET /item/{id}", "POST /checkout"][number as usize % 3]),
+                ),
+                ("kind".into(), "server".into()),
+                ("duration_ns".into(), Value::Int(random.below(200_000_000) as i64)),
+                ("status_code".into(), if random.below(50) == 0 { "error" } else { "unset" }.into()),
+                ("http.response.status_code".into(), Value::Int(200 + random.below(3) as i64 * 100)),
+            ];
+            let timestamp = now + Duration::from_micros(number);
+            Event { timestamp, resource: Arc::clone(&resource), fields }
+        })
+        .collect();
+    Batch::of_events(Dataset::Spans, now, &events)
 }
 
 fn memory_high_water_kib() -> u64 {

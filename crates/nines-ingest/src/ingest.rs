@@ -172,7 +172,7 @@ impl Ingest {
         let submitted = self.0.shared.clock.monotonic();
         self.check_room(bytes)?;
         let in_flight = self.reserve(bytes)?;
-        batches.retain(|batch| !batch.events.is_empty());
+        batches.retain(|batch| !batch.rows.is_empty());
         if batches.is_empty() {
             return Ok(None);
         }
@@ -255,14 +255,14 @@ impl Ingest {
     }
 
     fn mend_times(&self, batches: &mut [Batch]) {
-        let latest = self.0.shared.clock.now() + FUTURE_MAX;
+        let latest = (self.0.shared.clock.now() + FUTURE_MAX).as_nanos();
         let (mut undated, mut skewed) = (0, 0);
         for batch in batches {
-            for event in &mut batch.events {
-                if event.timestamp == Timestamp::EPOCH {
-                    event.timestamp = batch.received_at;
+            for at in batch.rows.timestamps_mut() {
+                if *at == Timestamp::EPOCH.as_nanos() {
+                    *at = batch.received_at.as_nanos();
                     undated += 1;
-                } else if event.timestamp > latest {
+                } else if *at > latest {
                     skewed += 1;
                 }
             }
@@ -375,7 +375,7 @@ fn open_journal(
             Ok(batch) => {
                 if publisher.replay(sequence, &batch) {
                     recovery.replayed_batches += 1;
-                    recovery.replayed_events += batch.events.len() as u64;
+                    recovery.replayed_events += batch.rows.len() as u64;
                 }
             }
             Err(source @ FormatError::Version(_)) => {

@@ -60,8 +60,8 @@ impl Publisher {
                 Ok(sequence) => {
                     self.publish(sequence, &batch);
                     done.sequence = sequence;
-                    done.events += batch.events.len() as u64;
-                    accepted.push((batch.dataset, batch.events.len() as u64));
+                    done.events += batch.rows.len() as u64;
+                    accepted.push((batch.dataset, batch.rows.len() as u64));
                 }
                 // Others of the request may be durable and are published: a row in the journal is a row.
                 Err(error) => failure = Some(IngestError::Journal(error)),

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::field;
+use crate::rows::Rows;
 use crate::time::Timestamp;
 use crate::value::{Name, Value};
 
@@ -55,7 +56,8 @@ impl Resource {
     }
 }
 
-/// One row of telemetry. See the crate documentation.
+/// One row of telemetry, written out. Telemetry travels as [`Rows`]; this is for few events: those that people or tests
+/// make. See the crate documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub timestamp: Timestamp,
@@ -81,13 +83,20 @@ impl Event {
     }
 }
 
-/// Events of one dataset that arrived, are acknowledged and become visible together.
+/// Rows of one dataset that arrived, are acknowledged and become visible together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     pub dataset: Dataset,
     /// When the server had read the whole request.
     pub received_at: Timestamp,
-    pub events: Vec<Event>,
+    pub rows: Rows,
+}
+
+impl Batch {
+    /// A batch of events that are written out.
+    pub fn of_events(dataset: Dataset, received_at: Timestamp, events: &[Event]) -> Self {
+        Self { dataset, received_at, rows: Rows::from_events(events) }
+    }
 }
 
 fn find<'a>(fields: &'a [(Name, Value)], name: &str) -> Option<&'a Value> {

@@ -1,4 +1,4 @@
-//! Wire formats to events and back. Bytes in, [`nines_model::Event`]s out: nothing here does IO, reads a clock or
+//! Wire formats to rows and back. Bytes in, [`nines_model::Rows`] out: nothing here does IO, reads a clock or
 //! keeps state between calls, so every decoder can be fuzzed and replayed.
 //!
 //! Each protocol is one module. A decoder promises three things for *any* input: it returns (no panic, no stack

@@ -1,10 +1,10 @@
-//! OTLP: export requests to events, and the answers to them, as protobuf and as JSON.
+//! OTLP: export requests to rows, and the answers to them, as protobuf and as JSON.
 //!
 //! Source: the OTLP specification 1.x and the `.proto` files of opentelemetry-proto 1.10 as published with the crate
 //! of that name, which the tests use as the other side.
 //!
 //! # What becomes of a message
-//! - Each log record, span and metric data point is one [`Event`]. Its columns are those of [`nines_model::field`]
+//! - Each log record, span and metric data point is one row. Its columns are those of [`nines_model::field`]
 //!   plus its attributes under their own names. Zero values and empty strings, which protobuf cannot tell from
 //!   absent ones, are absent.
 //! - Resource attributes, `scope.name`, `scope.version` and scope attributes (as `scope.NAME`) are shared by the events
@@ -32,6 +32,7 @@ mod logs;
 mod metrics;
 mod request;
 mod response;
+mod row;
 mod schema;
 mod tally;
 mod traces;
@@ -45,7 +46,7 @@ pub use response::{StatusMessage, encode_response, encode_status};
 pub use tally::{PartialSuccess, Reason, Tally};
 
 #[cfg(doc)]
-use nines_model::{Event, Resource};
+use nines_model::Resource;
 
 /// Log records, spans or data points kept of one request; those beyond are rejected one by one. Ten times the
 /// largest batch that SDKs and the Collector send by default (8192), with room for those who raised it.

@@ -27,11 +27,11 @@ impl Sink for CountingSink {
     async fn submit(&self, batches: Vec<Batch>, _bytes: u64) -> Result<(), SinkError> {
         let mut sums = self.0.lock().expect("no holder panics");
         for batch in batches {
-            for event in &batch.events {
-                let service = event.service().unwrap_or("").to_owned();
+            for row in batch.rows.iter() {
+                let service = row.service().unwrap_or("").to_owned();
                 let sums = sums.entry((service, batch.dataset.to_string())).or_default();
-                let int = |name| event.get(name).and_then(|value| value.as_int()).unwrap_or(0);
-                let float = |name| event.get(name).and_then(|value| value.as_f64()).unwrap_or(0.0);
+                let int = |name| row.get(name).and_then(|value| value.as_int()).unwrap_or(0);
+                let float = |name| row.get(name).and_then(|value| value.as_f64()).unwrap_or(0.0);
                 sums.count += 1;
                 sums.i += int("i");
                 sums.f += float("f");

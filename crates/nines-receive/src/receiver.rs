@@ -131,7 +131,7 @@ impl Inner {
         held: &mut Held,
     ) -> Result<Option<PartialSuccess>, Refusal> {
         let Decoded { batch, tally } = decoded;
-        let items = batch.events.len() as u64;
+        let items = batch.rows.len() as u64;
         if items > 0 {
             if !held.grow(bytes) {
                 return Err(Refusal::new(

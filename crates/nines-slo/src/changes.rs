@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use nines_model::{Batch, Dataset, Event, SmolStr, Timestamp, field};
+use nines_model::{Batch, Dataset, RowRef, SmolStr, Timestamp, field};
 use parking_lot::Mutex;
 
 /// Changes kept. A busy team makes some tens a day; a page asks about the last hours.
@@ -39,13 +39,13 @@ impl RecentChanges {
 
     /// Takes the change events of a batch; other batches are ignored at no cost.
     pub fn observe(&self, batch: &Batch) {
-        if batch.dataset != Dataset::Changes || batch.events.is_empty() {
+        if batch.dataset != Dataset::Changes || batch.rows.is_empty() {
             return;
         }
         let _turn = self.turn.lock();
         let mut changes: Vec<Arc<Change>> = (**self.current.load()).clone();
-        for event in &batch.events {
-            let change = Change::from(event);
+        for row in batch.rows.iter() {
+            let change = Change::from(row);
             let position = changes.partition_point(|known| known.at <= change.at);
             changes.insert(position, Arc::new(change));
         }
@@ -74,11 +74,11 @@ impl RecentChanges {
     }
 }
 
-impl From<&Event> for Change {
-    fn from(event: &Event) -> Self {
-        let text = |name: &str| event.get_str(name).map(SmolStr::new);
+impl From<RowRef<'_>> for Change {
+    fn from(row: RowRef<'_>) -> Self {
+        let text = |name: &str| row.get_str(name).map(SmolStr::new);
         Self {
-            at: event.timestamp,
+            at: row.timestamp(),
             kind: text(field::CHANGE_KIND),
             id: text(field::CHANGE_ID),
             title: text(field::NAME),

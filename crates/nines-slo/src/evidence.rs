@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nines_model::{Event, Name, SmolStr, Timestamp, Value, field};
+use nines_model::{Name, RowRef, SmolStr, Timestamp, ValueRef, field};
 
 use crate::indicator::{Indicator, Outcome};
 
@@ -178,15 +178,15 @@ impl Collector {
         self.evidence.clone()
     }
 
-    pub fn observe(&mut self, event: &Event, outcome: Outcome, received_at: Timestamp) {
+    pub fn observe(&mut self, row: RowRef<'_>, outcome: Outcome, received_at: Timestamp) {
         let weight = self.weight(outcome, received_at);
         if weight.is_none() && outcome == Outcome::Good {
             return;
         }
-        let Some(position) = self.minute(event.timestamp) else { return };
+        let Some(position) = self.minute(row.timestamp()) else { return };
         let minute = Arc::make_mut(&mut self.evidence.minutes[position]);
         if outcome == Outcome::Bad
-            && let Some(user) = event.get(field::USER_ID)
+            && let Some(user) = row.get(field::USER_ID)
         {
             if minute.users.len() < USERS_PER_MINUTE_MAX {
                 minute.users.insert(hash_of(user));
@@ -196,7 +196,7 @@ impl Collector {
         }
         let Some(weight) = weight else { return };
         if outcome == Outcome::Bad
-            && let Some(trace) = event.get_str(field::TRACE_ID)
+            && let Some(trace) = row.get_str(field::TRACE_ID)
             && !minute.traces.iter().any(|known| known == trace)
         {
             if minute.traces.len() == TRACES_PER_MINUTE {
@@ -205,14 +205,7 @@ impl Collector {
             minute.traces.push(SmolStr::new(trace));
         }
         minute.total.add(outcome, weight);
-        let own = event.fields.iter();
-        // A field of the event hides the resource's of the same name.
-        let inherited = event
-            .resource
-            .attributes
-            .iter()
-            .filter(|(name, _)| event.fields.iter().all(|(own, _)| own != name));
-        for (name, value) in own.chain(inherited) {
+        for (name, value) in row.fields() {
             let Some(text) = category(value) else { continue };
             let Some(id) = id_of(name, &self.ignored, &mut self.ids, &mut self.evidence.fields) else {
                 continue;
@@ -303,11 +296,11 @@ fn id_of(
 }
 
 /// The text of a value that can be a category. Fractions are measurements, JSON and bytes are contents.
-fn category(value: &Value) -> Option<SmolStr> {
+fn category(value: ValueRef<'_>) -> Option<SmolStr> {
     match value {
-        Value::Str(text) if !text.is_empty() && text.len() <= VALUE_BYTES_MAX => Some(text.clone()),
-        Value::Int(number) => Some(SmolStr::new(number.to_string())),
-        Value::Bool(flag) => Some(SmolStr::new_static(if *flag { "true" } else { "false" })),
+        ValueRef::Str(text) if !text.is_empty() && text.len() <= VALUE_BYTES_MAX => Some(SmolStr::new(text)),
+        ValueRef::Int(number) => Some(SmolStr::new(number.to_string())),
+        ValueRef::Bool(flag) => Some(SmolStr::new_static(if flag { "true" } else { "false" })),
         _ => None,
     }
 }
@@ -320,14 +313,14 @@ fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn hash_of(value: &Value) -> u64 {
+fn hash_of(value: ValueRef<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     match value {
-        Value::Str(text) | Value::Json(text) => text.hash(&mut hasher),
-        Value::Int(number) => number.hash(&mut hasher),
-        Value::Float(number) => number.to_bits().hash(&mut hasher),
-        Value::Bool(flag) => flag.hash(&mut hasher),
-        Value::Bytes(bytes) => bytes.hash(&mut hasher),
+        ValueRef::Str(text) | ValueRef::Json(text) => text.hash(&mut hasher),
+        ValueRef::Int(number) => number.hash(&mut hasher),
+        ValueRef::Float(number) => number.to_bits().hash(&mut hasher),
+        ValueRef::Bool(flag) => flag.hash(&mut hasher),
+        ValueRef::Bytes(bytes) => bytes.hash(&mut hasher),
     }
     hasher.finish()
 }

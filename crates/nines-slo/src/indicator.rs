@@ -2,7 +2,7 @@
 
 use nines_base::ErrorKind;
 use nines_filter::{Expr, Filter, FilterError, Operator, Test};
-use nines_model::{Dataset, Event, SmolStr, field};
+use nines_model::{Dataset, RowRef, RowSet, Rows, SmolStr, field};
 
 use crate::document::{Metric, NinesSource, Objective, Op, RatioParts, Source, Threshold, duration_unit};
 
@@ -23,6 +23,23 @@ pub struct Indicator {
     pub dataset: Dataset,
     pub total: Filter,
     pub good: Filter,
+}
+
+/// What an indicator says about the rows of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judged {
+    /// The rows that count.
+    pub total: RowSet,
+    /// Of these, the good ones.
+    pub good: RowSet,
+}
+
+impl Judged {
+    /// The rows that count, in order, each with its outcome.
+    pub fn outcomes(&self) -> impl Iterator<Item = (usize, Outcome)> {
+        let outcome = |row| if self.good.contains(row) { Outcome::Good } else { Outcome::Bad };
+        self.total.iter().map(move |row| (row, outcome(row)))
+    }
 }
 
 /// Why there is nothing to measure.
@@ -72,11 +89,19 @@ impl Indicator {
     }
 
     /// `None` if the event does not count. The caller has checked the dataset.
-    pub fn classify(&self, event: &Event) -> Option<Outcome> {
-        if !self.total.matches(event) {
+    pub fn classify(&self, row: RowRef<'_>) -> Option<Outcome> {
+        if !self.total.accepts(&row) {
             return None;
         }
-        Some(if self.good.matches(event) { Outcome::Good } else { Outcome::Bad })
+        Some(if self.good.accepts(&row) { Outcome::Good } else { Outcome::Bad })
+    }
+
+    /// Of the rows in `within`, those that count, and of these the good ones: as [`Indicator::classify`], for a whole
+    /// batch.
+    pub(crate) fn judge(&self, rows: &Rows, within: &RowSet) -> Judged {
+        let total = self.total.select_within(rows, within);
+        let good = if total.is_empty() { total.clone() } else { self.good.select_within(rows, &total) };
+        Judged { total, good }
     }
 
     /// The one service whose events can count, if the filter names one outright. Events of others need not be judged.

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -5,12 +6,16 @@ use arrow::array::{
     StringViewBuilder, TimestampNanosecondBuilder,
 };
 
-use nines_model::{Value, ValueType, field};
+use nines_model::rows::{Column as Sent, TextColumn, Values as Packed};
+use nines_model::{ValueRef, ValueType, field};
 
 use crate::schema::{Column, arrow_type};
 
 /// Longer strings are not looked up for sharing: they are messages, and rarely repeat exactly.
 const SHARED_TEXT_BYTES_MAX: u32 = 128;
+
+/// Text is gathered in blocks of this size. A chunk's columns of long text fill tens of them, and most columns have none.
+const TEXT_BLOCK_BYTES: u32 = 64 * 1024;
 
 /// Integers up to this size are exact as a 64-bit float (2^53).
 const EXACT_FLOAT_MAX: u64 = 1 << 53;
@@ -34,21 +39,22 @@ enum Values {
 
 impl ColumnBuilder {
     pub fn new(column: &Column) -> Self {
+        let texts = || StringViewBuilder::with_capacity(0).with_fixed_block_size(TEXT_BLOCK_BYTES);
         let values = match column.kind {
-            ValueType::Str if is_unique(&column.name) => Values::Str(StringViewBuilder::new()),
+            ValueType::Str if is_unique(&column.name) => Values::Str(texts()),
             ValueType::Str => Values::Str(
-                StringViewBuilder::new()
-                    .with_deduplicate_strings()
-                    .with_max_deduplication_len(SHARED_TEXT_BYTES_MAX),
+                texts().with_deduplicate_strings().with_max_deduplication_len(SHARED_TEXT_BYTES_MAX),
             ),
-            ValueType::Json => Values::Json(StringViewBuilder::new()),
-            ValueType::Int => Values::Int(Int64Builder::new()),
-            ValueType::Float => Values::Float(Float64Builder::new()),
-            ValueType::Bool => Values::Bool(BooleanBuilder::new()),
-            ValueType::Bytes => Values::Bytes(BinaryViewBuilder::new()),
-            ValueType::Time => {
-                Values::Time(TimestampNanosecondBuilder::new().with_data_type(arrow_type(ValueType::Time)))
+            ValueType::Json => Values::Json(texts()),
+            ValueType::Int => Values::Int(Int64Builder::with_capacity(0)),
+            ValueType::Float => Values::Float(Float64Builder::with_capacity(0)),
+            ValueType::Bool => Values::Bool(BooleanBuilder::with_capacity(0)),
+            ValueType::Bytes => {
+                Values::Bytes(BinaryViewBuilder::with_capacity(0).with_fixed_block_size(TEXT_BLOCK_BYTES))
             }
+            ValueType::Time => Values::Time(
+                TimestampNanosecondBuilder::with_capacity(0).with_data_type(arrow_type(ValueType::Time)),
+            ),
         };
         Self { values }
     }
@@ -67,37 +73,118 @@ impl ColumnBuilder {
 
     /// Puts `value` at `row`, which no value has been put at. `false`, and no change, if it does not fit the type: only
     /// integers that a float holds exactly are converted, and JSON text is taken as plain text.
-    pub fn put(&mut self, row: usize, value: &Value) -> bool {
+    pub fn put(&mut self, row: usize, value: ValueRef<'_>) -> bool {
         if !self.accepts(value) {
             return false;
         }
         self.pad(row);
         match (&mut self.values, value) {
-            (Values::Str(values), Value::Str(text) | Value::Json(text))
-            | (Values::Json(values), Value::Json(text)) => {
-                values.append_value(text.as_str());
-            }
-            (Values::Int(values), Value::Int(number)) => values.append_value(*number),
-            (Values::Float(values), Value::Float(number)) => values.append_value(*number),
-            (Values::Float(values), Value::Int(number)) => values.append_value(*number as f64),
-            (Values::Bool(values), Value::Bool(flag)) => values.append_value(*flag),
-            (Values::Bytes(values), Value::Bytes(bytes)) => values.append_value(bytes),
-            (Values::Time(values), Value::Int(nanos)) => values.append_value(*nanos),
+            (Values::Str(values), ValueRef::Str(text) | ValueRef::Json(text))
+            | (Values::Json(values), ValueRef::Json(text)) => values.append_value(text),
+            (Values::Int(values), ValueRef::Int(number)) => values.append_value(number),
+            (Values::Float(values), ValueRef::Float(number)) => values.append_value(number),
+            (Values::Float(values), ValueRef::Int(number)) => values.append_value(number as f64),
+            (Values::Bool(values), ValueRef::Bool(flag)) => values.append_value(flag),
+            (Values::Bytes(values), ValueRef::Bytes(bytes)) => values.append_value(bytes),
+            (Values::Time(values), ValueRef::Int(nanos)) => values.append_value(nanos),
             _ => return false,
         }
         true
     }
 
-    fn accepts(&self, value: &Value) -> bool {
-        match (&self.values, value) {
-            (Values::Float(_), Value::Int(number)) => number.unsigned_abs() <= EXACT_FLOAT_MAX,
-            (Values::Str(_), Value::Str(_) | Value::Json(_))
-            | (Values::Json(_), Value::Json(_))
-            | (Values::Int(_) | Values::Time(_), Value::Int(_))
-            | (Values::Float(_), Value::Float(_))
-            | (Values::Bool(_), Value::Bool(_))
-            | (Values::Bytes(_), Value::Bytes(_)) => true,
-            _ => false,
+    /// Puts the same value at each of `count` rows from `row` on; as [`ColumnBuilder::put`] otherwise.
+    pub fn put_run(&mut self, row: usize, count: usize, value: ValueRef<'_>) -> bool {
+        (row..row + count).all(|row| self.put(row, value))
+    }
+
+    fn accepts(&self, value: ValueRef<'_>) -> bool {
+        match value {
+            ValueRef::Int(number) if matches!(self.values, Values::Float(_)) => {
+                number.unsigned_abs() <= EXACT_FLOAT_MAX
+            }
+            _ => self.takes(value.value_type()),
+        }
+    }
+
+    /// Whether every value of this type fits.
+    fn takes(&self, kind: ValueType) -> bool {
+        matches!(
+            (&self.values, kind),
+            (Values::Str(_), ValueType::Str | ValueType::Json)
+                | (Values::Json(_), ValueType::Json)
+                | (Values::Int(_) | Values::Time(_), ValueType::Int)
+                | (Values::Float(_), ValueType::Float)
+                | (Values::Bool(_), ValueType::Bool)
+                | (Values::Bytes(_), ValueType::Bytes)
+        )
+    }
+
+    /// Puts the values that a column of a batch has in `rows`, the first of which comes to lie at row `base`. Values that
+    /// do not fit go to `spill`, with their row in the batch. Returns the bytes of text taken in.
+    pub fn extend<'a>(
+        &mut self,
+        base: usize,
+        sent: &'a Sent,
+        rows: Range<usize>,
+        mut spill: impl FnMut(usize, ValueRef<'a>),
+    ) -> Extended {
+        let presence = sent.presence();
+        let (from, to) = (presence.rank(rows.start), presence.rank(rows.end));
+        let start = rows.start;
+        let present = presence.rows_within(rows);
+        if from == to {
+            return Extended::default();
+        }
+        if !self.takes(sent.kind()) {
+            let mut taken = 0;
+            for (row, index) in present.zip(from..to) {
+                let value = sent.values().get(index);
+                if self.put(base + row - start, value) {
+                    taken += 1;
+                } else {
+                    spill(row, value);
+                }
+            }
+            return Extended { values: taken, text_bytes: 0 };
+        }
+        let first = present.clone().next().unwrap_or(start);
+        let is_run = presence.rank(first + (to - from)) - from == to - from;
+        let place = |row: usize| base + row - start;
+        match (&mut self.values, sent.values()) {
+            (Values::Int(values), Packed::Int(numbers)) if is_run => {
+                values.append_nulls(place(first) - values.len());
+                values.append_slice(&numbers[from..to]);
+            }
+            (Values::Time(values), Packed::Int(numbers)) if is_run => {
+                values.append_nulls(place(first) - values.len());
+                values.append_slice(&numbers[from..to]);
+            }
+            (Values::Float(values), Packed::Float(numbers)) if is_run => {
+                values.append_nulls(place(first) - values.len());
+                values.append_slice(&numbers[from..to]);
+            }
+            (Values::Bool(values), Packed::Bool(flags)) if is_run => {
+                values.append_nulls(place(first) - values.len());
+                values.append_slice(&flags[from..to]);
+            }
+            (Values::Str(values), Packed::Str(texts) | Packed::Json(texts))
+            | (Values::Json(values), Packed::Json(texts)) => {
+                return extend_texts(values, texts, from, present.map(place));
+            }
+            _ => {
+                for (row, index) in present.zip(from..to) {
+                    self.put(place(row), sent.values().get(index));
+                }
+            }
+        }
+        Extended { values: to - from, text_bytes: 0 }
+    }
+
+    /// The times of the next rows.
+    pub fn extend_times(&mut self, nanos: &[i64]) {
+        match &mut self.values {
+            Values::Time(values) => values.append_slice(nanos),
+            _ => unreachable!("the first column is that of times"),
         }
     }
 
@@ -139,6 +226,32 @@ impl ColumnBuilder {
             Values::Time(values) => Arc::new(values.finish()),
         }
     }
+}
+
+/// What came of [`ColumnBuilder::extend`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extended {
+    pub values: usize,
+    pub text_bytes: usize,
+}
+
+/// Puts the texts from index `from` on at the given rows.
+fn extend_texts(
+    values: &mut StringViewBuilder,
+    texts: &TextColumn,
+    from: usize,
+    rows: impl Iterator<Item = usize>,
+) -> Extended {
+    let mut extended = Extended::default();
+    for (row, text) in rows.zip(texts.iter_from(from)) {
+        while values.len() < row {
+            values.append_null();
+        }
+        values.append_value(text);
+        extended.values += 1;
+        extended.text_bytes += text.len();
+    }
+    extended
 }
 
 /// Columns whose values hardly repeat: looking for repeats there would only cost.

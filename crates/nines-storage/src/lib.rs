@@ -31,6 +31,7 @@ mod column;
 mod error;
 pub mod format;
 mod inventory;
+mod layout;
 mod maintain;
 mod memtable;
 mod overflow;

@@ -1,15 +1,17 @@
 //! Hot rows of one dataset: finished chunks, and one that grows.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use nines_model::{Batch, Event, Name, Resource, TimeRange, Timestamp, Value};
+use nines_model::{Name, Rows, TimeRange, Timestamp, ValueRef};
 
 use crate::column::ColumnBuilder;
+use crate::layout::{Layout, Place};
 use crate::overflow::overflow_text;
 use crate::schema::Registry;
 
@@ -61,17 +63,20 @@ impl Memtable {
         self.finished_bytes + self.growing.bytes
     }
 
-    /// Adds the events in order. New names become columns of `registry`.
-    pub fn append(&mut self, registry: &mut Registry, batch: &Batch) {
+    /// Adds the rows in order. New names become columns of `registry`.
+    pub fn append(&mut self, registry: &mut Registry, rows: &Rows) {
         self.copy = None;
-        let mut layout = Layout::default();
-        for event in &batch.events {
+        let layout = Layout::new(registry, rows);
+        let mut next = 0;
+        while next < rows.len() {
             if self.growing.rows >= CHUNK_ROWS {
                 self.finish_growing(registry);
             }
-            self.growing.append(registry, &mut layout, event);
+            let end = rows.len().min(next + CHUNK_ROWS - self.growing.rows);
+            self.growing.append(registry, &layout, rows, next..end);
+            next = end;
         }
-        self.rows += batch.events.len() as u64;
+        self.rows += rows.len() as u64;
     }
 
     /// All rows so far, cheaply: shared chunks, and a copy of the growing one.
@@ -111,101 +116,176 @@ impl Memtable {
     }
 }
 
-/// Where the fields of the last event went. The next one nearly always has the same names in the same places.
-#[derive(Default)]
-struct Layout<'a> {
-    fields: Vec<(&'a Name, Option<usize>)>,
-    resource: Option<ResourceLayout<'a>>,
-}
-
-struct ResourceLayout<'a> {
-    resource: &'a Arc<Resource>,
-    slots: Vec<Option<usize>>,
-}
-
-impl<'a> Layout<'a> {
-    fn slot(
-        &mut self,
-        registry: &mut Registry,
-        position: usize,
-        name: &'a Name,
-        value: &Value,
-    ) -> Option<usize> {
-        if let Some((known, slot)) = self.fields.get(position)
-            && *known == name
-        {
-            return *slot;
-        }
-        let slot = registry.slot(name, value.value_type());
-        match self.fields.get_mut(position) {
-            Some(known) => *known = (name, slot),
-            None => self.fields.push((name, slot)),
-        }
-        slot
-    }
-
-    fn resource(&mut self, registry: &mut Registry, resource: &'a Arc<Resource>) -> &ResourceLayout<'a> {
-        let known = self.resource.take().filter(|known| Arc::ptr_eq(known.resource, resource));
-        self.resource.insert(known.unwrap_or_else(|| {
-            let attributes = resource.attributes.iter();
-            let slots = attributes.map(|(name, value)| registry.slot(name, value.value_type())).collect();
-            ResourceLayout { resource, slots }
-        }))
-    }
-}
+/// A value that no column takes, with its row in the batch.
+type Spilled<'a> = (usize, Name, ValueRef<'a>);
 
 impl Growing {
-    fn append<'a>(&mut self, registry: &mut Registry, layout: &mut Layout<'a>, event: &'a Event) {
-        let row = self.rows;
-        let at = event.timestamp;
-        self.put(registry, Registry::TIMESTAMP_SLOT, &Value::Int(at.as_nanos()));
-        let mut overflow: Vec<(&Name, &Value)> = Vec::new();
-        for (position, (name, value)) in event.fields.iter().enumerate() {
-            let slot = layout.slot(registry, position, name, value);
-            if !slot.is_some_and(|slot| self.put(registry, slot, value)) {
-                overflow.push((name, value));
+    /// Adds some rows of a batch: whole columns at once, and row by row only the fields that more than one value may be
+    /// meant for (see [`Layout`]).
+    fn append<'a>(&mut self, registry: &mut Registry, layout: &Layout, rows: &'a Rows, range: Range<usize>) {
+        let base = self.rows;
+        let mut spilled: Vec<Spilled<'a>> = Vec::new();
+        self.append_times(registry, &rows.timestamps()[range.clone()]);
+        for (sent, place) in rows.columns().iter().zip(&layout.columns) {
+            let spill = |row, value| spilled.push((row, sent.name().clone(), value));
+            match place {
+                Place::Slot(slot) => {
+                    let column = self.column(registry, *slot);
+                    let extended = column.extend(base, sent, range.clone(), spill);
+                    self.bytes += (extended.values * CELL_BYTES + extended.text_bytes) as u64;
+                }
+                Place::Overflow => sent.iter_within(range.clone()).for_each(|(row, value)| {
+                    spilled.push((row, sent.name().clone(), value));
+                }),
+                Place::Contested(_) => {}
             }
         }
-        let mut renamed = Vec::new();
-        let resource = layout.resource(registry, &event.resource);
-        for ((name, value), slot) in event.resource.attributes.iter().zip(&resource.slots) {
-            let taken =
-                slot.is_some_and(|slot| self.is_set(slot)) || overflow.iter().any(|(own, _)| *own == name);
+        let mut start = range.start;
+        for run in rows.resource_of()[range.clone()].chunk_by(|a, b| a == b) {
+            self.append_shared(
+                registry,
+                layout,
+                rows,
+                start..start + run.len(),
+                base + start - range.start,
+                &mut spilled,
+            );
+            start += run.len();
+        }
+        if layout.has_contested {
+            for row in range.clone() {
+                self.append_contested(registry, layout, rows, row, base + row - range.start, &mut spilled);
+            }
+        }
+        self.append_overflow(registry, spilled, base, range.start);
+        self.rows += range.len();
+    }
+
+    fn append_times(&mut self, registry: &Registry, times: &[i64]) {
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
+        for &at in times {
+            (min, max) = (min.min(at), max.max(at));
+        }
+        let (min, max) = (Timestamp::from_nanos(min), Timestamp::from_nanos(max));
+        self.min_time = if self.rows == 0 { min } else { self.min_time.min(min) };
+        self.max_time = if self.rows == 0 { max } else { self.max_time.max(max) };
+        self.column(registry, Registry::TIMESTAMP_SLOT).extend_times(times);
+        self.bytes += (times.len() * CELL_BYTES) as u64;
+    }
+
+    /// The attributes of a run of rows of one resource, the first of which comes to lie at `base`.
+    fn append_shared<'a>(
+        &mut self,
+        registry: &Registry,
+        layout: &Layout,
+        rows: &'a Rows,
+        run: Range<usize>,
+        base: usize,
+        spilled: &mut Vec<Spilled<'a>>,
+    ) {
+        let resource = rows.resource_of()[run.start] as usize;
+        for ((name, value), place) in
+            rows.resources()[resource].attributes.iter().zip(&layout.resources[resource])
+        {
+            let value = ValueRef::from(value);
+            let taken = match place {
+                Place::Slot(slot) => self.column(registry, *slot).put_run(base, run.len(), value),
+                Place::Overflow => false,
+                Place::Contested(_) => continue,
+            };
             if taken {
+                // The text is shared by the rows.
+                self.bytes += (run.len() * CELL_BYTES + text_bytes(value)) as u64;
+            } else {
+                spilled.extend(run.clone().map(|row| (row, name.clone(), value)));
+            }
+        }
+    }
+
+    /// The contested fields of one row, which comes to lie at `place`: its own fields first, and what the resource says
+    /// differently beside them.
+    fn append_contested<'a>(
+        &mut self,
+        registry: &mut Registry,
+        layout: &Layout,
+        rows: &'a Rows,
+        row: usize,
+        place: usize,
+        spilled: &mut Vec<Spilled<'a>>,
+    ) {
+        let first_spilled = spilled.len();
+        for (sent, slot) in rows.columns().iter().zip(&layout.columns) {
+            if let Place::Contested(slot) = slot
+                && let Some(value) = sent.get(row)
+                && !slot.is_some_and(|slot| self.put(registry, slot, place, value))
+            {
+                spilled.push((row, sent.name().clone(), value));
+            }
+        }
+        for extra in rows.extras_of(row) {
+            let value = ValueRef::from(&extra.value);
+            let slot = registry.slot(&extra.name, value.value_type());
+            if !slot.is_some_and(|slot| self.put(registry, slot, place, value)) {
+                spilled.push((row, extra.name.clone(), value));
+            }
+        }
+        let resource = rows.resource_of()[row] as usize;
+        let mut renamed = Vec::new();
+        for ((name, value), slot) in
+            rows.resources()[resource].attributes.iter().zip(&layout.resources[resource])
+        {
+            let Place::Contested(slot) = slot else { continue };
+            let value = ValueRef::from(value);
+            let is_taken = slot.is_some_and(|slot| self.is_set(slot, place))
+                || spilled[first_spilled..].iter().any(|(_, own, _)| own == name);
+            if is_taken {
                 // The event's own field wins; what the resource says differently is kept beside it.
-                if event.get(name) != Some(value) {
+                if rows.row(row).get(name) != Some(value) {
                     renamed.push((Name::new(format!("resource.{name}")), value));
                 }
-            } else if !slot.is_some_and(|slot| self.put(registry, slot, value)) {
-                overflow.push((name, value));
+            } else if !slot.is_some_and(|slot| self.put(registry, slot, place, value)) {
+                spilled.push((row, name.clone(), value));
             }
         }
-        for (name, value) in &renamed {
-            let slot = registry.slot(name, value.value_type());
-            if !slot.is_some_and(|slot| self.put(registry, slot, value)) {
-                overflow.push((name, value));
+        for (name, value) in renamed {
+            let slot = registry.slot(&name, value.value_type());
+            if !slot.is_some_and(|slot| self.put(registry, slot, place, value)) {
+                spilled.push((row, name, value));
             }
         }
-        if !overflow.is_empty() {
-            let text = Value::Json(overflow_text(&overflow).into());
-            self.put(registry, registry.overflow_slot(), &text);
+    }
+
+    /// What no column took, as one text per row. `start` is the batch's row that lies at `base`.
+    fn append_overflow(
+        &mut self,
+        registry: &Registry,
+        mut spilled: Vec<Spilled<'_>>,
+        base: usize,
+        start: usize,
+    ) {
+        spilled.sort_by_key(|(row, ..)| *row);
+        for fields in spilled.chunk_by(|a, b| a.0 == b.0) {
+            let text = overflow_text(fields.iter().map(|(_, name, value)| (name, *value)));
+            let place = base + fields[0].0 - start;
+            self.put(registry, registry.overflow_slot(), place, ValueRef::Json(&text));
         }
-        self.min_time = if row == 0 { at } else { self.min_time.min(at) };
-        self.max_time = if row == 0 { at } else { self.max_time.max(at) };
-        self.rows += 1;
     }
 
-    /// Whether the current row has a value in the column.
-    fn is_set(&self, slot: usize) -> bool {
-        self.columns.get(slot).and_then(Option::as_ref).is_some_and(|column| column.len() > self.rows)
+    /// Whether a row has a value in the column.
+    fn is_set(&self, slot: usize, row: usize) -> bool {
+        self.columns.get(slot).and_then(Option::as_ref).is_some_and(|column| column.len() > row)
     }
 
-    fn put(&mut self, registry: &Registry, slot: usize, value: &Value) -> bool {
+    fn column(&mut self, registry: &Registry, slot: usize) -> &mut ColumnBuilder {
         if self.columns.len() <= slot {
             self.columns.resize_with(slot + 1, || None);
         }
-        let column = self.columns[slot].get_or_insert_with(|| ColumnBuilder::new(registry.column(slot)));
-        let stored = column.len() <= self.rows && column.put(self.rows, value);
+        self.columns[slot].get_or_insert_with(|| ColumnBuilder::new(registry.column(slot)))
+    }
+
+    fn put(&mut self, registry: &Registry, slot: usize, row: usize, value: ValueRef<'_>) -> bool {
+        let column = self.column(registry, slot);
+        let stored = column.len() <= row && column.put(row, value);
         if stored {
             self.bytes += (CELL_BYTES + text_bytes(value)) as u64;
         }
@@ -244,10 +324,10 @@ impl Growing {
     }
 }
 
-fn text_bytes(value: &Value) -> usize {
+fn text_bytes(value: ValueRef<'_>) -> usize {
     match value {
-        Value::Str(text) | Value::Json(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
+        ValueRef::Str(text) | ValueRef::Json(text) => text.len(),
+        ValueRef::Bytes(bytes) => bytes.len(),
         _ => 0,
     }
 }

@@ -231,8 +231,8 @@ impl Store {
     }
 
     /// Makes the rows of a batch visible. `sequence` is the batch's number in the journal; calls come in its order.
-    /// `false`, and no change, if the dataset holds that number already (replay of what is sealed). Computes: about a
-    /// microsecond per small event.
+    /// `false`, and no change, if the dataset holds that number already (replay of what is sealed). Computes: some
+    /// hundred nanoseconds per row.
     pub fn append(&self, sequence: u64, batch: &Batch) -> bool {
         let table = self.table(batch.dataset);
         let mut state = table.state.lock();
@@ -240,9 +240,9 @@ impl Store {
         if sequence <= state.last_sequence {
             return false;
         }
-        state.memtable.append(&mut state.registry, batch);
+        state.memtable.append(&mut state.registry, &batch.rows);
         state.last_sequence = sequence;
-        if !batch.events.is_empty() {
+        if !batch.rows.is_empty() {
             let at = self.0.clock.monotonic();
             state.hot_since.get_or_insert(HotSince { sequence, at });
             state.newest_received_at = state.newest_received_at.max(batch.received_at);

@@ -70,7 +70,7 @@ pub async fn record(
         fields.iter().map(|(name, value)| name.len() + value.as_str().map_or(8, str::len)).sum::<usize>()
             as u64;
     let event = Event { timestamp: at, resource: Arc::new(Resource::default()), fields };
-    let batch = Batch { dataset: Dataset::Changes, received_at: now, events: vec![event] };
+    let batch = Batch::of_events(Dataset::Changes, now, &[event]);
     app.ingest.submit(vec![batch], bytes).await?;
     app.feed.publish("change", Some(id.clone()));
     Ok(Json(api::Change {

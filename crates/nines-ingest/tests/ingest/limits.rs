@@ -95,8 +95,8 @@ async fn times_are_mended_or_counted_and_empty_requests_cost_nothing() {
     let disk = SimDisk::new(1);
     let node = Node::start(folder.path(), &disk, Vec::new()).await.unwrap();
     let mut batch = numbered(Dataset::Logs, 0..3);
-    batch.events[0].timestamp = Timestamp::EPOCH;
-    batch.events[1].timestamp = START + Duration::from_secs(3_600);
+    batch.rows.timestamps_mut()[0] = Timestamp::EPOCH.as_nanos();
+    batch.rows.timestamps_mut()[1] = (START + Duration::from_secs(3_600)).as_nanos();
     let ack = node.ingest.submit(vec![numbered(Dataset::Spans, 0..0), batch], 10).await.unwrap();
     assert_eq!(ack.events, 3);
     let stats = node.ingest.stats();

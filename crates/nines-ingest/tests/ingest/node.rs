@@ -67,12 +67,14 @@ impl Node {
 
 pub fn numbered(dataset: Dataset, ids: std::ops::Range<i64>) -> Batch {
     let resource = Arc::new(Resource { attributes: vec![("service.name".into(), "api".into())] });
-    let events = ids.map(|id| Event {
-        timestamp: START + Duration::from_nanos(id as u64),
-        resource: Arc::clone(&resource),
-        fields: vec![("id".into(), Value::Int(id))],
-    });
-    Batch { dataset, received_at: START, events: events.collect() }
+    let events: Vec<_> = ids
+        .map(|id| Event {
+            timestamp: START + Duration::from_nanos(id as u64),
+            resource: Arc::clone(&resource),
+            fields: vec![("id".into(), Value::Int(id))],
+        })
+        .collect();
+    Batch::of_events(dataset, START, &events)
 }
 
 /// How often each id is stored.
@@ -95,7 +97,7 @@ pub struct Recorder(pub Mutex<Vec<i64>>, pub Mutex<Vec<u64>>);
 
 impl Observer for Recorder {
     fn observe(&self, sequence: u64, batch: &Batch) {
-        self.0.lock().extend(batch.events.iter().filter_map(|event| event.get("id")?.as_int()));
+        self.0.lock().extend(batch.rows.iter().filter_map(|row| row.get("id")?.as_int()));
         self.1.lock().push(sequence);
     }
 }

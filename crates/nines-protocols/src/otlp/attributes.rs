@@ -1,16 +1,12 @@
 //! Key-value lists to fields with unique names.
 
-use std::collections::HashSet;
-
-use nines_model::{Name, Value, field};
+use nines_model::field;
 
 use super::request::{ItemError, Notes};
+use super::row::{Fields, SharedFields};
 use super::value;
 use super::wire::Message;
 use super::{MAX_ATTRIBUTES_PER_ITEM, MAX_NAME_BYTES, Reason};
-
-/// Up to here a linear search for a name used twice is quicker than hashing.
-const LINEAR_SEARCH_MAX: usize = 32;
 
 /// Columns that count what the sender left out. Named as in the protobuf messages.
 pub(super) const DROPPED_ATTRIBUTES: &str = "dropped_attributes_count";
@@ -27,16 +23,15 @@ pub(super) enum Owner {
     Point,
 }
 
-/// Adds the `repeated KeyValue` in field `number` of `message` to `fields`, keeping names unique: of two with the
-/// same name the first stays. Null values are left out.
+/// Adds the `repeated KeyValue` in field `number` of `message` to `fields`. Null values are left out.
 pub(super) fn append(
     message: Message<'_>,
     number: u32,
     owner: Owner,
-    fields: &mut Vec<(Name, Value)>,
+    fields: &mut impl Fields,
     notes: &mut Notes,
+    scratch: &mut String,
 ) -> Result<(), ItemError> {
-    let mut names: Option<HashSet<Name>> = None;
     let mut index = 0;
     let mut encoded = message.fields();
     while let Some(candidate) = encoded.next()? {
@@ -47,22 +42,7 @@ pub(super) fn append(
             return Err(Reason::TooManyAttributes.into());
         }
         let pair = candidate.message("attributes")?;
-        if let Some((name, value)) =
-            key_value(pair, owner, notes).map_err(|error| error.within("attributes", index))?
-        {
-            if names.is_none() && fields.len() > LINEAR_SEARCH_MAX {
-                names = Some(fields.iter().map(|(name, _)| name.clone()).collect());
-            }
-            let is_new = match &mut names {
-                Some(names) => names.insert(name.clone()),
-                None => fields.iter().all(|(taken, _)| *taken != name),
-            };
-            if is_new {
-                fields.push((name, value));
-            } else {
-                notes.add(Reason::AttributeTwice);
-            }
-        }
+        key_value(pair, owner, fields, notes, scratch).map_err(|error| error.within("attributes", index))?;
         index += 1;
     }
     Ok(())
@@ -71,8 +51,9 @@ pub(super) fn append(
 /// `InstrumentationScope`: `name = 1`, `version = 2`, `attributes = 3`.
 pub(super) fn append_scope(
     message: Message<'_>,
-    fields: &mut Vec<(Name, Value)>,
+    fields: &mut SharedFields,
     notes: &mut Notes,
+    scratch: &mut String,
 ) -> Result<(), ItemError> {
     let (mut name, mut version) = ("", "");
     let mut encoded = message.fields();
@@ -84,42 +65,49 @@ pub(super) fn append_scope(
         }
     }
     for (column, text) in [(field::SCOPE_NAME, name), (field::SCOPE_VERSION, version)] {
-        let is_new = fields.iter().all(|(taken, _)| taken != column);
-        if !text.is_empty() && is_new {
-            fields.push((Name::new_static(column), Value::str(text)));
+        if !text.is_empty() {
+            fields.put(column, text.into());
         }
     }
-    append(message, 3, Owner::Scope, fields, notes)
+    append(message, 3, Owner::Scope, fields, notes, scratch)
 }
 
 fn key_value(
     message: Message<'_>,
     owner: Owner,
+    fields: &mut impl Fields,
     notes: &mut Notes,
-) -> Result<Option<(Name, Value)>, ItemError> {
+    scratch: &mut String,
+) -> Result<(), ItemError> {
     let (name, value) = value::key_value(message)?;
     if name.is_empty() {
         notes.add(Reason::AttributeWithoutName);
-        return Ok(None);
+        return Ok(());
     }
     if name.len() > MAX_NAME_BYTES {
         return Err(Reason::AttributeNameTooLong.into());
     }
-    let Some(value) = value else { return Ok(None) };
-    let Some(value) = value::any_value(value).map_err(|error| error.within("value", None))? else {
-        return Ok(None);
+    let Some(value) = value else { return Ok(()) };
+    let value = value::any_value(value, scratch).map_err(|error| error.within("value", None))?;
+    let Some(value) = value else { return Ok(()) };
+    let is_new = match owner.prefix(name) {
+        None => fields.put(name, value),
+        Some(prefix) => fields.put(&format!("{prefix}.{name}"), value),
     };
-    Ok(Some((owner.column(name), value)))
+    if !is_new {
+        notes.add(Reason::AttributeTwice);
+    }
+    Ok(())
 }
 
 impl Owner {
-    /// The column for an attribute: its own name unless that is taken.
-    fn column(self, name: &str) -> Name {
+    /// What is put before the name of an attribute to make its column: nothing unless the name is taken.
+    fn prefix(self, name: &str) -> Option<&'static str> {
         match self {
-            Self::Scope => Name::from(format!("scope.{name}")),
-            Self::Resource if self.is_taken(name) => Name::from(format!("resource.{name}")),
-            _ if self.is_taken(name) => Name::from(format!("attributes.{name}")),
-            _ => Name::new(name),
+            Self::Scope => Some("scope"),
+            Self::Resource if self.is_taken(name) => Some("resource"),
+            _ if self.is_taken(name) => Some("attributes"),
+            _ => None,
         }
     }
 

@@ -12,15 +12,15 @@
 //!
 //! A point that says "no recorded value" has `flags` 1 and no numbers.
 
-use std::sync::Arc;
-
-use nines_model::{Event, Resource, Timestamp, field};
+use nines_model::rows::ResourceId;
+use nines_model::{Timestamp, field};
 
 use super::Reason;
 use super::attributes::{self, Owner};
 use super::error::DecodeError;
 use super::request::{ItemError, Notes, Request};
-use super::value::{self, Columns, push_array, push_display, push_number, push_text};
+use super::row::RowWriter;
+use super::value::{self, push_array, push_display, push_hex, push_number};
 use super::wire::{Field, Message};
 
 /// The value of an integer point beyond ±2^53, exactly.
@@ -31,9 +31,6 @@ const FLOAT_EXACT_MAX: u64 = 1 << 53;
 
 /// Bit of a point's flags: the series has ended or was not measured.
 const NO_RECORDED_VALUE: u32 = 1;
-
-/// Room for the fixed columns, beside the attributes.
-const FIXED_COLUMNS: usize = 14;
 
 /// What the points of one metric share.
 struct Metric<'a> {
@@ -99,7 +96,7 @@ enum Number {
 /// One `Metric`: its points go to `request` one by one.
 pub(super) fn decode(
     message: Message<'_>,
-    resource: &Arc<Resource>,
+    resource: ResourceId,
     request: &mut Request,
 ) -> Result<(), DecodeError> {
     let (mut name, mut description, mut unit) = ("", "", "");
@@ -128,13 +125,12 @@ pub(super) fn decode(
     while let Some(field) = fields.next()? {
         if field.number == 1 {
             request.place.point = Some(index);
-            let received_at = request.received_at;
-            let event = field
+            let decoded = field
                 .message("data_points")
                 .map_err(ItemError::from)
-                .and_then(|point| metric.event(point, resource, received_at, &mut request.notes))
+                .and_then(|point| metric.point(point, &mut request.open_row(resource)))
                 .map_err(|error| error.within("data_points", index).within(kind.field_name(), None));
-            request.keep(event)?;
+            request.keep(decoded)?;
             index += 1;
         }
     }
@@ -215,13 +211,8 @@ impl Metric<'_> {
         Ok(())
     }
 
-    fn event(
-        &self,
-        message: Message<'_>,
-        resource: &Arc<Resource>,
-        received_at: Timestamp,
-        notes: &mut Notes,
-    ) -> Result<Event, ItemError> {
+    /// One data point; answers its time.
+    fn point(&self, message: Message<'_>, row: &mut RowWriter<'_>) -> Result<Timestamp, ItemError> {
         let point = match self.kind {
             Kind::Gauge | Kind::Sum => number_point(message)?,
             Kind::Histogram => histogram_point(message)?,
@@ -229,42 +220,42 @@ impl Metric<'_> {
             Kind::Summary => summary_point(message)?,
         };
         let timestamp = value::timestamp(point.time)?.unwrap_or_else(|| {
-            notes.add(Reason::TimeMissing);
-            received_at
+            row.notes.add(Reason::TimeMissing);
+            row.received_at
         });
-        let mut columns = Columns(Vec::with_capacity(FIXED_COLUMNS));
-        columns.push(field::NAME, self.name);
-        columns.push_text(field::DESCRIPTION, self.description);
-        columns.push_text(field::UNIT, self.unit);
-        columns.push(field::METRIC_TYPE, self.kind.field_name());
+        row.str(field::NAME, self.name);
+        row.text(field::DESCRIPTION, self.description);
+        row.text(field::UNIT, self.unit);
+        row.str(field::METRIC_TYPE, self.kind.field_name());
         if let Some(temporality) = self.temporality {
-            columns.push(field::TEMPORALITY, temporality);
+            row.str(field::TEMPORALITY, temporality);
         }
         if let Some(is_monotonic) = self.is_monotonic {
-            columns.push(field::IS_MONOTONIC, is_monotonic);
+            row.rows.bool(field::IS_MONOTONIC, is_monotonic);
         }
         if let Some(start) = value::timestamp(point.start)? {
-            columns.push(field::START_TIMESTAMP, start.as_nanos());
+            row.int(field::START_TIMESTAMP, start.as_nanos());
         }
-        columns.push_count(field::FLAGS, point.flags);
+        row.count(field::FLAGS, point.flags);
         if point.flags & NO_RECORDED_VALUE == 0 {
-            self.push_numbers(&point, &mut columns)?;
+            self.put_numbers(&point, row)?;
         }
         if point.has_exemplars {
-            columns.push_json(field::EXEMPLARS, exemplars(message, point.exemplars)?);
+            exemplars(message, point.exemplars, row.scratch)?;
+            row.rows.json(field::EXEMPLARS, row.scratch);
         }
-        attributes::append(message, point.attributes, Owner::Point, &mut columns.0, notes)?;
-        Ok(Event { timestamp, resource: Arc::clone(resource), fields: columns.0 })
+        attributes::append(message, point.attributes, Owner::Point, row.rows, row.notes, row.scratch)?;
+        Ok(timestamp)
     }
 
-    fn push_numbers(&self, point: &Point<'_>, columns: &mut Columns) -> Result<(), ItemError> {
+    fn put_numbers(&self, point: &Point<'_>, row: &mut RowWriter<'_>) -> Result<(), ItemError> {
         if matches!(self.kind, Kind::Gauge | Kind::Sum) {
             match point.value {
-                Some(Number::Float(number)) => columns.push(field::VALUE, number),
+                Some(Number::Float(number)) => row.float(field::VALUE, number),
                 Some(Number::Int(number)) => {
-                    columns.push(field::VALUE, number as f64);
+                    row.float(field::VALUE, number as f64);
                     if number.unsigned_abs() > FLOAT_EXACT_MAX {
-                        columns.push(VALUE_INT, number);
+                        row.int(VALUE_INT, number);
                     }
                 }
                 None => return Err(Reason::PointWithoutValue.into()),
@@ -272,14 +263,14 @@ impl Metric<'_> {
             return Ok(());
         }
         let count = i64::try_from(point.count).map_err(|_| Reason::CountOutOfRange)?;
-        columns.push(field::COUNT, count);
+        row.int(field::COUNT, count);
         for (column, number) in [(field::SUM, point.sum), (field::MIN, point.min), (field::MAX, point.max)] {
             if let Some(number) = number {
-                columns.push(column, number);
+                row.float(column, number);
             }
         }
         if let Some(buckets) = point.buckets.to_json()? {
-            columns.push_json(field::BUCKETS, buckets);
+            row.json(field::BUCKETS, &buckets);
         }
         Ok(())
     }
@@ -454,8 +445,9 @@ fn exponential_side(side: Option<Message<'_>>) -> Result<(i32, Vec<u64>), Decode
 
 /// The exemplars of a point as `[{"timestamp":ns,"value":…,"trace_id":"…","span_id":"…","attributes":{…}},…]`, each
 /// member only if sent.
-fn exemplars(message: Message<'_>, number: u32) -> Result<String, ItemError> {
-    let mut out = String::from("[");
+fn exemplars(message: Message<'_>, number: u32, out: &mut String) -> Result<(), ItemError> {
+    out.clear();
+    out.push('[');
     let mut index = 0;
     let mut fields = message.fields();
     while let Some(field) = fields.next()? {
@@ -463,13 +455,13 @@ fn exemplars(message: Message<'_>, number: u32) -> Result<String, ItemError> {
             if index > 0 {
                 out.push(',');
             }
-            write_exemplar(field.message("exemplars")?, &mut out)
+            write_exemplar(field.message("exemplars")?, out)
                 .map_err(|error| error.within("exemplars", index))?;
             index += 1;
         }
     }
     out.push(']');
-    Ok(out)
+    Ok(())
 }
 
 fn write_exemplar(message: Message<'_>, out: &mut String) -> Result<(), ItemError> {
@@ -497,8 +489,9 @@ fn write_exemplar(message: Message<'_>, out: &mut String) -> Result<(), ItemErro
     }
     for (name, id) in [("trace_id", trace_id), ("span_id", span_id)] {
         if !id.is_empty() {
-            push_display(out, format_args!(",\"{name}\":"));
-            push_text(out, &value::hex(id));
+            push_display(out, format_args!(",\"{name}\":\""));
+            push_hex(out, id);
+            out.push('"');
         }
     }
     if has_attributes {

@@ -1,11 +1,11 @@
 //! The frame that the three signals share: request → resources → scopes → items.
 
-use std::sync::Arc;
-
-use nines_model::{Batch, Event, Resource, Timestamp};
+use nines_model::rows::ResourceId;
+use nines_model::{Batch, Resource, RowsBuilder, Timestamp};
 
 use super::attributes::{self, Owner};
 use super::error::DecodeError;
+use super::row::{RowWriter, SharedFields};
 use super::tally::Place;
 use super::wire::Message;
 use super::{
@@ -13,7 +13,7 @@ use super::{
     traces,
 };
 
-/// Why there is no event for an item.
+/// Why there is no row for an item.
 #[derive(Debug)]
 pub(super) enum ItemError {
     /// The item, and so the whole request, is not a protobuf message.
@@ -59,8 +59,9 @@ impl Notes {
 /// A request while it is being decoded.
 pub(super) struct Request {
     signal: Signal,
-    pub received_at: Timestamp,
-    events: Vec<Event>,
+    received_at: Timestamp,
+    rows: RowsBuilder,
+    scratch: String,
     tally: Tally,
     pub place: Place,
     pub notes: Notes,
@@ -71,14 +72,15 @@ pub(super) struct Request {
 struct Shared<'a> {
     resource: &'a [Message<'a>],
     scope: Vec<Message<'a>>,
-    made: Option<Result<Arc<Resource>, Reason>>,
+    made: Option<Result<ResourceId, Reason>>,
 }
 
 pub(super) fn decode(signal: Signal, body: &[u8], received_at: Timestamp) -> Result<Decoded, DecodeError> {
     let mut request = Request {
         signal,
         received_at,
-        events: Vec::new(),
+        rows: RowsBuilder::new(),
+        scratch: String::new(),
         tally: Tally::default(),
         place: Place::default(),
         notes: Notes::default(),
@@ -93,7 +95,7 @@ pub(super) fn decode(signal: Signal, body: &[u8], received_at: Timestamp) -> Res
             request.place.resource += 1;
         }
     }
-    let batch = Batch { dataset: signal.dataset(), received_at, events: request.events };
+    let batch = Batch { dataset: signal.dataset(), received_at, rows: request.rows.finish() };
     Ok(Decoded { batch, tally: request.tally })
 }
 
@@ -147,7 +149,7 @@ impl Request {
     fn item(
         &mut self,
         message: Message<'_>,
-        resource: Result<Arc<Resource>, Reason>,
+        resource: Result<ResourceId, Reason>,
     ) -> Result<(), DecodeError> {
         self.place.point = None;
         let resource = match resource {
@@ -158,33 +160,40 @@ impl Request {
                 return Ok(());
             }
         };
-        match self.signal {
-            Signal::Logs => {
-                let event = logs::decode(message, &resource, self.received_at, &mut self.notes);
-                self.keep(event)
-            }
-            Signal::Traces => {
-                let event = traces::decode(message, &resource, self.received_at, &mut self.notes);
-                self.keep(event)
-            }
-            Signal::Metrics => metrics::decode(message, &resource, self),
+        let decoded = match self.signal {
+            Signal::Logs => logs::decode(message, &mut self.open_row(resource)),
+            Signal::Traces => traces::decode(message, &mut self.open_row(resource)),
+            Signal::Metrics => return metrics::decode(message, resource, self),
+        };
+        self.keep(decoded)
+    }
+
+    /// Opens the row of an item; [`Request::keep`] closes it.
+    pub fn open_row(&mut self, resource: ResourceId) -> RowWriter<'_> {
+        self.rows.begin(resource);
+        RowWriter {
+            rows: &mut self.rows,
+            notes: &mut self.notes,
+            scratch: &mut self.scratch,
+            received_at: self.received_at,
         }
     }
 
-    /// Adds the event, or counts why there is none.
-    pub fn keep(&mut self, decoded: Result<Event, ItemError>) -> Result<(), DecodeError> {
+    /// Keeps the open row, with the time that its item has, or counts why it is not kept.
+    pub fn keep(&mut self, decoded: Result<Timestamp, ItemError>) -> Result<(), DecodeError> {
         let notes = std::mem::take(&mut self.notes);
         match decoded {
             Err(ItemError::Malformed(error)) => return Err(error),
             Err(ItemError::Rejected(reason)) => self.reject(reason, 1),
-            Ok(_) if self.events.len() >= MAX_ITEMS_PER_REQUEST => self.reject(Reason::TooManyItems, 1),
-            Ok(event) => {
+            Ok(_) if self.rows.len() >= MAX_ITEMS_PER_REQUEST => self.reject(Reason::TooManyItems, 1),
+            Ok(timestamp) => {
                 for note in notes.0 {
                     self.tally.add(note, 1, self.place);
                 }
-                self.events.push(event);
+                self.rows.commit(timestamp);
             }
         }
+        self.rows.cancel();
         Ok(())
     }
 
@@ -195,16 +204,16 @@ impl Request {
     fn shared_resource(
         &mut self,
         shared: &mut Shared<'_>,
-    ) -> Result<Result<Arc<Resource>, Reason>, DecodeError> {
-        if let Some(made) = &shared.made {
-            return Ok(made.clone());
+    ) -> Result<Result<ResourceId, Reason>, DecodeError> {
+        if let Some(made) = shared.made {
+            return Ok(made);
         }
         let made = match self.make_resource(shared) {
-            Ok(resource) => Ok(Arc::new(resource)),
+            Ok(resource) => Ok(self.rows.add_resource(resource)),
             Err(ItemError::Rejected(reason)) => Err(reason),
             Err(ItemError::Malformed(error)) => return Err(error),
         };
-        shared.made = Some(made.clone());
+        shared.made = Some(made);
         Ok(made)
     }
 
@@ -212,16 +221,17 @@ impl Request {
         if self.resource_fields >= MAX_RESOURCE_FIELDS_PER_REQUEST {
             return Err(Reason::TooManyScopes.into());
         }
-        let mut fields = Vec::new();
+        let Self { notes, scratch, .. } = self;
+        let mut fields = SharedFields::default();
         for resource in shared.resource {
-            attributes::append(*resource, 1, Owner::Resource, &mut fields, &mut self.notes)
+            attributes::append(*resource, 1, Owner::Resource, &mut fields, notes, scratch)
                 .map_err(|error| error.within("resource", None))?;
         }
         for scope in &shared.scope {
-            attributes::append_scope(*scope, &mut fields, &mut self.notes)
+            attributes::append_scope(*scope, &mut fields, notes, scratch)
                 .map_err(|error| error.within("scope", None))?;
         }
-        self.resource_fields += fields.len();
-        Ok(Resource { attributes: fields })
+        self.resource_fields += fields.fields.len();
+        Ok(Resource { attributes: fields.fields })
     }
 }

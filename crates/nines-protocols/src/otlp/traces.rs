@@ -1,31 +1,22 @@
 //! Spans.
 
-use std::sync::Arc;
-
-use nines_model::{Event, Resource, Timestamp, field};
+use nines_model::{Timestamp, field};
 
 use super::Reason;
 use super::attributes::{self, DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS, Owner};
 use super::error::DecodeError;
 use super::request::{ItemError, Notes};
-use super::value::{self, Columns, push_display, push_text};
+use super::row::RowWriter;
+use super::value::{self, push_display, push_hex, push_text};
 use super::wire::Message;
 
-/// Room for the fixed columns, beside the attributes.
-const FIXED_COLUMNS: usize = 15;
-
-/// One `Span`. Its time is its start.
-pub(super) fn decode(
-    message: Message<'_>,
-    resource: &Arc<Resource>,
-    received_at: Timestamp,
-    notes: &mut Notes,
-) -> Result<Event, ItemError> {
+/// One `Span`; answers its start, which is its time.
+pub(super) fn decode(message: Message<'_>, row: &mut RowWriter<'_>) -> Result<Timestamp, ItemError> {
     let (mut start, mut end, mut kind, mut flags) = (0, 0, 0, 0);
     let (mut dropped_attributes, mut dropped_events, mut dropped_links) = (0, 0, 0);
     let (mut name, mut trace_state) = ("", "");
     let (mut trace_id, mut span_id, mut parent_id) = (&[][..], &[][..], &[][..]);
-    let (mut status, mut attribute_count, mut has_events, mut has_links) = (None, 0, false, false);
+    let (mut status, mut has_events, mut has_links) = (None, false, false);
     let mut fields = message.fields();
     while let Some(field) = fields.next()? {
         match field.number {
@@ -37,7 +28,6 @@ pub(super) fn decode(
             6 => kind = field.int32("kind")?,
             7 => start = field.fixed64("start_time_unix_nano")?,
             8 => end = field.fixed64("end_time_unix_nano")?,
-            9 => attribute_count += 1,
             10 => dropped_attributes = field.uint32("dropped_attributes_count")?,
             11 => has_events = true,
             12 => dropped_events = field.uint32("dropped_events_count")?,
@@ -53,32 +43,33 @@ pub(super) fn decode(
     if !parent_id.is_empty() && parent_id.len() != 8 {
         return Err(Reason::ParentSpanIdLength.into());
     }
-    let (timestamp, duration_ns) = times(start, end, received_at, notes)?;
+    let (timestamp, duration_ns) = times(start, end, row.received_at, row.notes)?;
 
-    let mut columns =
-        Columns(Vec::with_capacity(FIXED_COLUMNS + attribute_count.min(super::MAX_ATTRIBUTES_PER_ITEM)));
-    columns.push_id(field::TRACE_ID, trace_id);
-    columns.push_id(field::SPAN_ID, span_id);
+    row.id(field::TRACE_ID, trace_id);
+    row.id(field::SPAN_ID, span_id);
     if !value::is_zero(parent_id) {
-        columns.push_id(field::PARENT_SPAN_ID, parent_id);
+        row.id(field::PARENT_SPAN_ID, parent_id);
     }
-    columns.push_text(field::TRACE_STATE, trace_state);
-    columns.push_count(field::FLAGS, flags);
-    columns.push(field::NAME, name);
-    columns.push(field::KIND, kind_name(kind, notes));
-    columns.push(field::DURATION_NS, duration_ns);
-    push_status(&mut columns, status, notes)?;
+    row.text(field::TRACE_STATE, trace_state);
+    row.count(field::FLAGS, flags);
+    row.str(field::NAME, name);
+    let kind = kind_name(kind, row.notes);
+    row.str(field::KIND, kind);
+    row.int(field::DURATION_NS, duration_ns);
+    put_status(row, status)?;
     if has_events {
-        columns.push_json(field::SPAN_EVENTS, write_all(message, 11, "events", write_event)?);
+        write_all(message, 11, "events", row.scratch, write_event)?;
+        row.rows.json(field::SPAN_EVENTS, row.scratch);
     }
     if has_links {
-        columns.push_json(field::SPAN_LINKS, write_all(message, 13, "links", write_link)?);
+        write_all(message, 13, "links", row.scratch, write_link)?;
+        row.rows.json(field::SPAN_LINKS, row.scratch);
     }
-    columns.push_count(DROPPED_ATTRIBUTES, dropped_attributes);
-    columns.push_count(DROPPED_EVENTS, dropped_events);
-    columns.push_count(DROPPED_LINKS, dropped_links);
-    attributes::append(message, 9, Owner::Span, &mut columns.0, notes)?;
-    Ok(Event { timestamp, resource: Arc::clone(resource), fields: columns.0 })
+    row.count(DROPPED_ATTRIBUTES, dropped_attributes);
+    row.count(DROPPED_EVENTS, dropped_events);
+    row.count(DROPPED_LINKS, dropped_links);
+    attributes::append(message, 9, Owner::Span, row.rows, row.notes, row.scratch)?;
+    Ok(timestamp)
 }
 
 fn check_id(id: &[u8], length: usize, wrong_length: Reason, zero: Reason) -> Result<(), Reason> {
@@ -126,11 +117,7 @@ fn kind_name(kind: i32, notes: &mut Notes) -> &'static str {
 }
 
 /// `Status`: `message = 2`, `code = 3`.
-fn push_status(
-    columns: &mut Columns,
-    status: Option<Message<'_>>,
-    notes: &mut Notes,
-) -> Result<(), ItemError> {
+fn put_status(row: &mut RowWriter<'_>, status: Option<Message<'_>>) -> Result<(), ItemError> {
     let (mut text, mut code) = ("", 0);
     if let Some(status) = status {
         let mut fields = status.fields();
@@ -148,23 +135,25 @@ fn push_status(
         1 => "ok",
         2 => "error",
         _ => {
-            notes.add(Reason::EnumUnknown);
+            row.notes.add(Reason::EnumUnknown);
             "unset"
         }
     };
-    columns.push(field::STATUS_CODE, code);
-    columns.push_text(field::STATUS_MESSAGE, text);
+    row.str(field::STATUS_CODE, code);
+    row.text(field::STATUS_MESSAGE, text);
     Ok(())
 }
 
-/// The messages in the repeated field `number` as a JSON array.
+/// Makes `out` the messages in the repeated field `number` as a JSON array.
 fn write_all(
     message: Message<'_>,
     number: u32,
     name: &'static str,
+    out: &mut String,
     write: impl Fn(Message<'_>, &mut String) -> Result<(), ItemError>,
-) -> Result<String, ItemError> {
-    let mut out = String::from("[");
+) -> Result<(), ItemError> {
+    out.clear();
+    out.push('[');
     let mut index = 0;
     let mut fields = message.fields();
     while let Some(field) = fields.next()? {
@@ -172,12 +161,12 @@ fn write_all(
             if index > 0 {
                 out.push(',');
             }
-            write(field.message(name)?, &mut out).map_err(|error| error.within(name, index))?;
+            write(field.message(name)?, out).map_err(|error| error.within(name, index))?;
             index += 1;
         }
     }
     out.push(']');
-    Ok(out)
+    Ok(())
 }
 
 /// `Span.Event` as `{"timestamp":ns,"name":"…","attributes":{…},"dropped_attributes_count":n}`; the last two only if
@@ -224,10 +213,11 @@ fn write_link(message: Message<'_>, out: &mut String) -> Result<(), ItemError> {
             _ => {}
         }
     }
-    out.push_str("{\"trace_id\":");
-    push_text(out, &value::hex(trace_id));
-    out.push_str(",\"span_id\":");
-    push_text(out, &value::hex(span_id));
+    out.push_str("{\"trace_id\":\"");
+    push_hex(out, trace_id);
+    out.push_str("\",\"span_id\":\"");
+    push_hex(out, span_id);
+    out.push('"');
     if !trace_state.is_empty() {
         out.push_str(",\"trace_state\":");
         push_text(out, trace_state);

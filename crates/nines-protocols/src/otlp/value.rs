@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use nines_model::{Name, SmolStr, Timestamp, Value};
+use nines_model::{Timestamp, ValueRef};
 
 use super::error::DecodeError;
 use super::request::ItemError;
@@ -25,37 +25,45 @@ pub(super) fn key_value(message: Message<'_>) -> Result<(&str, Option<Message<'_
     Ok((key, value))
 }
 
-/// An `AnyValue` as a field's value; `None` for null.
-pub(super) fn any_value(message: Message<'_>) -> Result<Option<Value>, ItemError> {
+/// An `AnyValue` as a field's value; `None` for null. Text of arrays and maps is written to `scratch`.
+pub(super) fn any_value<'a>(
+    message: Message<'a>,
+    scratch: &'a mut String,
+) -> Result<Option<ValueRef<'a>>, ItemError> {
     let Some(field) = chosen(message)? else { return Ok(None) };
     Ok(Some(match field.number {
-        1 => Value::str(field.text("string_value")?),
-        2 => Value::Bool(field.bool("bool_value")?),
-        3 => Value::Int(field.int64("int_value")?),
-        4 => Value::Float(field.double("double_value")?),
-        7 => Value::Bytes(bytes::Bytes::copy_from_slice(field.bytes("bytes_value")?)),
+        1 => ValueRef::Str(field.text("string_value")?),
+        2 => ValueRef::Bool(field.bool("bool_value")?),
+        3 => ValueRef::Int(field.int64("int_value")?),
+        4 => ValueRef::Float(field.double("double_value")?),
+        7 => ValueRef::Bytes(field.bytes("bytes_value")?),
         _ => {
-            let mut json = String::new();
-            write_json_field(field, 1, &mut json)?;
-            Value::Json(json.into())
+            scratch.clear();
+            write_json_field(field, 1, scratch)?;
+            ValueRef::Json(scratch)
         }
     }))
 }
 
 /// The body of a log record: text stays text, and so do the other plain values, because the column is one of text;
 /// arrays and maps are JSON.
-pub(super) fn body(message: Message<'_>) -> Result<Option<Value>, ItemError> {
-    Ok(any_value(message)?.map(|value| match value {
-        Value::Int(number) => Value::Str(number.to_string().into()),
-        Value::Bool(flag) => Value::Str(flag.to_string().into()),
-        Value::Bytes(bytes) => Value::Str(STANDARD.encode(bytes).into()),
-        Value::Float(number) => {
-            let mut text = String::new();
-            push_number(&mut text, number);
-            Value::Str(text.trim_matches('"').into())
-        }
-        other => other,
-    }))
+pub(super) fn body<'a>(
+    message: Message<'a>,
+    scratch: &'a mut String,
+) -> Result<Option<ValueRef<'a>>, ItemError> {
+    let Some(field) = chosen(message)? else { return Ok(None) };
+    if !matches!(field.number, 2..=4 | 7) {
+        return any_value(message, scratch);
+    }
+    scratch.clear();
+    match field.number {
+        2 => push_display(scratch, field.bool("bool_value")?),
+        3 => push_display(scratch, field.int64("int_value")?),
+        4 => push_number(scratch, field.double("double_value")?),
+        _ => STANDARD.encode_string(field.bytes("bytes_value")?, scratch),
+    }
+    // Numbers that JSON does not have are quoted there.
+    Ok(Some(ValueRef::Str(scratch.trim_matches('"'))))
 }
 
 /// The member of the `oneof` that counts: the last one on the wire, as protobuf has it.
@@ -197,15 +205,41 @@ pub(super) fn push_array<T>(out: &mut String, items: &[T], push: impl Fn(&mut St
     out.push(']');
 }
 
-/// Lower-case hex. Ids are 8 or 16 bytes; others are only ever shown inside links.
-pub(super) fn hex(id: &[u8]) -> SmolStr {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(id.len() * 2);
-    for byte in id {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+/// Bytes of the longest id, a trace's.
+const ID_BYTES_MAX: usize = 16;
+
+/// Lower-case hex of an id of at most 16 bytes, in a buffer of its own.
+pub(super) struct HexId {
+    digits: [u8; 2 * ID_BYTES_MAX],
+    length: usize,
+}
+
+impl HexId {
+    /// # Panics
+    /// If the id is longer: whoever calls has checked.
+    pub fn new(id: &[u8]) -> Self {
+        let mut digits = [0; 2 * ID_BYTES_MAX];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(id) {
+            pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+            pair[1] = HEX_DIGITS[usize::from(byte & 15)];
+        }
+        assert!(id.len() <= ID_BYTES_MAX, "an id of {} bytes", id.len());
+        Self { digits, length: 2 * id.len() }
     }
-    text.into()
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.digits[..self.length]).expect("hex digits are ASCII")
+    }
+}
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Adds lower-case hex of bytes of any length.
+pub(super) fn push_hex(out: &mut String, id: &[u8]) {
+    for byte in id {
+        out.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
+        out.push(char::from(HEX_DIGITS[usize::from(byte & 15)]));
+    }
 }
 
 pub(super) fn is_zero(id: &[u8]) -> bool {
@@ -218,35 +252,5 @@ pub(super) fn timestamp(nanos: u64) -> Result<Option<Timestamp>, Reason> {
         Ok(0) => Ok(None),
         Ok(nanos) => Ok(Some(Timestamp::from_nanos(nanos))),
         Err(_) => Err(Reason::TimeOutOfRange),
-    }
-}
-
-/// The fields of an event while they are gathered.
-#[derive(Debug)]
-pub(super) struct Columns(pub Vec<(Name, Value)>);
-
-impl Columns {
-    pub fn push(&mut self, column: &'static str, value: impl Into<Value>) {
-        self.0.push((Name::new_static(column), value.into()));
-    }
-
-    pub fn push_text(&mut self, column: &'static str, text: &str) {
-        if !text.is_empty() {
-            self.push(column, text);
-        }
-    }
-
-    pub fn push_count(&mut self, column: &'static str, count: u32) {
-        if count > 0 {
-            self.push(column, i64::from(count));
-        }
-    }
-
-    pub fn push_json(&mut self, column: &'static str, json: String) {
-        self.push(column, Value::Json(json.into()));
-    }
-
-    pub fn push_id(&mut self, column: &'static str, id: &[u8]) {
-        self.push(column, Value::Str(hex(id)));
     }
 }

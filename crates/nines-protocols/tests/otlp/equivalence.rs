@@ -226,7 +226,7 @@ fn check_same(signal: Signal, protobuf: &[u8], json: &[u8]) -> Result<(), TestCa
     let from_json = decode(signal, Format::Json, json, RECEIVED_AT)
         .map_err(|error| TestCaseError::fail(format!("{error}\n{}", String::from_utf8_lossy(json))))?;
     prop_assert_eq!(&from_protobuf, &from_json);
-    for event in &from_protobuf.batch.events {
+    for event in from_protobuf.batch.rows.events() {
         for (index, (name, value)) in event.fields.iter().enumerate() {
             prop_assert!(event.fields[..index].iter().all(|(other, _)| other != name), "{} twice", name);
             if let Value::Json(text) = value {
@@ -296,7 +296,7 @@ proptest! {
             resource_logs: vec![ResourceLogs { scope_logs: vec![scope], ..Default::default() }],
         };
         let decoded = decode(Signal::Logs, Format::Protobuf, &request.encode_to_vec(), RECEIVED_AT).unwrap();
-        let event = &decoded.batch.events[0];
+        let event = &decoded.batch.rows.events()[0];
         prop_assert_eq!(event.fields.len(), values.len());
         for (index, value) in values.into_iter().enumerate() {
             let expected = match value {

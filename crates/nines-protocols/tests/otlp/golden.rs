@@ -10,7 +10,7 @@ fn check(signal: Signal, request: &str, expected: &[&str]) {
     let decoded = json(signal, request).unwrap();
     assert_eq!(decoded.batch.dataset, signal.dataset());
     assert_eq!(decoded.tally.partial_success(signal), None);
-    let shown: Vec<String> = decoded.batch.events.iter().map(show).collect();
+    let shown: Vec<String> = decoded.batch.rows.events().iter().map(show).collect();
     let expected: Vec<String> = expected.iter().map(|text| unindent(text)).collect();
     assert_eq!(shown, expected);
     assert_eq!(protobuf(signal, &to_protobuf(signal, request)).unwrap(), decoded);
@@ -105,7 +105,7 @@ fn logs() {
             "#,
         ],
     );
-    let events = json(Signal::Logs, request).unwrap().batch.events;
+    let events = json(Signal::Logs, request).unwrap().batch.rows.events();
     assert!(std::sync::Arc::ptr_eq(&events[0].resource, &events[2].resource));
 }
 
@@ -265,7 +265,7 @@ fn an_empty_request_is_a_success_without_events() {
     for (signal, dataset) in Signal::ALL.into_iter().zip([Dataset::Logs, Dataset::Spans, Dataset::Metrics]) {
         for decoded in [protobuf(signal, b"").unwrap(), json(signal, "{}").unwrap()] {
             assert_eq!(decoded.batch.dataset, dataset);
-            assert!(decoded.batch.events.is_empty());
+            assert!(decoded.batch.rows.is_empty());
             assert_eq!(decoded.tally.partial_success(signal), None);
         }
     }
@@ -276,5 +276,5 @@ fn a_resource_that_follows_its_records_still_describes_them() {
     // Field 2 (scope_logs, holding one empty record) before field 1 (resource, with the attribute a = true).
     let body = b"\x0a\x0f\x12\x02\x12\x00\x0a\x09\x0a\x07\x0a\x01a\x12\x02\x10\x01";
     let decoded = protobuf(Signal::Logs, body).unwrap();
-    assert_eq!(decoded.batch.events[0].get("a"), Some(&nines_model::Value::Bool(true)));
+    assert_eq!(decoded.batch.rows.events()[0].get("a"), Some(&nines_model::Value::Bool(true)));
 }

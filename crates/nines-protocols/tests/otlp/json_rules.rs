@@ -8,8 +8,8 @@ use crate::support::{json, log_with, metric_with, protobuf, span_with, to_protob
 /// The field `name` of the only event.
 fn field(signal: Signal, request: &str, name: &str) -> Option<Value> {
     let decoded = json(signal, request).unwrap_or_else(|error| panic!("{request}: {error}"));
-    assert_eq!(decoded.batch.events.len(), 1, "{request}");
-    decoded.batch.events[0].get(name).cloned()
+    assert_eq!(decoded.batch.rows.len(), 1, "{request}");
+    decoded.batch.rows.events()[0].get(name).cloned()
 }
 
 fn attribute(value: &str) -> Option<Value> {
@@ -38,7 +38,7 @@ fn numbers_may_be_strings_and_integers_may_have_a_point_or_an_exponent() {
     }
     assert!(matches!(attribute(r#""doubleValue":"NaN""#), Some(Value::Float(number)) if number.is_nan()));
     let at = json(Signal::Logs, &log_with(r#""timeUnixNano":1600000000000000001"#)).unwrap();
-    assert_eq!(at.batch.events[0].timestamp.as_nanos(), 1_600_000_000_000_000_001);
+    assert_eq!(at.batch.rows.events()[0].timestamp.as_nanos(), 1_600_000_000_000_000_001);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn null_is_an_absent_field() {
         "timeUnixNano":null,"severityNumber":null,"severityText":null,"body":null,"attributes":null,"traceId":null
     }]}]}]}"#;
     let decoded = json(Signal::Logs, request).unwrap();
-    assert!(decoded.batch.events[0].fields.is_empty());
+    assert!(decoded.batch.rows.events()[0].fields.is_empty());
     let request = metric_with(
         r#""name":"m","gauge":{"dataPoints":[{"timeUnixNano":"1","asDouble":null,"asInt":"3"}]}"#,
     );

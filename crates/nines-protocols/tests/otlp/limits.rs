@@ -37,7 +37,7 @@ fn nested(levels: usize) -> AnyValue {
 fn check(signal: Signal, request: &str, kept: usize, reasons: &[(Reason, u64)]) -> PartialSuccess {
     let decoded = json(signal, request).unwrap();
     assert_eq!(protobuf(signal, &to_protobuf(signal, request)).unwrap(), decoded);
-    assert_eq!(decoded.batch.events.len(), kept);
+    assert_eq!(decoded.batch.rows.len(), kept);
     for (reason, count) in reasons {
         assert_eq!(decoded.tally.count(*reason), *count, "{reason:?}");
     }
@@ -86,7 +86,7 @@ fn a_span_that_ends_before_it_starts_is_kept_with_no_duration() {
     let request = span_with(r#""name":"late""#).replace(r#""3000""#, r#""500""#);
     let partial = check(Signal::Traces, &request, 1, &[(Reason::SpanEndsBeforeStart, 1)]);
     assert_eq!(partial.rejected, 0);
-    let event = &json(Signal::Traces, &request).unwrap().batch.events[0];
+    let event = &json(Signal::Traces, &request).unwrap().batch.rows.events()[0];
     assert_eq!(event.get("duration_ns").unwrap().as_int(), Some(0));
     assert_eq!(event.timestamp.as_nanos(), 1000);
 }
@@ -96,7 +96,7 @@ fn a_log_record_with_a_wrong_id_is_kept_without_it() {
     let request = log_with(r#""traceId":"abcd","spanId":"0000000000000000","severityText":"x""#);
     let partial = check(Signal::Logs, &request, 1, &[(Reason::LogIdInvalid, 1)]);
     assert_eq!(partial.rejected, 0);
-    let event = &json(Signal::Logs, &request).unwrap().batch.events[0];
+    let event = &json(Signal::Logs, &request).unwrap().batch.rows.events()[0];
     assert_eq!((event.get("trace_id"), event.get("span_id")), (None, None));
 }
 
@@ -107,7 +107,7 @@ fn of_two_attributes_with_one_name_the_first_stays_and_nameless_ones_go() {
            {"key":"","value":{"intValue":"3"}}]"#,
     );
     check(Signal::Logs, &request, 1, &[(Reason::AttributeTwice, 1), (Reason::AttributeWithoutName, 1)]);
-    let event = &json(Signal::Logs, &request).unwrap().batch.events[0];
+    let event = &json(Signal::Logs, &request).unwrap().batch.rows.events()[0];
     assert_eq!(event.fields.len(), 1);
     assert_eq!(event.get("a").unwrap().as_int(), Some(1));
 }
@@ -117,7 +117,7 @@ fn names_stay_unique_among_many_attributes() {
     let attributes = (0..1000).map(|index| attribute(&format!("a{}", index % 500), flag())).collect();
     let decoded =
         protobuf(Signal::Logs, &logs(vec![LogRecord { attributes, ..Default::default() }])).unwrap();
-    assert_eq!(decoded.batch.events[0].fields.len(), 500);
+    assert_eq!(decoded.batch.rows.events()[0].fields.len(), 500);
     assert_eq!(decoded.tally.count(Reason::AttributeTwice), 1);
 }
 
@@ -140,7 +140,7 @@ fn a_record_that_is_too_wide_or_has_a_huge_name_is_rejected_and_its_neighbours_s
         named(10 << 20),
     ]);
     let decoded = protobuf(Signal::Logs, &body).unwrap();
-    assert_eq!(decoded.batch.events.len(), 2);
+    assert_eq!(decoded.batch.rows.len(), 2);
     assert_eq!(decoded.tally.count(Reason::TooManyAttributes), 2);
     assert_eq!(decoded.tally.count(Reason::AttributeNameTooLong), 2);
 }
@@ -163,9 +163,9 @@ fn values_nest_to_the_limit_and_no_further_in_both_encodings() {
         ]);
         let decoded = json(Signal::Logs, &request).unwrap();
         assert_eq!(protobuf(Signal::Logs, &body).unwrap(), decoded, "{levels} levels");
-        assert_eq!(decoded.batch.events.len(), kept, "{levels} levels");
+        assert_eq!(decoded.batch.rows.len(), kept, "{levels} levels");
         assert_eq!(decoded.tally.count(Reason::NestedTooDeep), 2 - kept as u64);
-        assert_eq!(decoded.batch.events.last().unwrap().get_str("severity_text"), Some("next"));
+        assert_eq!(decoded.batch.rows.events().last().unwrap().get_str("severity_text"), Some("next"));
     }
 }
 
@@ -231,7 +231,7 @@ fn a_resource_over_a_limit_takes_all_its_records_with_it_and_no_others() {
         ],
     };
     let decoded = protobuf(Signal::Logs, &request.encode_to_vec()).unwrap();
-    assert_eq!(decoded.batch.events.len(), 4);
+    assert_eq!(decoded.batch.rows.len(), 4);
     assert_eq!(decoded.tally.count(Reason::TooManyAttributes), 5);
 }
 
@@ -250,7 +250,7 @@ fn many_scopes_cannot_multiply_a_wide_resource() {
         }],
     };
     let decoded = protobuf(Signal::Logs, &request.encode_to_vec()).unwrap();
-    assert_eq!(decoded.batch.events.len(), 500);
+    assert_eq!(decoded.batch.rows.len(), 500);
     assert_eq!(decoded.tally.count(Reason::TooManyScopes), 19_500);
 }
 
@@ -258,7 +258,7 @@ fn many_scopes_cannot_multiply_a_wide_resource() {
 fn items_beyond_the_limit_are_counted_not_kept() {
     let body = logs(vec![LogRecord::default(); MAX_ITEMS_PER_REQUEST + 7]);
     let decoded = protobuf(Signal::Logs, &body).unwrap();
-    assert_eq!(decoded.batch.events.len(), MAX_ITEMS_PER_REQUEST);
+    assert_eq!(decoded.batch.rows.len(), MAX_ITEMS_PER_REQUEST);
     assert_eq!(decoded.tally.count(Reason::TooManyItems), 7);
 }
 

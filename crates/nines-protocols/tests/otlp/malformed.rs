@@ -447,7 +447,7 @@ fn every_flipped_bit_is_answered() {
                 let mut flipped = body.clone();
                 flipped[bit / 8] ^= 1 << (bit % 8);
                 if let Ok(decoded) = decode(signal, format, &flipped, RECEIVED_AT) {
-                    assert!(decoded.batch.events.len() as u64 + decoded.tally.rejected() <= 1);
+                    assert!(decoded.batch.rows.len() as u64 + decoded.tally.rejected() <= 1);
                 }
             }
         }

@@ -131,7 +131,7 @@ impl ScalarUDFImpl for OverflowText {
         let objects = cast(&argument.to_array(args.number_rows)?, &DataType::Utf8View)?;
         let text_in = |object: &str| {
             OverflowFields::parse(object)?.with_value(&self.name, |value| match value {
-                ValueRef::Str(text) => text.to_owned(),
+                ValueRef::Str(text) | ValueRef::Json(text) => text.to_owned(),
                 ValueRef::Int(number) => number.to_string(),
                 ValueRef::Float(number) => number.to_string(),
                 ValueRef::Bool(flag) => flag.to_string(),

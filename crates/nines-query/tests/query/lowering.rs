@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nines_filter::{Expr, Filter, Literal, Operator, Pattern, Test, TextSearch, Wildcard};
-use nines_model::{Dataset, Event, TimeRange, Timestamp, Value};
+use nines_model::{Dataset, Event, Rows, TimeRange, Timestamp, Value};
 use nines_query::{Limits, SearchRequest};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -163,6 +163,12 @@ async fn check(batches: Vec<Vec<Event>>, lie: Lie, filters: Vec<Expr>) -> Result
         let filter = Filter::from_ast(ast);
         let expected: BTreeSet<i64> =
             (0_i64..).zip(&events).filter(|(_, event)| filter.matches(event)).map(|(row, _)| row).collect();
+        let by_column = filter.select(&Rows::from_events(&events));
+        prop_assert!(
+            by_column.iter().map(|row| row as i64).eq(expected.iter().copied()),
+            "{} by column",
+            filter
+        );
         let found = rows_by_query(&fixture, &filter).await;
         if found != expected {
             let wrong = *found.symmetric_difference(&expected).next().unwrap();

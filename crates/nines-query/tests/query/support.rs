@@ -35,7 +35,7 @@ impl Fixture {
 
     pub fn append(&self, dataset: Dataset, events: Vec<Event>) {
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let batch = Batch { dataset, received_at: Timestamp::from_secs(1_000), events };
+        let batch = Batch::of_events(dataset, Timestamp::from_secs(1_000), &events);
         assert!(self.store.append(sequence, &batch));
     }
 

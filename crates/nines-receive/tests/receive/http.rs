@@ -25,7 +25,7 @@ async fn each_signal_reaches_its_dataset_in_either_format() {
         assert_eq!(answer.body, b"{}");
     }
     let batches = server.sink.batches.lock().unwrap();
-    let kept: Vec<_> = batches.iter().map(|batch| (batch.dataset, batch.events.len())).collect();
+    let kept: Vec<_> = batches.iter().map(|batch| (batch.dataset, batch.rows.len())).collect();
     assert_eq!(kept, [(Dataset::Logs, 3), (Dataset::Spans, 1), (Dataset::Metrics, 1)]);
     let stats = server.receiver.stats();
     assert_eq!((stats.requests_accepted, stats.items_accepted), (3, 5));

@@ -35,7 +35,7 @@ impl TestSink {
     }
 
     pub fn events(&self) -> usize {
-        self.batches.lock().unwrap().iter().map(|batch| batch.events.len()).sum()
+        self.batches.lock().unwrap().iter().map(|batch| batch.rows.len()).sum()
     }
 
     /// From now on, submissions wait for [`TestSink::release`].

@@ -159,7 +159,8 @@ fn the_last_change_of_a_service_is_found() {
         Some("flag")
     );
 
-    arrived.events = (0..300).map(|index| change(200 + index, "config", None)).collect();
+    let many: Vec<_> = (0..300).map(|index| change(200 + index, "config", None)).collect();
+    arrived.rows = many.into();
     changes.observe(&arrived);
     assert_eq!(changes.all().len(), 200);
     assert_eq!(title("anything", 10_000).as_deref(), Some("config"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nines_base::Random;
 use nines_filter::Filter;
-use nines_model::{Batch, Dataset, Event, Name, Resource, TimeRange, Timestamp, Value};
+use nines_model::{Batch, Dataset, Event, Name, Resource, TimeRange, Timestamp, Value, ValueRef};
 use nines_slo::{BackfillPart, Bucket, Budgeting, Counts, Indicator, Period, Window};
 
 pub const START: i64 = 1_800_000_000;
@@ -39,7 +39,7 @@ pub fn event_with(at: Timestamp, ok: bool, extra: &[(&str, &str)]) -> Event {
 }
 
 pub fn batch(received_at: Timestamp, events: Vec<Event>) -> Batch {
-    Batch { dataset: Dataset::Spans, received_at, events }
+    Batch::of_events(Dataset::Spans, received_at, &events)
 }
 
 /// `count` batches: most events on time, some seconds to minutes late or a little early, few hours to months late.
@@ -83,13 +83,13 @@ pub fn stream(random: &Random, count: u64) -> Vec<Batch> {
 /// Brute force: looks at every event.
 pub fn count(batches: &[Batch], range: TimeRange) -> Counts {
     let mut counts = Counts::default();
-    for event in
-        batches.iter().flat_map(|batch| &batch.events).filter(|event| range.contains(event.timestamp))
+    for row in
+        batches.iter().flat_map(|batch| batch.rows.iter()).filter(|row| range.contains(row.timestamp()))
     {
-        if event.get_str("service.name") != Some("shop") {
+        if row.get_str("service.name") != Some("shop") {
             continue;
         }
-        if event.get("http.response.status_code") == Some(&Value::Int(200)) {
+        if row.get("http.response.status_code") == Some(ValueRef::Int(200)) {
             counts.good += 1;
         } else {
             counts.bad += 1;
@@ -102,9 +102,9 @@ pub fn count(batches: &[Batch], range: TimeRange) -> Counts {
 pub fn count_buckets(batches: &[Batch], part: &BackfillPart) -> (Duration, Vec<Bucket>) {
     let mut starts: Vec<Timestamp> = batches
         .iter()
-        .flat_map(|batch| &batch.events)
-        .filter(|event| part.range.contains(event.timestamp))
-        .map(|event| event.timestamp.floor_to(part.step))
+        .flat_map(|batch| batch.rows.iter())
+        .filter(|row| part.range.contains(row.timestamp()))
+        .map(|row| row.timestamp().floor_to(part.step))
         .collect();
     starts.sort();
     starts.dedup();

@@ -30,7 +30,7 @@ pub fn event(at: Timestamp, resource: &Arc<Resource>, fields: &[(&str, Value)]) 
 }
 
 pub fn batch(dataset: Dataset, received_at: Timestamp, events: Vec<Event>) -> Batch {
-    Batch { dataset, received_at, events }
+    Batch::of_events(dataset, received_at, &events)
 }
 
 /// `count` logs of one service, numbered from `first` in field `n`.
@@ -135,11 +135,14 @@ pub fn any_batch(dataset: Dataset) -> impl Strategy<Value = Batch> {
         };
         let resources: Vec<_> =
             resources.into_iter().map(|fields| Arc::new(Resource { attributes: named(fields) })).collect();
-        let events = events.into_iter().map(|(which, millis, fields)| Event {
-            timestamp: START + Duration::from_millis(millis as u64),
-            resource: Arc::clone(which.get(&resources)),
-            fields: named(fields),
-        });
-        Batch { dataset, received_at: START, events: events.collect() }
+        let events: Vec<_> = events
+            .into_iter()
+            .map(|(which, millis, fields)| Event {
+                timestamp: START + Duration::from_millis(millis as u64),
+                resource: Arc::clone(which.get(&resources)),
+                fields: named(fields),
+            })
+            .collect();
+        Batch::of_events(dataset, START, &events)
     })
 }

@@ -1,9 +1,10 @@
 use nines_base::ManualClock;
 use nines_base::disk::RealDisk;
-use nines_model::{Dataset, TimeRange, Value, ValueType};
+use nines_model::{Batch, Dataset, Event, Name, TimeRange, Value, ValueType};
 use nines_storage::COLUMNS_MAX;
+use proptest::prelude::*;
 
-use crate::batches::{Row, START, all_rows, batch, event, open, resource};
+use crate::batches::{Row, START, all_rows, any_batch, batch, event, open, resource};
 
 type Fields<'a> = &'a [(&'a str, Value)];
 
@@ -19,6 +20,51 @@ async fn stored(events: &[(Fields<'_>, Fields<'_>)]) -> Vec<Row> {
     store.seal_all().await.unwrap();
     assert_eq!(all_rows(&store, Dataset::Logs, &RealDisk), hot, "sealing changes nothing");
     hot
+}
+
+/// A batch that gives each name of [`any_batch`] the type of one value.
+fn types() -> Batch {
+    let values: [Value; 6] = [
+        "text".into(),
+        1.into(),
+        0.5.into(),
+        true.into(),
+        Value::Bytes(vec![1].into()),
+        Value::Json("[]".into()),
+    ];
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let own = names.iter().zip(&values).map(|(name, value)| (Name::new(name), value.clone()));
+    // What a resource says differently is kept beside the event's own; these have other types.
+    let beside = names.iter().zip(values.iter().rev());
+    let beside = beside.map(|(name, value)| (Name::new(format!("resource.{name}")), value.clone()));
+    let fields = own.chain(beside).collect();
+    batch(Dataset::Logs, START, vec![Event { timestamp: START, resource: Default::default(), fields }])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whole columns or field by field, and wherever a chunk begins: a row is the same.
+    #[test]
+    fn rows_are_the_same_together_and_one_by_one(batches in proptest::collection::vec(any_batch(Dataset::Logs), 1..4)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (together, alone) = runtime.block_on(async {
+            let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+            let clock = ManualClock::at(START);
+            let (together, _) = open(folders[0].path(), &clock).await;
+            let (alone, _) = open(folders[1].path(), &clock).await;
+            assert!(together.append(1, &types()) && alone.append(1, &types()));
+            let events = batches.iter().flat_map(|batch| batch.rows.events());
+            for (sequence, event) in (2..).zip(events) {
+                assert!(alone.append(sequence, &batch(Dataset::Logs, START, vec![event])));
+            }
+            for (sequence, batch) in (2..).zip(&batches) {
+                assert!(together.append(sequence, batch));
+            }
+            (all_rows(&together, Dataset::Logs, &RealDisk), all_rows(&alone, Dataset::Logs, &RealDisk))
+        });
+        prop_assert_eq!(together, alone);
+    }
 }
 
 fn overflow(row: &Row) -> serde_json::Value {
