@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use nines_api::TailRows;
 use nines_base::SharedClock;
 use nines_filter::Filter;
-use nines_model::{Batch, Dataset, Event, Value, field};
+use nines_model::{Batch, Dataset, RowRef, ValueRef, field};
 use parking_lot::Mutex;
 use serde_json::{Map, json};
 use tokio::sync::mpsc;
@@ -108,10 +108,10 @@ impl Tail {
             *spent = Spent { second, ..Spent::default() };
         }
         let left = usize::try_from(EVENTS_PER_SECOND.saturating_sub(spent.events)).unwrap_or(usize::MAX);
-        let looked_at = batch.events.len().min(left);
+        let looked_at = batch.rows.len().min(left);
         spent.events += looked_at as u64;
-        self.unread.fetch_add((batch.events.len() - looked_at) as u64, Ordering::Relaxed);
-        for event in batch.events.iter().take(looked_at).filter(|event| self.filter.matches(event)) {
+        self.unread.fetch_add((batch.rows.len() - looked_at) as u64, Ordering::Relaxed);
+        for event in batch.rows.iter().take(looked_at).filter(|event| self.filter.accepts(event)) {
             let kept = spent.rows < ROWS_PER_SECOND && self.sender.try_send(row(event)).is_ok();
             if kept {
                 spent.rows += 1;
@@ -142,23 +142,23 @@ impl Drop for TailReader {
 }
 
 /// As search shows it: the event's own fields before those of its resource.
-fn row(event: &Event) -> Row {
+fn row(event: RowRef<'_>) -> Row {
     let mut row = Row::new();
-    row.insert(field::TIMESTAMP.to_owned(), json!(event.timestamp.to_string()));
-    for (name, value) in event.fields.iter().chain(&event.resource.attributes) {
+    row.insert(field::TIMESTAMP.to_owned(), json!(event.timestamp().to_string()));
+    for (name, value) in event.fields() {
         row.entry(name.as_str()).or_insert_with(|| rendered(value));
     }
     row
 }
 
-fn rendered(value: &Value) -> serde_json::Value {
+fn rendered(value: ValueRef<'_>) -> serde_json::Value {
     match value {
-        Value::Str(text) => json!(text.as_str()),
-        Value::Json(text) => serde_json::from_str(text.as_str()).unwrap_or_else(|_| json!(text.as_str())),
-        Value::Int(number) => json!(number),
-        Value::Float(number) => json!(number),
-        Value::Bool(flag) => json!(flag),
-        Value::Bytes(bytes) => json!(format!("{} bytes", bytes.len())),
+        ValueRef::Str(text) => json!(text),
+        ValueRef::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        ValueRef::Int(number) => json!(number),
+        ValueRef::Float(number) => json!(number),
+        ValueRef::Bool(flag) => json!(flag),
+        ValueRef::Bytes(bytes) => json!(format!("{} bytes", bytes.len())),
     }
 }
 
@@ -167,22 +167,20 @@ mod tests {
     use std::sync::Arc;
 
     use nines_base::SystemClock;
-    use nines_model::{Name, Resource, Timestamp};
+    use nines_model::{Event, Name, Resource, Timestamp, Value};
 
     use super::*;
 
     fn batch(second: i64, bodies: impl Iterator<Item = String>) -> Batch {
-        let resource = Arc::new(Resource { attributes: vec![(Name::new("service.name"), Value::str("shop"))] });
+        let resource =
+            Arc::new(Resource { attributes: vec![(Name::new("service.name"), Value::str("shop"))] });
         let event = |body: String| Event {
             timestamp: Timestamp::from_secs(second),
             resource: Arc::clone(&resource),
             fields: vec![(Name::new("body"), Value::str(&body))],
         };
-        Batch {
-            dataset: Dataset::Logs,
-            received_at: Timestamp::from_secs(second),
-            events: bodies.map(event).collect(),
-        }
+        let events: Vec<_> = bodies.map(event).collect();
+        Batch::of_events(Dataset::Logs, Timestamp::from_secs(second), &events)
     }
 
     #[tokio::test]

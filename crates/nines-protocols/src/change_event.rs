@@ -54,7 +54,10 @@ pub fn decode(body: &[u8], id: &str, received_at: Timestamp) -> Result<Batch, In
     }
     cursor.end()?;
     if !has_payload {
-        return Err(IntakeError::Missing { what: "payload", hint: "send {\"payload\":{\"summary\":\"…\",\"source\":\"…\"}}" });
+        return Err(IntakeError::Missing {
+            what: "payload",
+            hint: "send {\"payload\":{\"summary\":\"…\",\"source\":\"…\"}}",
+        });
     }
     if !rows.has(field::CHANGE_KIND) {
         rows.str(field::CHANGE_KIND, KINDS[0])?;
@@ -149,7 +152,7 @@ mod tests {
         assert_eq!(routing_key(body.as_bytes()).unwrap().as_deref(), Some("k"));
         let batch = decode(body.as_bytes(), "id1", Timestamp::EPOCH).unwrap();
         assert_eq!(batch.dataset, Dataset::Changes);
-        let event = &batch.events[0];
+        let event = batch.rows.row(0);
         for (name, value) in [
             ("name", "Build 7 deployed"),
             ("service.name", "checkout"),
@@ -162,7 +165,7 @@ mod tests {
         ] {
             assert_eq!(event.get_str(name), Some(value), "{name}");
         }
-        assert_eq!(event.timestamp.to_string(), "2026-11-21T08:30:00Z");
+        assert_eq!(event.timestamp().to_string(), "2026-11-21T08:30:00Z");
     }
 
     #[test]

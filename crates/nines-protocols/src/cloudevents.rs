@@ -157,7 +157,7 @@ mod tests {
         let binary =
             decode_binary(&headers, br#"{"amount":12,"user":{"id":"u1"}}"#, true, Timestamp::EPOCH).unwrap();
         assert_eq!(structured, binary);
-        let event = &structured.events[0];
+        let event = structured.rows.row(0);
         assert_eq!(event.get_str("event_name"), Some("order.paid"));
         assert_eq!(event.get("data.amount").and_then(nines_model::Value::as_int), Some(12));
         assert_eq!(event.get_str("data.user.id"), Some("u1"));

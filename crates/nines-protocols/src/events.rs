@@ -25,7 +25,10 @@ pub fn decode(
     let mut reader = DocumentReader::new();
     let mut cursor = Cursor::new(text(body)?);
     if cursor.is_at_end() {
-        return Err(IntakeError::Missing { what: "body", hint: "send JSON objects, one a line or in an array" });
+        return Err(IntakeError::Missing {
+            what: "body",
+            hint: "send JSON objects, one a line or in an array",
+        });
     }
     let mut index = 0;
     if cursor.kind()? == Kind::Array {
@@ -44,7 +47,11 @@ pub fn decode(
     Ok(rows.finish())
 }
 
-fn event(reader: &mut DocumentReader, cursor: &mut Cursor<'_>, rows: &mut RowWriter) -> Result<(), IntakeError> {
+fn event(
+    reader: &mut DocumentReader,
+    cursor: &mut Cursor<'_>,
+    rows: &mut RowWriter,
+) -> Result<(), IntakeError> {
     reader.read(cursor, rows)?;
     rows.end()
 }
@@ -55,7 +62,7 @@ mod tests {
 
     fn count(body: &str) -> Result<usize, String> {
         let batch = decode(Dataset::Logs, body.as_bytes(), &[], Timestamp::EPOCH);
-        batch.map(|batch| batch.events.len()).map_err(|error| error.to_string())
+        batch.map(|batch| batch.rows.len()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl DeliveryReader {
                 _ => drop(cursor.raw()?),
             }
         }
-        let data = data.ok_or(IntakeError::Missing { what: "data", hint: "a record is {\"data\":\"<base64>\"}" })?;
+        let data =
+            data.ok_or(IntakeError::Missing { what: "data", hint: "a record is {\"data\":\"<base64>\"}" })?;
         let hint = "send base64 with padding (RFC 4648, section 4)";
         let decoded =
             STANDARD.decode(data.as_bytes()).map_err(|_| IntakeError::wrong("data", &data, hint))?;
@@ -236,16 +237,22 @@ mod tests {
     fn subscriptions_documents_and_lines_are_told_apart() {
         let subscription = r#"{"messageType":"DATA_MESSAGE","owner":"123","logGroup":"/aws/lambda/pay","logStream":"s","subscriptionFilters":["f"],"logEvents":[{"id":"1","timestamp":1795249800500,"message":"START\n"},{"id":"2","timestamp":1795249800501,"message":"END"}]}"#;
         let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}"#;
-        let body = delivery(&[subscription, control, "{\"message\":\"m\"}{\"message\":\"n\"}\n", "plain\nlines\n", ""]);
+        let body = delivery(&[
+            subscription,
+            control,
+            "{\"message\":\"m\"}{\"message\":\"n\"}\n",
+            "plain\nlines\n",
+            "",
+        ]);
         let common = Some("{\"commonAttributes\":{\"env\":\"prod\"}}");
         let delivery = decode(body.as_bytes(), common, 1 << 20, Timestamp::EPOCH).unwrap();
         assert_eq!(delivery.request_id, "r1");
-        let bodies: Vec<_> = delivery.batch.events.iter().filter_map(|event| event.get_str("body")).collect();
+        let bodies: Vec<_> = delivery.batch.rows.iter().filter_map(|row| row.get_str("body")).collect();
         assert_eq!(bodies, ["START", "END", "m", "n", "plain", "lines"]);
-        let first = &delivery.batch.events[0];
-        assert_eq!(first.timestamp.to_string(), "2026-11-21T08:30:00.5Z");
+        let first = delivery.batch.rows.row(0);
+        assert_eq!(first.timestamp().to_string(), "2026-11-21T08:30:00.5Z");
         assert_eq!(first.get_str("aws.log.group.name"), Some("/aws/lambda/pay"));
-        assert!(delivery.batch.events.iter().all(|event| event.get_str("env") == Some("prod")));
+        assert!(delivery.batch.rows.iter().all(|row| row.get_str("env") == Some("prod")));
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //!   resource attribute), so that a span attribute called `parent_span_id` can never pose as the span's parent.
 //! - Arrays and maps are compact JSON; bytes in it are base64, non-finite numbers the strings `NaN`, `Infinity` and
 //!   `-Infinity`, as in OTLP/JSON. A null attribute is an absent one.
-//! - Ids are lower-case hex. Times are nanoseconds; a log record without its own time has its observed time.
+//! - Ids are lower-case hex. Times are nanoseconds; a log record without its own time has its observed time,
+//!   and an observed time that is equal to the record's own says nothing and is absent.
 //! - Not kept: schema URLs, entity references and metric metadata.
 //!
 //! # Mistakes

@@ -3,9 +3,8 @@
 //! A row is begun by its first field, ended by [`RowWriter::end`] or taken back by [`RowWriter::abandon`], so that a
 //! mistake in the middle of a record leaves nothing of it behind.
 
-use std::sync::Arc;
-
-use nines_model::{Batch, Dataset, Event, Name, Resource, Timestamp, Value, field};
+use nines_model::rows::ResourceId;
+use nines_model::{Batch, Dataset, Name, Resource, RowsBuilder, Timestamp, Value, ValueRef, field};
 
 use crate::intake::IntakeError;
 
@@ -22,23 +21,20 @@ pub const MAX_ROWS_PER_REQUEST: usize = 200_000;
 /// Rows of one dataset while they are decoded.
 #[derive(Debug)]
 pub struct RowWriter {
-    batch: Batch,
-    resource: Arc<Resource>,
-    fields: Vec<(Name, Value)>,
+    dataset: Dataset,
+    received_at: Timestamp,
+    rows: RowsBuilder,
+    resource: ResourceId,
+    /// Fields of the row that is open; none is if there are none.
+    fields: usize,
     at: Option<Timestamp>,
-    /// Fields of the row before: how much room the next one needs.
-    width: usize,
 }
 
 impl RowWriter {
     pub fn new(dataset: Dataset, received_at: Timestamp) -> Self {
-        Self {
-            batch: Batch { dataset, received_at, events: Vec::new() },
-            resource: Arc::default(),
-            fields: Vec::new(),
-            at: None,
-            width: 0,
-        }
+        let mut rows = RowsBuilder::new();
+        let resource = rows.no_resource();
+        Self { dataset, received_at, rows, resource, fields: 0, at: None }
     }
 
     /// What the rows from here on share. A row's own field wins over one of these; of two with one name the first stays,
@@ -51,11 +47,12 @@ impl RowWriter {
                 unique.push((Name::new(name), value));
             }
         }
-        self.resource = Arc::new(Resource { attributes: unique });
+        self.resource = self.rows.add_resource(Resource { attributes: unique });
+        self.rows.set_resource(self.resource);
     }
 
     pub fn received_at(&self) -> Timestamp {
-        self.batch.received_at
+        self.received_at
     }
 
     /// When the row happened; otherwise when it was received.
@@ -65,32 +62,32 @@ impl RowWriter {
 
     /// Whether the row has this field already, its resource aside.
     pub fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|(taken, _)| taken == name)
+        self.fields > 0 && self.rows.has(name)
     }
 
     pub fn str(&mut self, name: &str, value: &str) -> Result<(), IntakeError> {
-        self.put(name, || Value::str(value))
+        self.put(name, ValueRef::Str(value))
     }
 
     pub fn int(&mut self, name: &str, value: i64) -> Result<(), IntakeError> {
-        self.put(name, || Value::Int(value))
+        self.put(name, ValueRef::Int(value))
     }
 
     pub fn float(&mut self, name: &str, value: f64) -> Result<(), IntakeError> {
-        self.put(name, || Value::Float(value))
+        self.put(name, ValueRef::Float(value))
     }
 
     pub fn bool(&mut self, name: &str, value: bool) -> Result<(), IntakeError> {
-        self.put(name, || Value::Bool(value))
+        self.put(name, ValueRef::Bool(value))
     }
 
     /// `text` is one array or object in JSON.
     pub fn json(&mut self, name: &str, text: &str) -> Result<(), IntakeError> {
-        self.put(name, || Value::Json(text.into()))
+        self.put(name, ValueRef::Json(text))
     }
 
     /// Of two fields with one name the first stays; a field without a name is left out.
-    fn put(&mut self, name: &str, value: impl FnOnce() -> Value) -> Result<(), IntakeError> {
+    fn put(&mut self, name: &str, value: ValueRef<'_>) -> Result<(), IntakeError> {
         if name.len() > MAX_NAME_BYTES {
             return Err(IntakeError::NameTooLong { bytes: name.len() });
         }
@@ -102,56 +99,53 @@ impl RowWriter {
             let name = format!("attributes.{name}");
             return self.put(&name, value);
         }
-        if self.has(name) {
-            return Ok(());
+        if self.fields >= MAX_FIELDS_PER_ROW {
+            return if self.has(name) { Ok(()) } else { Err(IntakeError::TooManyFields) };
         }
-        if self.fields.len() >= MAX_FIELDS_PER_ROW {
-            return Err(IntakeError::TooManyFields);
+        if self.fields == 0 {
+            self.rows.begin(self.resource);
         }
-        if self.fields.is_empty() {
-            self.fields.reserve(self.width);
-        }
-        self.fields.push((Name::new(name), value()));
+        self.fields += usize::from(self.rows.put(name, value));
         Ok(())
     }
 
     /// Keeps the row. A row without fields and time is none.
     pub fn end(&mut self) -> Result<(), IntakeError> {
         let at = self.at.take();
-        if self.fields.is_empty() && at.is_none() {
-            return Ok(());
+        if self.fields == 0 {
+            if at.is_none() {
+                return Ok(());
+            }
+            self.rows.begin(self.resource);
         }
-        if self.batch.events.len() >= MAX_ROWS_PER_REQUEST {
-            self.fields.clear();
+        self.fields = 0;
+        if self.rows.len() >= MAX_ROWS_PER_REQUEST {
+            self.rows.cancel();
             return Err(IntakeError::TooManyRows);
         }
-        self.width = self.fields.len();
-        self.batch.events.push(Event {
-            timestamp: at.unwrap_or(self.batch.received_at),
-            resource: Arc::clone(&self.resource),
-            fields: std::mem::take(&mut self.fields),
-        });
+        self.rows.commit(at.unwrap_or(self.received_at));
         Ok(())
     }
 
     /// Takes back what has been written since the last [`RowWriter::end`].
     pub fn abandon(&mut self) {
-        self.fields.clear();
+        self.rows.cancel();
+        self.fields = 0;
         self.at = None;
     }
 
     /// Rows ended so far.
     pub fn len(&self) -> usize {
-        self.batch.events.len()
+        self.rows.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.batch.events.is_empty()
+        self.rows.is_empty()
     }
 
     /// The ended rows, in order.
     pub fn finish(self) -> Batch {
-        self.batch
+        Batch { dataset: self.dataset, received_at: self.received_at, rows: self.rows.finish() }
     }
 }
 

@@ -43,7 +43,9 @@ impl HecError {
     pub fn event(&self) -> Option<usize> {
         match self {
             Self::NoData => None,
-            Self::EventMissing { event } | Self::EventBlank { event } | Self::Fields { event } => Some(*event),
+            Self::EventMissing { event } | Self::EventBlank { event } | Self::Fields { event } => {
+                Some(*event)
+            }
             Self::Invalid { event, .. } => Some(*event),
         }
     }
@@ -204,13 +206,15 @@ mod tests {
             fields.sort();
             format!("{} {}", event.timestamp, fields.join(" "))
         };
-        batch.events.iter().map(show).collect()
+        batch.rows.events().iter().map(show).collect()
     }
 
     #[test]
     fn events_keep_their_envelope_and_their_fields() {
         assert_eq!(
-            shown(r#"{"event":"x","time":1795249800.5,"host":"h","sourcetype":"s"}{"time":"1","event":{"message":"m","time":9},"fields":{"a":"b"},"index":"main"}"#),
+            shown(
+                r#"{"event":"x","time":1795249800.5,"host":"h","sourcetype":"s"}{"time":"1","event":{"message":"m","time":9},"fields":{"a":"b"},"index":"main"}"#
+            ),
             [
                 r#"2026-11-21T08:30:00.5Z body=Str("x") com.splunk.sourcetype=Str("s") host.name=Str("h")"#,
                 r#"1970-01-01T00:00:01Z a=Str("b") body=Str("m") com.splunk.index=Str("main")"#,

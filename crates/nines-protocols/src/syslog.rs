@@ -17,8 +17,9 @@ use crate::{severity, time};
 const PARAMETERS_MAX: usize = 200;
 
 const FACILITIES: [&str; 24] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
-    "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+    "local7",
 ];
 
 /// Writes one message, without its framing, into `rows` as one row. Bytes that are not UTF-8 are replaced.
@@ -227,7 +228,8 @@ mod tests {
         let mut rows = RowWriter::new(Dataset::Logs, now);
         decode(message, &mut rows).unwrap();
         let batch = rows.finish();
-        let Some(event) = batch.events.first() else { return "nothing".to_owned() };
+        let events = batch.rows.events();
+        let Some(event) = events.first() else { return "nothing".to_owned() };
         let show = |value: &Value| match value {
             Value::Str(text) => text.to_string(),
             Value::Int(number) => number.to_string(),
@@ -254,7 +256,10 @@ mod tests {
             "<165>1 2003-10-11T22:14:15.003Z h evntslog 8710 ID47 [exampleSDID@32473 iut=\"3\" eventSource=\"App\\\"l\\]\"][x@1 a=\"b\"] An application event",
             "2003-10-11T22:14:15.003Z | body=An application event | host.name=h | process.pid=8710 | service.name=evntslog | severity_number=10 | severity_text=notice | syslog.facility=local4 | syslog.msgid=ID47 | syslog.sd.exampleSDID@32473.eventSource=App\"l] | syslog.sd.exampleSDID@32473.iut=3 | syslog.sd.x@1.a=b",
         );
-        check("<0>1 - - - - - -", "2026-11-21T08:30:00Z | severity_number=21 | severity_text=emerg | syslog.facility=kern");
+        check(
+            "<0>1 - - - - - -",
+            "2026-11-21T08:30:00Z | severity_number=21 | severity_text=emerg | syslog.facility=kern",
+        );
     }
 
     #[test]
@@ -271,14 +276,20 @@ mod tests {
             "<13>Nov  1 00:00:00 app[1]: no host",
             "2026-11-01T00:00:00Z | body=no host | process.pid=1 | service.name=app | severity_number=10 | severity_text=notice | syslog.facility=user",
         );
-        check("<13>only: text", "2026-11-21T08:30:00Z | body=text | service.name=only | severity_number=10 | severity_text=notice | syslog.facility=user");
+        check(
+            "<13>only: text",
+            "2026-11-21T08:30:00Z | body=text | service.name=only | severity_number=10 | severity_text=notice | syslog.facility=user",
+        );
     }
 
     #[test]
     fn what_is_neither_is_kept_whole() {
         check("hello world", "2026-11-21T08:30:00Z | body=hello world");
         check("<999>x", "2026-11-21T08:30:00Z | body=<999>x");
-        check("<13>1 soon h a p m - x", "2026-11-21T08:30:00Z | body=1 soon h a p m - x | severity_number=10 | severity_text=notice | syslog.facility=user");
+        check(
+            "<13>1 soon h a p m - x",
+            "2026-11-21T08:30:00Z | body=1 soon h a p m - x | severity_number=10 | severity_text=notice | syslog.facility=user",
+        );
         check("\n", "nothing");
     }
 

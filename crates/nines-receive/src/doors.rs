@@ -138,7 +138,7 @@ impl Inner {
             Ok((decode(&text, received_at)?, text.len() as u64))
         };
         let (taken, bytes) = self.compute(is_small, work).await?;
-        let items: u64 = taken.batches.iter().map(|batch| batch.events.len() as u64).sum();
+        let items: u64 = taken.batches.iter().map(|batch| batch.rows.len() as u64).sum();
         if items > 0 {
             if !held.grow(bytes) {
                 let message = "too many bytes are waiting to be stored: send again later";

@@ -153,7 +153,7 @@ impl Fixture {
         let engine = Engine::new(store.clone(), EngineConfig::default(), clock).unwrap();
         let (sealed, hot) = spans.split_at(spans.len() / 2);
         let append = |sequence, dataset, events: &[Event]| {
-            let batch = Batch { dataset, received_at: START, events: events.to_vec() };
+            let batch = Batch::of_events(dataset, START, events);
             assert!(store.append(sequence, &batch));
         };
         append(1, Dataset::Spans, sealed);

@@ -143,6 +143,13 @@ impl RowsBuilder {
         self.extras_before = self.extras.len();
     }
 
+    /// Makes the open row, if there is one, a row of another resource.
+    pub fn set_resource(&mut self, resource: ResourceId) {
+        if let Some(open) = &mut self.open {
+            *open = resource;
+        }
+    }
+
     /// Keeps the open row.
     ///
     /// # Panics
@@ -242,8 +249,8 @@ impl RowsBuilder {
     }
 
     /// Whether the open row has a value of its own under `name`.
-    pub fn has(&mut self, name: &str) -> bool {
-        let known = self.find_known(name);
+    pub fn has(&self, name: &str) -> bool {
+        let known = self.ids.get(name).copied();
         known.is_some_and(|id| self.names[id as usize].set_in == self.begun) || self.has_extra(name)
     }
 

@@ -3,7 +3,7 @@ use nines_model::{Event, Value};
 use super::*;
 
 fn decode_text(format: Format, text: &str) -> Vec<Event> {
-    decode(format, Dataset::Logs, text.as_bytes(), &[], Timestamp::EPOCH).unwrap().events
+    decode(format, Dataset::Logs, text.as_bytes(), &[], Timestamp::EPOCH).unwrap().rows.events()
 }
 
 #[track_caller]
@@ -129,7 +129,7 @@ fn no_line_is_lost_in_any_format() {
     for format in Format::ALL.into_iter().filter(|format| *format != Format::Json) {
         assert_eq!(decode_text(format, text).len(), 5, "{format:?}");
     }
-    assert_eq!(decode(Format::Lines, Dataset::Logs, b"a\xffb", &[], Timestamp::EPOCH).unwrap().events.len(), 1);
+    assert_eq!(decode(Format::Lines, Dataset::Logs, b"a\xffb", &[], Timestamp::EPOCH).unwrap().rows.len(), 1);
 }
 
 #[test]

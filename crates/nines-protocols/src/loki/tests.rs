@@ -8,10 +8,12 @@ fn shown(batch: &Batch) -> Vec<String> {
         other => format!("{name}={other:?}"),
     };
     batch
-        .events
+        .rows
+        .events()
         .iter()
         .map(|event| {
-            let mut fields: Vec<String> = event.resource.attributes.iter().chain(&event.fields).map(show).collect();
+            let mut fields: Vec<String> =
+                event.resource.attributes.iter().chain(&event.fields).map(show).collect();
             fields.sort();
             format!("{} {}", event.timestamp, fields.join(" "))
         })
@@ -26,7 +28,8 @@ const JSON: &str = r#"{"streams":[
 fn streams_become_rows_with_shared_labels() {
     let batch = decode_json(JSON.as_bytes(), Timestamp::EPOCH).unwrap();
     assert_eq!(batch.dataset, Dataset::Logs);
-    let shop = "app=shop body=slow k8s.pod.name=shop-1 service.name=shop severity_number=Int(13) severity_text=warn";
+    let shop =
+        "app=shop body=slow k8s.pod.name=shop-1 service.name=shop severity_number=Int(13) severity_text=warn";
     assert_eq!(
         shown(&batch),
         [
@@ -35,7 +38,7 @@ fn streams_become_rows_with_shared_labels() {
             "1970-01-01T00:00:00.000000003Z body=x service.name=cart".to_owned(),
         ]
     );
-    assert!(std::sync::Arc::ptr_eq(&batch.events[0].resource, &batch.events[1].resource));
+    assert_eq!(batch.rows.resource_of()[0], batch.rows.resource_of()[1]);
 }
 
 fn varint(mut number: usize) -> Vec<u8> {
@@ -54,20 +57,28 @@ fn field(number: u8, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn protobuf_says_the_same_as_json() {
-    let pair = |name: &str, value: &str| field(3, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat());
+    let pair =
+        |name: &str, value: &str| field(3, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat());
     let stream = |labels: &str, entries: &[Vec<u8>]| {
         field(1, &[field(1, labels.as_bytes()), entries.concat()].concat())
     };
     let seconds = [&[0x08][..], &varint(1_795_249_800)].concat();
     let entry = |nanos: u8, line: &str, more: Vec<u8>| {
-        field(2, &[field(1, &[&seconds[..], &[0x10, nanos]].concat()), field(2, line.as_bytes()), more].concat())
+        field(
+            2,
+            &[field(1, &[&seconds[..], &[0x10, nanos]].concat()), field(2, line.as_bytes()), more].concat(),
+        )
     };
     let body = [
         stream(
             r#"{app="shop", pod="shop-1", level="warn"}"#,
             &[
                 entry(1, "slow", Vec::new()),
-                entry(2, "slower", [pair("trace_id", "0AF7651916CD43DD8448EB211C80319C"), pair("n", "7")].concat()),
+                entry(
+                    2,
+                    "slower",
+                    [pair("trace_id", "0AF7651916CD43DD8448EB211C80319C"), pair("n", "7")].concat(),
+                ),
             ],
         ),
         stream(r#"{service_name="cart"}"#, &[field(2, &[field(1, &[0x10, 3]), field(2, b"x")].concat())]),

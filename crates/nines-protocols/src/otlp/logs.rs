@@ -32,9 +32,12 @@ pub(super) fn decode(message: Message<'_>, row: &mut RowWriter<'_>) -> Result<Ti
         }
     }
     let observed = value::timestamp(observed)?;
-    let timestamp = value::timestamp(time)?.or(observed).unwrap_or(row.received_at);
+    let time = value::timestamp(time)?;
+    let timestamp = time.or(observed).unwrap_or(row.received_at);
 
-    if let Some(observed) = observed {
+    if let Some(observed) = observed
+        && time != Some(observed)
+    {
         row.int(field::OBSERVED_TIMESTAMP, observed.as_nanos());
     }
     if severity != 0 {

@@ -97,7 +97,7 @@ async fn store(
     inner
         .take_admitted(body, encoding, move |body, received_at| {
             let batch = file::decode(format, dataset, body, &shared, received_at)?;
-            let events = batch.events.len() as u64;
+            let events = batch.rows.len() as u64;
             Ok(Taken::whole(batch, events))
         })
         .await
