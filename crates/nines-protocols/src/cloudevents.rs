@@ -159,9 +159,9 @@ mod tests {
         assert_eq!(structured, binary);
         let event = structured.rows.row(0);
         assert_eq!(event.get_str("event_name"), Some("order.paid"));
-        assert_eq!(event.get("data.amount").and_then(nines_model::Value::as_int), Some(12));
+        assert_eq!(event.get("data.amount").and_then(nines_model::ValueRef::as_int), Some(12));
         assert_eq!(event.get_str("data.user.id"), Some("u1"));
-        assert_eq!(event.timestamp.to_string(), "2026-11-21T08:30:00Z");
+        assert_eq!(event.timestamp().to_string(), "2026-11-21T08:30:00Z");
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Inner {
 
     /// Stores a batch, for as long as it takes; gives up only when the node stops or the batch can never be stored.
     async fn store(&self, batch: Batch, bytes: u64, shutdown: &Shutdown) {
-        let messages = batch.events.len() as u64;
+        let messages = batch.rows.len() as u64;
         if messages == 0 {
             return;
         }

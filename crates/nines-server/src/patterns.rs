@@ -84,14 +84,14 @@ impl PatternObserver {
         let second = self.clock.monotonic().as_secs();
         let mut rates = self.rates.lock();
         let mut picked = Vec::new();
-        for event in &batch.events {
+        for event in batch.rows.iter() {
             let Some(body) = event.get_str(field::BODY) else { continue };
             let severity_number = event.get(field::SEVERITY_NUMBER).and_then(|value| value.as_int()).unwrap_or(0);
             let Some(weight) = rates[usize::from(severity_number >= SEVERE_FROM)].pick(second) else { continue };
             let end = (0..=body.len().min(TEXT_BYTES_MAX)).rev().find(|&end| body.is_char_boundary(end));
             picked.push(Picked {
                 text: body[..end.unwrap_or(0)].to_owned(),
-                at: event.timestamp,
+                at: event.timestamp(),
                 received_at: batch.received_at,
                 severity_number,
                 service: event.service().map(SmolStr::new),

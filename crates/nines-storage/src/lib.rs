@@ -31,7 +31,6 @@ mod column;
 mod error;
 pub mod format;
 mod inventory;
-mod layout;
 mod maintain;
 mod memtable;
 mod overflow;

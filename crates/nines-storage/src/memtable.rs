@@ -1,5 +1,7 @@
 //! Hot rows of one dataset: finished chunks, and one that grows.
 
+mod layout;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,9 +13,9 @@ use arrow::error::ArrowError;
 use nines_model::{Name, Rows, TimeRange, Timestamp, ValueRef};
 
 use crate::column::ColumnBuilder;
-use crate::layout::{Layout, Place};
 use crate::overflow::overflow_text;
 use crate::schema::Registry;
+use layout::{Layout, Place};
 
 /// Rows per chunk: Arrow's kernels like thousands of rows, and a snapshot copies at most one unfinished chunk.
 pub const CHUNK_ROWS: usize = 16_384;

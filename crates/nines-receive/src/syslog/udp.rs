@@ -63,7 +63,7 @@ impl Inner {
                 next = socket.try_recv_from(&mut datagram);
             }
             let batch = rows.finish();
-            let messages = batch.events.len() as u64;
+            let messages = batch.rows.len() as u64;
             if messages > 0 && sender.try_send((batch, bytes)).is_err() {
                 self.dropped.fetch_add(messages, Ordering::Relaxed);
             }
