@@ -155,6 +155,10 @@ impl Journal {
         let removable: Vec<ClosedSegment> = {
             let mut state = shared.state.lock();
             state.rotate = state.active.is_some_and(|(last, _)| last < sequence);
+            if state.rotate {
+                // Nobody may ever append again: a segment that holds nothing of worth is closed all the same.
+                shared.work.notify_all();
+            }
             state.closed_segments.iter().filter(|segment| segment.last_sequence < sequence).cloned().collect()
         };
         let mut freed = 0;

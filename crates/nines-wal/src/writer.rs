@@ -39,6 +39,10 @@ impl Writer {
         // If this thread ever panics, appends must fail rather than wait for ever.
         let _close = CloseOnDrop(Arc::clone(&self.shared));
         while let Some(group) = self.next_group() {
+            if group.is_empty() {
+                self.retire_segment();
+                continue;
+            }
             let started = self.shared.clock.monotonic();
             let outcome = self.commit(&group);
             let latency = self.shared.clock.monotonic().saturating_sub(started);
@@ -48,14 +52,19 @@ impl Writer {
                 let _ = pending.done.send(outcome.clone());
             }
         }
+        // Nothing is added to it any more, so it can be truncated like the others.
+        self.retire_segment();
     }
 
-    /// Waits for records; `None` once closing and empty.
+    /// Waits for records; none if the segment is to be closed before there are any, `None` once closing and empty.
     fn next_group(&self) -> Option<Vec<Pending>> {
         let mut state = self.shared.state.lock();
         while state.queue.is_empty() {
             if state.closing {
                 return None;
+            }
+            if std::mem::take(&mut state.rotate) {
+                return Some(Vec::new());
             }
             self.shared.work.wait(&mut state);
         }
