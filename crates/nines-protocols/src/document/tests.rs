@@ -9,7 +9,7 @@ pub fn row(text: &str) -> Result<String, IntakeError> {
     DocumentReader::new().read(&mut cursor, &mut rows)?;
     cursor.end()?;
     rows.end()?;
-    Ok(shown(&rows.finish().events[0]))
+    Ok(shown(&rows.finish().rows.events()[0]))
 }
 
 fn shown(event: &nines_model::Event) -> String {
