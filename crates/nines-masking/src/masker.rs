@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hmac::{Hmac, KeyInit, Mac};
-use nines_model::{Batch, Event, Resource, SmolStr, Value, field};
+use nines_model::rows::Rewrite;
+use nines_model::{Batch, Event, SmolStr, Value, ValueRef, field};
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use sha2::Sha256;
 
@@ -219,27 +219,7 @@ impl Masker {
         if self.is_idle() {
             return false;
         }
-        let mut changed = false;
-        let mut last: Option<(Arc<Resource>, Arc<Resource>)> = None;
-        for event in &mut batch.events {
-            changed |= self.mask_fields(&mut event.fields);
-            let masked = match &last {
-                Some((known, masked)) if Arc::ptr_eq(known, &event.resource) => Arc::clone(masked),
-                _ => {
-                    let mut attributes = event.resource.attributes.clone();
-                    let masked = if self.mask_fields(&mut attributes) {
-                        changed = true;
-                        Arc::new(Resource { attributes })
-                    } else {
-                        Arc::clone(&event.resource)
-                    };
-                    last = Some((Arc::clone(&event.resource), Arc::clone(&masked)));
-                    masked
-                }
-            };
-            event.resource = masked;
-        }
-        changed
+        batch.rows.rewrite(|name, value| self.mask_value(name, value))
     }
 
     /// One event; see [`Masker::mask_batch`].
@@ -249,14 +229,14 @@ impl Masker {
 
     fn mask_fields(&self, fields: &mut Vec<(SmolStr, Value)>) -> bool {
         let mut changed = false;
-        fields.retain_mut(|(name, value)| match self.mask_value(name, value) {
-            Change::None => true,
-            Change::Value(masked) => {
+        fields.retain_mut(|(name, value)| match self.mask_value(name, ValueRef::from(&*value)) {
+            Rewrite::Keep => true,
+            Rewrite::Replace(masked) => {
                 changed = true;
                 *value = masked;
                 true
             }
-            Change::Dropped => {
+            Rewrite::Drop => {
                 changed = true;
                 false
             }
@@ -265,48 +245,42 @@ impl Masker {
     }
 
     /// What becomes of one value. Numbers and flags cannot hold a mask: what is found in them goes.
-    fn mask_value(&self, name: &str, value: &Value) -> Change {
+    fn mask_value(&self, name: &str, value: ValueRef<'_>) -> Rewrite {
         let text = |masked: Masked<'_>, make: fn(SmolStr) -> Value| match masked {
-            Masked::Text(Cow::Borrowed(_)) => Change::None,
-            Masked::Text(Cow::Owned(text)) => Change::Value(make(SmolStr::from(text))),
-            Masked::Dropped => Change::Dropped,
+            Masked::Text(Cow::Borrowed(_)) => Rewrite::Keep,
+            Masked::Text(Cow::Owned(text)) => Rewrite::Replace(make(SmolStr::from(text))),
+            Masked::Dropped => Rewrite::Drop,
         };
         match value {
-            Value::Str(found) => text(self.mask_text(name, found), Value::Str),
-            Value::Json(found) => text(self.mask_json(name, found), Value::Json),
-            Value::Int(number) => self.mask_number(name, *number),
-            Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
+            ValueRef::Str(found) => text(self.mask_text(name, found), Value::Str),
+            ValueRef::Json(found) => text(self.mask_json(name, found), Value::Json),
+            ValueRef::Int(number) => self.mask_number(name, number),
+            ValueRef::Bytes(bytes) => match std::str::from_utf8(bytes) {
                 Ok(found) => match self.mask_text(name, found) {
-                    Masked::Text(Cow::Borrowed(_)) => Change::None,
+                    Masked::Text(Cow::Borrowed(_)) => Rewrite::Keep,
                     Masked::Text(Cow::Owned(masked)) => {
-                        Change::Value(Value::Bytes(masked.into_bytes().into()))
+                        Rewrite::Replace(Value::Bytes(masked.into_bytes().into()))
                     }
-                    Masked::Dropped => Change::Dropped,
+                    Masked::Dropped => Rewrite::Drop,
                 },
-                Err(_) => Change::None,
+                Err(_) => Rewrite::Keep,
             },
-            Value::Float(_) | Value::Bool(_) => Change::None,
+            ValueRef::Float(_) | ValueRef::Bool(_) => Rewrite::Keep,
         }
     }
 
-    fn mask_number(&self, name: &str, number: i64) -> Change {
+    fn mask_number(&self, name: &str, number: i64) -> Rewrite {
         let found = self.findings(name, &number.to_string());
         let whole_secret =
             |found: &Found| !matches!(self.rules[found.rule].rule.what, What::BuiltIn(BuiltIn::Phone));
         match found.iter().find(|found| whole_secret(found)) {
             Some(found) => {
                 self.rules[found.rule].count.fetch_add(1, Ordering::Relaxed);
-                Change::Dropped
+                Rewrite::Drop
             }
-            None => Change::None,
+            None => Rewrite::Keep,
         }
     }
-}
-
-enum Change {
-    None,
-    Value(Value),
-    Dropped,
 }
 
 fn compile(rule: &str, pattern: &str) -> Result<Regex, MaskingError> {

@@ -31,7 +31,7 @@ pub use row_set::RowSet;
 
 use crate::event::{Event, Resource};
 use crate::time::Timestamp;
-use crate::value::{Name, Value};
+use crate::value::{Name, Value, ValueRef};
 
 /// Columns that the rows of one batch can have. A dataset has at most a thousand, and a batch of one sender has tens; a
 /// column costs some hundred bytes, so this bounds what a batch of many names can cost beyond its values.
@@ -57,6 +57,15 @@ pub struct Extra {
     pub row: u32,
     pub name: Name,
     pub value: Value,
+}
+
+/// What becomes of a value: see [`Rows::rewrite`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rewrite {
+    Keep,
+    /// By another of the same type.
+    Replace(Value),
+    Drop,
 }
 
 /// The parts of [`Rows`], for whoever writes them down and reads them back.
@@ -191,6 +200,36 @@ impl Rows {
             return Err("a field is of no row");
         }
         Ok(Self { timestamps, resource_of, resources, columns, extras })
+    }
+
+    /// Gives every value to `rewrite`, those of resources once, and does what it says. Returns whether anything changed.
+    ///
+    /// # Panics
+    /// If a value is replaced by one of another type.
+    pub fn rewrite(&mut self, mut rewrite: impl FnMut(&Name, ValueRef<'_>) -> Rewrite) -> bool {
+        let mut changed = false;
+        let rows = self.len();
+        for column in &mut self.columns {
+            changed |= column.rewrite(rows, &mut rewrite);
+        }
+        self.columns.retain(|column| !column.is_empty());
+        let mut keep = |name: &Name, value: &mut Value| match rewrite(name, ValueRef::from(&*value)) {
+            Rewrite::Keep => true,
+            Rewrite::Replace(new) => {
+                changed = true;
+                *value = new;
+                true
+            }
+            Rewrite::Drop => {
+                changed = true;
+                false
+            }
+        };
+        for resource in &mut self.resources {
+            resource.attributes.retain_mut(|(name, value)| keep(name, value));
+        }
+        self.extras.retain_mut(|extra| keep(&extra.name, &mut extra.value));
+        changed
     }
 
     /// Bytes of all values, without what it takes to find them.

@@ -31,6 +31,7 @@ mod column;
 mod error;
 pub mod format;
 mod inventory;
+pub mod index;
 mod maintain;
 mod memtable;
 mod overflow;

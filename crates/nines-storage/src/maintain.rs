@@ -20,8 +20,16 @@ const ROUND: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Segments below this size are worth merging. A seal of 128 MiB hot gives about 10 MiB.
-const COMPACT_BYTES_SMALL: u64 = 16 * MIB;
+/// A dataset to which nothing was added for this long is sealed if its hot rows take this much: after a burst, memory and
+/// journal go back to what a quiet node needs.
+const SEAL_QUIET: Duration = Duration::from_secs(15);
+const SEAL_QUIET_BYTES: u64 = 16 * MIB;
+
+/// While a day is still being received, segments below this size are worth merging: those that were sealed for their
+/// age. A seal of 128 MiB hot gives about 10 MiB and is left alone, so that a busy hour is not written twice.
+const COMPACT_BYTES_SMALL: u64 = 4 * MIB;
+/// Once the day is over and quiet, segments below this size are merged once.
+const COMPACT_BYTES_SMALL_QUIET: u64 = 32 * MIB;
 /// One merge reads at most this much (or two segments), and holds it decoded: some hundred MiB.
 const COMPACT_BYTES_MAX: u64 = 64 * MIB;
 const COMPACT_ROWS_MAX: u64 = 2_000_000;
@@ -135,10 +143,14 @@ impl Store {
 
     fn is_worth_sealing(&self, dataset: Dataset) -> bool {
         let state = self.table(dataset).state.lock();
-        let age = state.hot_since.map(|since| self.0.clock.monotonic().saturating_sub(since.at));
+        let now = self.0.clock.monotonic();
+        let age = state.hot_since.map_or(Duration::ZERO, |since| now.saturating_sub(since.at));
+        let quiet = state.hot_since.map_or(Duration::ZERO, |since| now.saturating_sub(since.last_at));
+        let bytes = state.memtable.bytes();
         state.sealing.is_some()
-            || state.memtable.bytes() >= self.0.config.seal_bytes
-            || age.is_some_and(|age| age >= self.0.config.seal_age)
+            || bytes >= self.0.config.seal_bytes
+            || age >= self.0.config.seal_age
+            || bytes >= SEAL_QUIET_BYTES && quiet >= SEAL_QUIET
     }
 
     async fn seal(&self, dataset: Dataset, report: &mut MaintenanceReport) -> Result<(), StoreError> {
@@ -423,18 +435,18 @@ fn merge(
 
 /// Small segments of one day that are worth merging, oldest first; empty if there are none.
 fn compaction_inputs(segments: &[Arc<SegmentFile>], now: Timestamp) -> Vec<Arc<SegmentFile>> {
-    let mut small: Vec<_> =
-        segments.iter().filter(|segment| segment.bytes < COMPACT_BYTES_SMALL).cloned().collect();
-    small.sort_by_key(|segment| (segment.min_time.floor_to(DAY), segment.id));
-    for day in small.chunk_by(|a, b| a.min_time.floor_to(DAY) == b.min_time.floor_to(DAY)) {
+    let mut sorted = segments.to_vec();
+    sorted.sort_by_key(|segment| (segment.min_time.floor_to(DAY), segment.id));
+    for day in sorted.chunk_by(|a, b| a.min_time.floor_to(DAY) == b.min_time.floor_to(DAY)) {
+        let quiet = day.iter().all(|segment| now > segment.newest_received_at + HOUR);
+        let small = if quiet { COMPACT_BYTES_SMALL_QUIET } else { COMPACT_BYTES_SMALL };
         let (mut bytes, mut rows) = (0, 0);
-        let fits = day.iter().take_while(|segment| {
+        let fits = day.iter().filter(|segment| segment.bytes < small).take_while(|segment| {
             bytes += segment.bytes;
             rows += segment.rows;
             bytes <= COMPACT_BYTES_MAX && rows <= COMPACT_ROWS_MAX
         });
         let inputs: Vec<_> = fits.cloned().collect();
-        let quiet = day.iter().all(|segment| now > segment.newest_received_at + HOUR);
         let enough = if quiet { 2 } else { COMPACT_SEGMENTS_MIN };
         if inputs.len() >= enough {
             return inputs;

@@ -99,8 +99,9 @@ pub(crate) struct TableState {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HotSince {
     pub sequence: u64,
-    /// By the monotonic clock.
+    /// When the first and the last of the rows were added, by the monotonic clock.
     pub at: Duration,
+    pub last_at: Duration,
 }
 
 pub(crate) struct Sealing {
@@ -244,7 +245,7 @@ impl Store {
         state.last_sequence = sequence;
         if !batch.rows.is_empty() {
             let at = self.0.clock.monotonic();
-            state.hot_since.get_or_insert(HotSince { sequence, at });
+            state.hot_since.get_or_insert(HotSince { sequence, at, last_at: at }).last_at = at;
             state.newest_received_at = state.newest_received_at.max(batch.received_at);
         }
         table.hot_bytes.store(state.hot_bytes(), Ordering::Relaxed);

@@ -9,6 +9,8 @@ mod columns;
 mod damage;
 #[path = "storage/format.rs"]
 mod format;
+#[path = "storage/index.rs"]
+mod index;
 #[path = "storage/lifecycle.rs"]
 mod lifecycle;
 #[path = "storage/retention.rs"]

@@ -97,10 +97,10 @@ fn a_batch_is_masked_with_what_it_shares() {
         resource: std::sync::Arc::clone(&resource),
         fields: fields.into_iter().map(|(name, value)| (name.into(), value)).collect(),
     };
-    let mut batch = Batch {
-        dataset: Dataset::Logs,
-        received_at: Timestamp::EPOCH,
-        events: vec![
+    let mut batch = Batch::of_events(
+        Dataset::Logs,
+        Timestamp::EPOCH,
+        &[
             event(vec![
                 ("body", Value::str("paid with 4111 1111 1111 1111")),
                 ("card", Value::Int(4111111111111111)),
@@ -111,9 +111,9 @@ fn a_batch_is_masked_with_what_it_shares() {
                 ("duration", Value::Int(1700000000000000000)),
             ]),
         ],
-    };
+    );
     assert!(everything().mask_batch(&mut batch));
-    let shown: Vec<String> = batch.events.iter().map(|event| format!("{:?}", event.fields)).collect();
+    let shown: Vec<String> = batch.rows.events().iter().map(|event| format!("{:?}", event.fields)).collect();
     assert_eq!(
         shown,
         [
@@ -122,7 +122,7 @@ fn a_batch_is_masked_with_what_it_shares() {
             r#"[("bytes", Bytes(b"[token]")), ("duration", Int(1700000000000000000))]"#,
         ]
     );
-    for event in &batch.events {
+    for event in &batch.rows.events() {
         assert_eq!(event.resource.attributes, [("deploy.password".into(), Value::str("[secret]"))]);
     }
     assert!(!everything().mask_batch(&mut batch), "masking twice changes nothing more");

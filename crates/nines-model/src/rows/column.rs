@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use super::Rewrite;
 use super::presence::{Presence, PresentRows};
 use crate::value::{Name, ValueRef, ValueType};
 
@@ -94,6 +95,35 @@ impl Column {
         self.presence.rows_within(rows).zip(first..).map(|(row, index)| (row, self.values.get(index)))
     }
 
+    /// See [`super::Rows::rewrite`]. `rows` is how many the batch has. Nothing is copied until something changes.
+    pub(super) fn rewrite(
+        &mut self,
+        rows: usize,
+        rewrite: &mut impl FnMut(&Name, ValueRef<'_>) -> Rewrite,
+    ) -> bool {
+        let mut changed: Option<(Values, Vec<u32>)> = None;
+        for (index, row) in self.rows().enumerate() {
+            let value = self.values.get(index);
+            let outcome = rewrite(&self.name, value);
+            if changed.is_none() && outcome != Rewrite::Keep {
+                let mut before = Values::new(self.kind());
+                (0..index).for_each(|index| before.push(self.values.get(index)));
+                changed = Some((before, self.rows().take(index).map(|row| row as u32).collect()));
+            }
+            let Some((values, present)) = &mut changed else { continue };
+            match outcome {
+                Rewrite::Keep => values.push(value),
+                Rewrite::Replace(new) => values.push(ValueRef::from(&new)),
+                Rewrite::Drop => continue,
+            }
+            present.push(row as u32);
+        }
+        let Some((values, present)) = changed else { return false };
+        self.values = values;
+        self.presence = Presence::of(rows, present);
+        true
+    }
+
     /// The rows that have a value here, ascending.
     pub fn rows(&self) -> PresentRows<'_> {
         self.presence.rows()
@@ -160,7 +190,7 @@ impl Values {
             (Self::Int(numbers), ValueRef::Int(number)) => numbers.push(number),
             (Self::Float(numbers), ValueRef::Float(number)) => numbers.push(number),
             (Self::Bool(flags), ValueRef::Bool(flag)) => flags.push(flag),
-            _ => unreachable!("the builder chose the column by the type of the value"),
+            _ => panic!("a column holds values of one type"),
         }
     }
 

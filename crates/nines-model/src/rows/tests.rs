@@ -107,6 +107,33 @@ proptest! {
     }
 
     #[test]
+    fn rewriting_columns_is_rewriting_each_value(plain in any_rows(), seed in any::<u64>()) {
+        let rewrite = |name: &str, value: &Value| match (seed.rotate_left(u32::from(name.as_bytes()[0])) & 3, value) {
+            (0, Value::Str(text)) => Rewrite::Replace(Value::str(format!("[{text}]"))),
+            (0, Value::Int(number)) if number % 2 == 0 => Rewrite::Drop,
+            (1, _) => Rewrite::Drop,
+            _ => Rewrite::Keep,
+        };
+        let rows = build(&plain);
+        let mut changed = rows.clone();
+        let says = changed.rewrite(|name, value| rewrite(name, &value.to_value()));
+        prop_assert_eq!(says, changed != rows);
+        for (after, before) in changed.iter().zip(rows.iter()) {
+            let mut expected = BTreeMap::new();
+            for (name, value) in before.own_fields() {
+                match rewrite(name, &value.to_value()) {
+                    Rewrite::Keep => drop(expected.insert(name.to_string(), value.to_value())),
+                    Rewrite::Replace(new) => drop(expected.insert(name.to_string(), new)),
+                    Rewrite::Drop => {}
+                }
+            }
+            let own: BTreeMap<String, Value> =
+                after.own_fields().map(|(name, value)| (name.to_string(), value.to_value())).collect();
+            prop_assert_eq!(own, expected);
+        }
+    }
+
+    #[test]
     fn events_and_rows_are_the_same(plain in any_rows()) {
         let rows = build(&plain);
         // Fields come in order of columns, which is that of first appearance.
