@@ -229,6 +229,20 @@ await journey(
   },
 );
 
+await journey("the patterns of the lines lead to their lines", { mockOnly: true }, async (page, shot) => {
+  await page.goto(`${s.base}/search`);
+  await page.getByText("Patterns", { exact: true }).click();
+  const list = page.getByRole("list", { name: "Patterns" });
+  await list
+    .getByText(/surging/)
+    .first()
+    .waitFor();
+  await shot("patterns");
+  await list.locator("li button").first().click();
+  await page.waitForFunction(() => location.search.includes("q=") && !location.search.includes("view="));
+  await page.locator("[role=listitem]").first().waitFor();
+});
+
 await journey("rows are followed as they come, and paused", { mockOnly: true }, async (page, shot) => {
   await page.goto(`${s.base}/search`);
   await page.getByRole("button", { name: "Follow live" }).click();
@@ -562,6 +576,7 @@ for (const theme of ["light", "dark"]) {
       "/search",
       "/search?dataset=spans&sel=failed",
       "/search?dataset=spans&columns=service.name,name&wrap=1",
+      ...(s.mocked ? ["/search?view=patterns"] : []),
       "/sql",
       "/incidents",
       `/incident/${incidents.incidents.at(-1).id}`,

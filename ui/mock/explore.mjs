@@ -66,3 +66,49 @@ export function around({ dataset: name, at, stream = [], before = 20, after = 20
     stats: stats(page.length, 0.1),
   };
 }
+
+/** Templates by their shape: what has a digit is a variable. */
+export function patterns({ start, end, filter = "" }, select) {
+  const rows = select({ dataset: "logs", start, end, filter }).toReversed();
+  const found = new Map();
+  const [from, to] = [Date.parse(start), Date.parse(end)];
+  for (const row of rows) {
+    const template = row.body.replace(/\S*\d\S*/g, "<*>");
+    const known = found.get(template) ?? {
+      template,
+      example: row.body,
+      filter: `"${template.split("<*>")[0].trim()}"`,
+      count: 0,
+      trend: new Array(30).fill(0),
+      first_seen: row.timestamp,
+      severity_number: 0,
+      services: new Map(),
+    };
+    known.count++;
+    known.last_seen = row.timestamp;
+    known.trend[Math.min(29, Math.floor(((Date.parse(row.timestamp) - from) / (to - from)) * 30))]++;
+    known.severity_number = Math.max(known.severity_number, row.severity_number);
+    known.services.set(row["service.name"], (known.services.get(row["service.name"]) ?? 0) + 1);
+    found.set(template, known);
+  }
+  const list = [...found.values()]
+    .sort((a, b) => b.count - a.count)
+    .map((one, index) => ({
+      ...one,
+      id: index.toString(16).padStart(16, "0"),
+      share: one.count / Math.max(1, rows.length),
+      services: [...one.services].map(([name, count]) => ({ name, count })),
+      is_new: one.severity_number >= 17,
+      ...(one.severity_number >= 13 ? { surge: { recent: one.count, expected: 1.5, chance: 1e-9 } } : {}),
+    }));
+  return {
+    patterns: list,
+    start,
+    end,
+    step_secs: (to - from) / 30_000,
+    lines: rows.length,
+    found: list.length,
+    sampled: false,
+    stats: stats(rows.length, 0.5),
+  };
+}

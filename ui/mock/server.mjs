@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as apm from "./apm.mjs";
-import { around, compare } from "./explore.mjs";
+import { around, compare, patterns } from "./explore.mjs";
 import { compile, FIELDS, FilterFault } from "./filter.mjs";
 import * as incidents from "./incidents.mjs";
 import * as promises from "./promises.mjs";
@@ -375,6 +375,7 @@ const routes = [
       };
     },
   ],
+  ["GET", /^\/patterns$/, (_, q) => patterns(Object.fromEntries(q), select)],
   ["POST", /^\/search\/compare$/, (_, __, body) => compare(body, select)],
   ["POST", /^\/search\/around$/, (_, __, body) => around(body)],
   ["GET", /^\/datasets\/([^/]+)\/fields$/, ([name]) => ({ fields: fieldsOf(name) })],

@@ -163,6 +163,18 @@ export const useAround = (dataset: string, at: string, stream: readonly T.FieldV
     retry: false,
   });
 
+export const usePatterns = (query: Query, run: number) =>
+  useQuery({
+    queryKey: ["search", "patterns", query, run],
+    queryFn: ({ signal }) =>
+      api<T.PatternsResponse>("/patterns", {
+        query: { start: query.start, end: query.end, filter: query.filter },
+        signal,
+      }),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+
 export const useFields = (dataset: string) =>
   useQuery({
     queryKey: ["fields", dataset],

@@ -466,6 +466,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Patterns of log lines with their trends, and which are new or surging */
+        get: operations["patterns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/replay": {
         parameters: {
             query?: never;
@@ -1968,6 +1985,38 @@ export interface components {
             rel: string;
             url: string;
         };
+        /** @description What one statement of a program wrote. */
+        LogPattern: {
+            /** Format: int64 */
+            count: number;
+            /** @description One line as it was written. */
+            example: string;
+            /** @description Selects its lines in a search of logs; empty if the template has no words. */
+            filter: string;
+            /** @description Within the answer's time. */
+            first_seen: components["schemas"]["String"];
+            /** @description Sixteen hexadecimal digits; the same for the same template for ever. */
+            id: string;
+            /** @description First seen within the last hour, as far as this node knows. */
+            is_new: boolean;
+            last_seen: components["schemas"]["String"];
+            services: components["schemas"]["PatternService"][];
+            /**
+             * Format: int64
+             * @description The highest of its lines, OpenTelemetry's number; 0 if none has one.
+             */
+            severity_number: number;
+            /**
+             * Format: double
+             * @description Of all lines in the answer, 0 to 1.
+             */
+            share: number;
+            surge?: components["schemas"]["PatternSurge"] | null;
+            /** @description Constant words, and the kinds of the variables: `Connection from <ip> closed after <duration>`. */
+            template: string;
+            /** @description Lines per step. */
+            trend: number[];
+        };
         MapEdge: {
             /** @description As the caller saw it where its spans tell, else as the callee did. */
             figures: components["schemas"]["Figures"];
@@ -2037,6 +2086,53 @@ export interface components {
             rules: number;
             /** Format: int64 */
             undeliverable: number;
+        };
+        PatternService: {
+            /** Format: int64 */
+            count: number;
+            name: string;
+        };
+        /** @description More lines than the pattern's own past explains. */
+        PatternSurge: {
+            /**
+             * Format: double
+             * @description The chance of so many lines if nothing had changed.
+             */
+            chance: number;
+            /**
+             * Format: double
+             * @description Lines to expect in as long a time, by the two hours before.
+             */
+            expected: number;
+            /**
+             * Format: int64
+             * @description Lines in the last five minutes.
+             */
+            recent: number;
+        };
+        PatternsResponse: {
+            end: components["schemas"]["String"];
+            /**
+             * Format: int64
+             * @description Patterns found; `patterns` holds the first of them.
+             */
+            found: number;
+            /**
+             * Format: int64
+             * @description Lines in the answer's time and filter.
+             */
+            lines: number;
+            /** @description The most frequent first. */
+            patterns: components["schemas"]["LogPattern"][];
+            /** @description Not every line was looked at: the counts are estimates. */
+            sampled: boolean;
+            start: components["schemas"]["String"];
+            stats: components["schemas"]["QueryStats"];
+            /**
+             * Format: double
+             * @description Of `trend`.
+             */
+            step_secs: number;
         };
         PlaceCount: {
             /** Format: int64 */
@@ -3643,6 +3739,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PagesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patterns: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                filter?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternsResponse"];
                 };
             };
             /** @description a problem document */

@@ -1,6 +1,6 @@
 // Search: one filter over any dataset. Everything that matters is in the URL; a run is what the URL says at that time.
 // The way that a first-time user goes: a chip says what is different, a click on a value narrows, the row has the rest.
-import { Button } from "@mantine/core";
+import { Button, SegmentedControl } from "@mantine/core";
 import { IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
@@ -11,7 +11,7 @@ import { ContextBar, datasetWord } from "../../components/ContextBar";
 import { SavedMenu } from "../../components/SavedMenu";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { columnsFrom, effective, serviceOf } from "../../lib/context";
-import { clause, exclude, has, include, remove } from "../../lib/filter";
+import { both, clause, exclude, has, include, remove } from "../../lib/filter";
 import { bytes, count, millis } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { adjust, iso, type RangeExpression, resolveRange } from "../../lib/time";
@@ -24,6 +24,7 @@ import { Facets } from "./Facets";
 import { Guide } from "./Guide";
 import { Histogram } from "./Histogram";
 import { LiveRows } from "./LiveRows";
+import { Patterns } from "./Patterns";
 import { Rows } from "./Rows";
 import styles from "./Search.module.css";
 import { Toolbar } from "./Toolbar";
@@ -45,6 +46,7 @@ export default function SearchPage() {
   const columns = useMemo(() => columnsFrom(params.get("columns")), [params]);
   const wrap = params.get("wrap") === "1";
   const live = params.get("live") === "1";
+  const patterns = dataset === "logs" && !live && params.get("view") === "patterns";
   // What the filter line is told to hold, and what is being typed into it: typing never comes back as an order.
   const [text, setText] = useState({ value: typedFilter });
   const typed = useRef(typedFilter);
@@ -329,6 +331,18 @@ export default function SearchPage() {
                 </>
               )}
               <span className="grow" />
+              {dataset === "logs" && !live && (
+                <SegmentedControl
+                  size="xs"
+                  value={patterns ? "patterns" : "lines"}
+                  onChange={(next) => set({ view: next === "patterns" ? next : null })}
+                  data={[
+                    { value: "lines", label: t("Lines") },
+                    { value: "patterns", label: t("Patterns") },
+                  ]}
+                  aria-label={t("View of the logs")}
+                />
+              )}
               <Toolbar
                 query={query}
                 range={range}
@@ -348,6 +362,12 @@ export default function SearchPage() {
                 wrap={wrap}
                 onPick={narrow}
                 onColumn={column}
+              />
+            ) : patterns ? (
+              <Patterns
+                query={query}
+                run={run}
+                onPick={(wanted) => set({ q: both(typedFilter, wanted), view: null })}
               />
             ) : rows.running === "first" && records.length === 0 ? (
               <Loading rows={12} height={22} />
