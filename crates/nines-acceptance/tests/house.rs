@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-ingest", &["nines-base", "nines-model", "nines-wal", "nines-storage"]),
     ("nines-patterns", &["nines-base", "nines-model"]),
     ("nines-masking", &["nines-base", "nines-model"]),
-    ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
+    ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
+    ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage", "nines-scan"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
     // The operations column.
@@ -60,8 +61,8 @@ const EDGES: &[&str] = &["nines-http", "nines-server", "nines-demo", "nines-cli"
 /// Libraries that have one home.
 const HOMES: &[(&str, &[&str])] = &[
     ("datafusion", &["nines-query"]),
-    ("parquet", &["nines-storage", "nines-query"]),
-    ("arrow", &["nines-storage", "nines-query", "nines-apm", "nines-ingest"]),
+    ("parquet", &["nines-storage", "nines-scan"]),
+    ("arrow", &["nines-storage", "nines-scan", "nines-apm", "nines-ingest"]),
     ("reqwest", &["nines-egress", "nines-acceptance"]),
     ("lettre", &["nines-notify"]),
 ];

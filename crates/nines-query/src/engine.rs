@@ -1,12 +1,9 @@
-//! Where questions run: on threads of their own, within memory, time and number.
+//! Where SQL runs: on threads of its own, within memory, time and number.
 
 use std::future::Future;
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider,
@@ -21,10 +18,10 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
-use futures::StreamExt;
-use nines_base::{SharedClock, Shutdown};
+use nines_base::SharedClock;
 use nines_model::{Dataset, TimeRange};
-use nines_storage::{SegmentFile, Snapshot, Store};
+use nines_scan::{Limits, QueryStats, Scanner, ScannerConfig};
+use nines_storage::{Snapshot, Store};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -32,7 +29,7 @@ use tokio::task::JoinHandle;
 use crate::cooperate::YieldAboveJoins;
 use crate::error::{QueryError, Step, translate};
 use crate::functions::quantile;
-use crate::stats::{QueryStats, ScanCounters};
+use crate::stats::ScanCounters;
 use crate::table::DatasetTable;
 
 #[derive(Debug, Clone)]
@@ -60,6 +57,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    scanner: Scanner,
     config: EngineConfig,
     clock: SharedClock,
     permits: Arc<Semaphore>,
@@ -90,6 +88,12 @@ impl Engine {
             .build();
         datafusion::execution::FunctionRegistry::register_udaf(&mut template, Arc::new(quantile()))
             .map_err(internal)?;
+        let scanner = ScannerConfig {
+            concurrency: config.concurrency,
+            timeout_default: config.timeout_default,
+            ..ScannerConfig::default()
+        };
+        let scanner = Scanner::new(store.clone(), scanner, Arc::clone(&clock))?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.concurrency.max(1))
             .thread_name("nines-query")
@@ -98,6 +102,7 @@ impl Engine {
             .map_err(|source| QueryError::Internal { source: Box::new(source) })?;
         Ok(Self(Arc::new(Inner {
             store,
+            scanner,
             permits: Arc::new(Semaphore::new(config.concurrency.max(1))),
             config,
             clock,
@@ -109,6 +114,11 @@ impl Engine {
 
     pub fn config(&self) -> &EngineConfig {
         &self.0.config
+    }
+
+    /// Answers everything but SQL; the methods of the same names here are shorthand for its own.
+    pub fn scanner(&self) -> &Scanner {
+        &self.0.scanner
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -131,7 +141,8 @@ impl Engine {
             let read = Reads::default();
             match self.on_threads(work(Query::new(self.clone(), started, &read))).await {
                 Err(error @ (QueryError::Storage { .. } | QueryError::Internal { .. })) => {
-                    if self.take_damaged_out(&read).await == 0 {
+                    let snapshots = std::mem::take(&mut *read.lock());
+                    if self.0.scanner.take_damaged_out(&snapshots).await == 0 {
                         return Err(error);
                     }
                     self.on_threads(work(Query::new(self.clone(), started, &read))).await
@@ -160,50 +171,6 @@ impl Engine {
             Err(error) => Err(QueryError::Internal { source: Box::new(error) }),
         }
     }
-
-    /// Checks every segment that the question read and reports those that are damaged; how many there were.
-    async fn take_damaged_out(&self, read: &Reads) -> usize {
-        let snapshots = std::mem::take(&mut *read.lock());
-        let mut damaged = 0;
-        for segment in snapshots.iter().flat_map(|snapshot| &snapshot.segments) {
-            let file = Arc::clone(segment);
-            let threads = self.0.threads.as_ref().expect("present until drop");
-            let Ok(Err(reason)) = threads.spawn_blocking(move || check_segment(&file)).await else {
-                continue;
-            };
-            tracing::error!(path = %segment.path.display(), %reason, "segment is damaged");
-            match self.0.store.report_damage(segment, &reason).await {
-                Ok(()) => damaged += 1,
-                Err(error) => {
-                    tracing::error!(path = %segment.path.display(), %error, "damage cannot be recorded")
-                }
-            }
-        }
-        damaged
-    }
-}
-
-/// Whether the file is what was written, by its size and checksum. Reads all of it.
-fn check_segment(segment: &SegmentFile) -> Result<(), String> {
-    let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
-    let mut file = std::fs::File::open(&segment.path).map_err(unreadable)?;
-    let mut buffer = vec![0; 1 << 20];
-    let (mut checksum, mut bytes) = (0, 0);
-    loop {
-        let count = file.read(&mut buffer).map_err(unreadable)?;
-        if count == 0 {
-            break;
-        }
-        checksum = crc32c::crc32c_append(checksum, &buffer[..count]);
-        bytes += count as u64;
-    }
-    if bytes != segment.bytes {
-        return Err(format!("it has {bytes} bytes instead of {}", segment.bytes));
-    }
-    if checksum != segment.checksum {
-        return Err(format!("its checksum is {checksum:08x} instead of {:08x}", segment.checksum));
-    }
-    Ok(())
 }
 
 impl Drop for Inner {
@@ -228,15 +195,6 @@ fn session_config(concurrency: usize) -> SessionConfig {
     // Later passes seldom find more in plans over single tables, and planning is most of what a small question costs.
     options.optimizer.max_passes = 1;
     config
-}
-
-/// How long a question may take and who may end it.
-#[derive(Debug, Clone, Default)]
-pub struct Limits {
-    /// `None` takes the engine's default.
-    pub timeout: Option<Duration>,
-    /// Ends the question early, with [`QueryError::Cancelled`]. Dropping the future does so too.
-    pub cancel: Shutdown,
 }
 
 struct AbortOnDrop<T>(JoinHandle<T>);
@@ -297,10 +255,6 @@ impl Query {
         &self.context
     }
 
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     pub fn error(&self, error: DataFusionError, step: Step) -> QueryError {
         translate(error, step, self.engine.0.config.memory_bytes as u64)
     }
@@ -321,13 +275,6 @@ impl Query {
             .register_table(dataset.as_str(), Arc::new(table))
             .map(drop)
             .map_err(|error| self.error(error, Step::Planning))
-    }
-
-    /// The snapshot as the start of a plan.
-    pub fn table(&self, dataset: Dataset, snapshot: &Arc<Snapshot>) -> Result<DataFrame, QueryError> {
-        self.note(dataset, snapshot);
-        let table = DatasetTable::new(Arc::clone(snapshot), Arc::clone(&self.counters));
-        self.context.read_table(Arc::new(table)).map_err(|error| self.error(error, Step::Planning))
     }
 
     /// Remembers what is read, and what is missing from it.
@@ -354,22 +301,12 @@ impl Query {
         execute_stream(plan, task).map_err(|error| self.error(error, Step::Running))
     }
 
-    /// All rows of a plan that is known to give few.
-    pub async fn collect(&self, frame: DataFrame) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
-        let mut stream = self.stream(frame).await?;
-        let mut batches = Vec::new();
-        while let Some(batch) = stream.next().await {
-            batches.push(batch.map_err(|error| self.error(error, Step::Running))?);
-        }
-        Ok((stream.schema(), batches))
-    }
-
     /// What it has cost up to now.
     pub fn stats(&self) -> QueryStats {
         let run_time = self.engine.0.clock.monotonic().saturating_sub(self.started);
         let mut stats =
             QueryStats { run_time, partial: self.partial.lock().clone(), ..QueryStats::default() };
-        stats.add_scans(&self.counters, &self.plans.lock());
+        self.counters.add_to(&mut stats, &self.plans.lock());
         stats
     }
 }

@@ -7,6 +7,7 @@ use datafusion::common::{DataFusionError, SchemaError, TableReference};
 use nines_base::{ByteSize, ErrorKind};
 use nines_filter::{FilterError, nearest};
 use nines_model::Dataset;
+use nines_scan::ScanError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -29,8 +30,8 @@ pub enum QueryError {
     Timeout { after: Duration },
     #[error("query was cancelled")]
     Cancelled,
-    #[error("query needs more than {} of memory: narrow the time range, or group by fewer values", ByteSize(*.limit))]
-    Memory { limit: u64 },
+    #[error("{what} needs more than {} of memory: {hint}", ByteSize(*.limit))]
+    Memory { what: &'static str, limit: u64, hint: &'static str },
     /// Stored data could not be read.
     #[error("stored data of {dataset} cannot be read")]
     Storage {
@@ -69,6 +70,19 @@ impl QueryError {
                 Self::Invalid { message, position, hint: Some(text.into()) }
             }
             other => other,
+        }
+    }
+}
+
+impl From<ScanError> for QueryError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Invalid { message, hint } => Self::invalid(message).hint(hint),
+            ScanError::Timeout { after } => Self::Timeout { after },
+            ScanError::Cancelled => Self::Cancelled,
+            ScanError::Memory { what, limit, hint } => Self::Memory { what, limit, hint },
+            ScanError::Storage { dataset, source } => Self::Storage { dataset: dataset.to_string(), source },
+            ScanError::Internal { source } => Self::Internal { source },
         }
     }
 }
@@ -113,7 +127,11 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
         DataFusionError::NotImplemented(message) => {
             invalid(lower_first(message), Some("write it another way".into()))
         }
-        DataFusionError::ResourcesExhausted(_) => QueryError::Memory { limit: memory_limit },
+        DataFusionError::ResourcesExhausted(_) => QueryError::Memory {
+            what: "query",
+            limit: memory_limit,
+            hint: "narrow the time range, or group by fewer values",
+        },
         DataFusionError::Configuration(message) => invalid(lower_first(message), None),
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             QueryError::Storage { dataset: "a dataset".to_owned(), source: Box::new(error) }

@@ -11,12 +11,11 @@ use datafusion::sql::sqlparser::ast::Statement as Ast;
 use futures::StreamExt;
 use nines_base::Shutdown;
 use nines_model::{Dataset, TimeRange};
+use nines_scan::{Limits, QueryStats, cell, kind_of};
 use serde_json::Value;
 
-use crate::engine::{Engine, Limits, Query};
+use crate::engine::{Engine, Query};
 use crate::error::{QueryError, Step};
-use crate::render;
-use crate::stats::QueryStats;
 
 /// The longest SQL text: a page of it is 4 KiB.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
@@ -74,7 +73,7 @@ async fn answer(query: &Query, sql: &str, limit: usize) -> Result<SqlResult, Que
     let frame = plan(query, sql).await?;
     let columns = frame.schema().fields().iter();
     let columns =
-        columns.map(|field| Column { name: field.name().clone(), kind: render::kind_of(field.data_type()) });
+        columns.map(|field| Column { name: field.name().clone(), kind: kind_of(field.data_type()) });
     let columns = columns.collect();
     let mut stream = query.stream(frame).await?;
     let mut rows = Vec::new();
@@ -87,7 +86,7 @@ async fn answer(query: &Query, sql: &str, limit: usize) -> Result<SqlResult, Que
                 truncated = true;
                 break 'answer;
             }
-            let cells: Vec<Value> = batch.columns().iter().map(|column| render::cell(column, row)).collect();
+            let cells: Vec<Value> = batch.columns().iter().map(|column| cell(column, row)).collect();
             bytes += cells.iter().map(size_of_json).sum::<usize>();
             rows.push(cells);
         }

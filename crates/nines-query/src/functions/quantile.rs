@@ -7,22 +7,16 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility, lit,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use datafusion::physical_expr::expressions::Literal;
 
-use crate::sketch::Sketch;
+use nines_scan::sketch::Sketch;
 
-/// `quantile(value, q)`: the value of rank `ceil(q × n)`, within [`crate::RELATIVE_ERROR`], of the numbers that are
+/// `quantile(value, q)`: the value of rank `ceil(q × n)`, within [`nines_scan::RELATIVE_ERROR`], of the numbers that are
 /// neither null nor NaN; null if there are none. `q` is a constant in `[0, 1]`.
 pub(crate) fn quantile() -> AggregateUDF {
     let signature = Signature::any(2, Volatility::Immutable);
     AggregateUDF::new_from_impl(Quantile { signature })
-}
-
-pub(crate) fn quantile_of(value: Expr, q: f64) -> Expr {
-    quantile().call(vec![value, lit(q)])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

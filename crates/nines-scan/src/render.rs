@@ -3,21 +3,21 @@
 //! Times are RFC 3339 in UTC; integers are JSON numbers, also beyond 2^53; NaN and the infinities, which JSON lacks, are
 //! null; bytes are base64; whatever else SQL can make (intervals, decimals, lists) is its text.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{
     DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nines_model::{Timestamp, ValueType};
 use serde_json::Value;
 
 /// The value in row `row`.
-pub(crate) fn cell(array: &dyn Array, row: usize) -> Value {
+pub fn cell(array: &dyn Array, row: usize) -> Value {
     // An array of nulls only has no bits to say so.
     if array.is_null(row) || *array.data_type() == DataType::Null {
         return Value::Null;
@@ -74,7 +74,7 @@ pub(crate) fn cell(array: &dyn Array, row: usize) -> Value {
 }
 
 /// The word for a column's type in answers.
-pub(crate) fn kind_of(data_type: &DataType) -> &'static str {
+pub fn kind_of(data_type: &DataType) -> &'static str {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => ValueType::Str.as_str(),
         DataType::Dictionary(_, value) => kind_of(value),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use nines_filter::Filter;
 use nines_model::{Dataset, TimeRange, Timestamp};
-use nines_query::{HistogramRequest, Limits, RELATIVE_ERROR, SeriesOf};
+use nines_scan::{HistogramRequest, Limits, RELATIVE_ERROR, SeriesOf};
 
 use super::support::{Fixture, event, span};
 
@@ -34,24 +34,24 @@ async fn histograms_count_every_selected_event_once() {
         split_by: split.map(str::to_owned),
         limits: Limits::default(),
     };
-    let all = fixture.engine.histogram(request("", None)).await.unwrap();
+    let all = fixture.scanner.histogram(request("", None)).await.unwrap();
     assert_eq!(all.step, Duration::from_secs(10));
     assert_eq!(all.buckets.len(), 60);
     assert_eq!(all.series.len(), 1);
     assert_eq!(all.series[0].counts, vec![10; 60]);
 
-    let split = fixture.engine.histogram(request("status_code: error", Some("service.name"))).await.unwrap();
+    let split = fixture.scanner.histogram(request("status_code: error", Some("service.name"))).await.unwrap();
     let of: Vec<_> =
         split.series.iter().map(|series| (series.of.clone(), series.counts.iter().sum::<u64>())).collect();
     let value = |text: &str| SeriesOf::Value(text.to_owned());
     assert_eq!(of, [(value("checkout"), 20), (value("inventory"), 20), (value("payment"), 20)]);
 
-    let by_id = fixture.engine.histogram(request("", Some("span_id"))).await.unwrap();
+    let by_id = fixture.scanner.histogram(request("", Some("span_id"))).await.unwrap();
     assert_eq!(by_id.series.len(), 9, "eight values and the others");
     assert_eq!(by_id.series.iter().flat_map(|series| &series.counts).sum::<u64>(), 600);
-    let absent = fixture.engine.histogram(request("", Some("gone"))).await.unwrap();
+    let absent = fixture.scanner.histogram(request("", Some("gone"))).await.unwrap();
     assert_eq!(absent.series.iter().map(|series| series.of.clone()).collect::<Vec<_>>(), [SeriesOf::Absent]);
-    let nothing = fixture.engine.histogram(request("gone: *", None)).await.unwrap();
+    let nothing = fixture.scanner.histogram(request("gone: *", None)).await.unwrap();
     assert!(nothing.buckets.is_empty());
 }
 
@@ -67,7 +67,7 @@ async fn sli_counts_equal_brute_force_at_a_cut() {
     // What arrives after the cut is not counted.
     fixture.append(Dataset::Spans, vec![span(9, "checkout", "late", 1, "ok")]);
     let counted = fixture
-        .engine
+        .scanner
         .count_buckets(snapshot, total.clone(), good.clone(), range, step, Limits::default())
         .await
         .unwrap();
@@ -94,7 +94,7 @@ async fn sli_counts_work_before_the_epoch() {
     let step = Duration::from_secs(60);
     let all = Filter::all();
     let counted = fixture
-        .engine
+        .scanner
         .count_buckets(snapshot, all.clone(), all, TimeRange::ALL, step, Limits::default())
         .await
         .unwrap();
@@ -105,7 +105,7 @@ async fn sli_counts_work_before_the_epoch() {
 #[tokio::test]
 async fn services_and_operations_are_summarised() {
     let fixture = shop().await;
-    let found = fixture.engine.services(TimeRange::ALL, Limits::default()).await.unwrap();
+    let found = fixture.scanner.services(TimeRange::ALL, Limits::default()).await.unwrap();
     let names: Vec<_> = found
         .operations
         .iter()
@@ -118,7 +118,7 @@ async fn services_and_operations_are_summarised() {
     let p95 = found.operations[0].p95_ns.unwrap();
     assert!((p95 - exact[189]).abs() <= exact[189] * RELATIVE_ERROR, "{p95} for {}", exact[189]);
     let filter = Filter::parse("service.name: payment").unwrap();
-    let found = fixture.engine.operations(filter, TimeRange::ALL, Limits::default()).await.unwrap();
+    let found = fixture.scanner.operations(filter, TimeRange::ALL, Limits::default()).await.unwrap();
     assert_eq!(found.operations.len(), 1);
     assert_eq!(found.operations[0].operation.as_deref(), Some("GET /"));
     assert_eq!(found.operations[0].last_seen_at, Some(Timestamp::from_secs(598)));

@@ -1,4 +1,4 @@
-//! The promise of the lowering: the rows that a query selects are the events that `Filter::matches` accepts, whether
+//! The promise of the scanner: the rows that a question selects are the events that `Filter::matches` accepts, whether
 //! they lie hot, in segments, or in both.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nines_filter::{Expr, Filter, Literal, Operator, Pattern, Test, TextSearch, Wildcard};
 use nines_model::{Dataset, Event, Rows, TimeRange, Timestamp, Value};
-use nines_query::{Limits, SearchRequest};
+use nines_scan::{Limits, SearchRequest};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -136,10 +136,10 @@ enum Lie {
     Mixed,
 }
 
-async fn rows_by_query(fixture: &Fixture, filter: &Filter) -> BTreeSet<i64> {
+async fn rows_by_scan(fixture: &Fixture, filter: &Filter) -> BTreeSet<i64> {
     let request =
         SearchRequest { limit: 10_000, ..SearchRequest::new(Dataset::Logs, filter.clone(), TimeRange::ALL) };
-    let found = fixture.engine.search(request).await.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
+    let found = fixture.scanner.search(request).await.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
     let rows: BTreeSet<i64> = found.rows.iter().map(|row| row["row"].as_i64().unwrap()).collect();
     assert_eq!(rows.len(), found.rows.len(), "a row came twice: {filter}");
     rows
@@ -169,7 +169,7 @@ async fn check(batches: Vec<Vec<Event>>, lie: Lie, filters: Vec<Expr>) -> Result
             "{} by column",
             filter
         );
-        let found = rows_by_query(&fixture, &filter).await;
+        let found = rows_by_scan(&fixture, &filter).await;
         if found != expected {
             let wrong = *found.symmetric_difference(&expected).next().unwrap();
             prop_assert!(
@@ -182,7 +182,7 @@ async fn check(batches: Vec<Vec<Event>>, lie: Lie, filters: Vec<Expr>) -> Result
         let snapshot = fixture.store.snapshot(Dataset::Logs, TimeRange::ALL).unwrap();
         let step = Duration::from_nanos(4);
         let counted = fixture
-            .engine
+            .scanner
             .count_buckets(snapshot, Filter::all(), filter.clone(), TimeRange::ALL, step, Limits::default())
             .await
             .unwrap();
@@ -194,8 +194,8 @@ async fn check(batches: Vec<Vec<Event>>, lie: Lie, filters: Vec<Expr>) -> Result
 }
 
 #[test]
-fn queries_select_what_matches_accepts() {
-    let mut runner = TestRunner::new(Config { cases: 10, max_shrink_iters: 40, ..Config::default() });
+fn a_row_is_selected_exactly_if_matches_accepts_it() {
+    let mut runner = TestRunner::new(Config { cases: 32, max_shrink_iters: 40, ..Config::default() });
     let input = (
         prop::collection::vec(prop::collection::vec(event(), 1..25), 1..5),
         prop::sample::select(vec![Lie::Hot, Lie::Cold, Lie::Mixed]),

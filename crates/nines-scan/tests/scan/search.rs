@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use nines_filter::Filter;
 use nines_model::{Dataset, TimeRange, Timestamp, Value};
-use nines_query::{FacetsRequest, Limits, Order, SearchRequest, SuggestRequest, SuggestionKind};
+use nines_scan::{FacetsRequest, Limits, Order, SearchRequest, SuggestRequest, SuggestionKind};
 
 use super::support::{Fixture, event, event_of, span};
 
@@ -28,7 +28,7 @@ async fn pages_neither_repeat_nor_lose_rows_of_one_instant() {
                 order,
                 ..SearchRequest::new(Dataset::Logs, Filter::all(), TimeRange::ALL)
             };
-            let page = fixture.engine.search(request).await.unwrap();
+            let page = fixture.scanner.search(request).await.unwrap();
             assert!(page.rows.len() <= 7);
             for row in &page.rows {
                 assert!(seen.insert(row["row"].as_i64().unwrap()), "{order:?}: {row:?} came twice");
@@ -77,13 +77,10 @@ async fn segments_outside_the_range_are_not_read() {
         fixture.seal().await;
     }
     let range = TimeRange::new(Timestamp::from_secs(3_600), Timestamp::from_secs(7_200));
-    let found = fixture.engine.search(SearchRequest::new(Dataset::Logs, Filter::all(), range)).await.unwrap();
+    let found =
+        fixture.scanner.search(SearchRequest::new(Dataset::Logs, Filter::all(), range)).await.unwrap();
     assert_eq!(found.rows.len(), 1);
-    let counted = fixture
-        .sql("select count(*) from logs where timestamp >= '1970-01-01T01:00:00Z' and timestamp < '1970-01-01T02:00:00Z'")
-        .await;
-    assert_eq!(counted.rows, [[serde_json::Value::from(1)]]);
-    assert_eq!((counted.stats.segments_scanned, counted.stats.segments_pruned), (1, 3));
+    assert_eq!(found.stats.segments_scanned, 1);
 }
 
 #[tokio::test]
@@ -102,11 +99,12 @@ async fn a_trace_is_found_with_its_logs() {
     fixture.seal().await;
     fixture.append(Dataset::Spans, vec![of_trace(1, "a", None)]);
     fixture.append(Dataset::Logs, vec![event(2, &[("trace_id", trace.into()), ("body", "hello".into())])]);
-    let found = fixture.engine.trace(&trace.to_uppercase(), TimeRange::ALL, Limits::default()).await.unwrap();
+    let found =
+        fixture.scanner.trace(&trace.to_uppercase(), TimeRange::ALL, Limits::default()).await.unwrap();
     let names: Vec<_> = found.spans.iter().map(|span| span["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b", "c"]);
     assert_eq!(found.logs[0]["body"], "hello");
-    assert!(fixture.engine.trace("xyz", TimeRange::ALL, Limits::default()).await.is_err());
+    assert!(fixture.scanner.trace("xyz", TimeRange::ALL, Limits::default()).await.is_err());
 }
 
 #[tokio::test]
@@ -133,7 +131,7 @@ async fn facets_choose_what_divides_and_suggestions_come_from_the_data() {
         top: 5,
         limits: Limits::default(),
     };
-    let found = fixture.engine.facets(request).await.unwrap();
+    let found = fixture.scanner.facets(request).await.unwrap();
     assert_eq!(found.facets[0].field, "cloud.region");
     assert_eq!(found.facets[0].values, [("paris".to_owned(), 68), ("berlin".to_owned(), 7)]);
     assert_eq!((found.events, found.sampled), (75, false));
@@ -148,7 +146,7 @@ async fn facets_choose_what_divides_and_suggestions_come_from_the_data() {
             range: TimeRange::ALL,
             limits: Limits::default(),
         };
-        let found = fixture.engine.suggest(request).await.unwrap();
+        let found = fixture.scanner.suggest(request).await.unwrap();
         found.items.into_iter().map(|item| (item.text, item.kind, item.count)).collect::<Vec<_>>()
     };
     let values = suggest("service.name: |").await;
@@ -160,5 +158,5 @@ async fn facets_choose_what_divides_and_suggestions_come_from_the_data() {
     let fields = suggest("servce.nam|").await;
     assert_eq!(fields[0].0, "service.name", "a name that is like what was typed");
     assert_eq!(suggest("service.name |").await[0].1, SuggestionKind::Operator);
-    assert_eq!(fixture.engine.nearest_field(Dataset::Logs, "cloud_region"), Some("cloud.region".to_owned()));
+    assert_eq!(fixture.scanner.nearest_field(Dataset::Logs, "cloud_region"), Some("cloud.region".to_owned()));
 }

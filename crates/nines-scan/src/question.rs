@@ -1,0 +1,166 @@
+//! One question while it runs: what it reads, in which pieces, and what it has cost so far.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use nines_filter::Filter;
+use nines_model::{Dataset, TimeRange};
+use nines_storage::Snapshot;
+
+use crate::error::ScanError;
+use crate::part::Part;
+use crate::rows::Rows;
+use crate::scanner::{Reads, Scanner};
+use crate::select::Selector;
+use crate::stats::{Counters, QueryStats};
+
+pub(crate) struct Question {
+    scanner: Scanner,
+    started: Duration,
+    counters: Arc<Counters>,
+    /// Segments of all snapshots, and those of them of which at least one row group was looked into.
+    segments: Mutex<(HashSet<i64>, HashSet<i64>)>,
+    partial: Mutex<Vec<String>>,
+    read: Reads,
+}
+
+/// A snapshot in parts, with the rows that are asked for.
+pub(crate) struct Target {
+    pub snapshot: Arc<Snapshot>,
+    pub parts: Vec<Part>,
+    pub selector: Selector,
+}
+
+impl Question {
+    pub fn new(scanner: Scanner, started: Duration, read: &Reads) -> Self {
+        Self {
+            scanner,
+            started,
+            counters: Arc::default(),
+            segments: Mutex::default(),
+            partial: Mutex::default(),
+            read: Arc::clone(read),
+        }
+    }
+
+    pub fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// What the dataset holds now of what `filter` selects in `range`.
+    pub fn target(&self, dataset: Dataset, filter: &Filter, range: TimeRange) -> Result<Target, ScanError> {
+        let snapshot = self.scanner.store().snapshot(dataset, range);
+        let snapshot = snapshot.map_err(|source| ScanError::storage(dataset, source))?;
+        self.target_of(Arc::new(snapshot), filter, range)
+    }
+
+    pub fn target_of(
+        &self,
+        snapshot: Arc<Snapshot>,
+        filter: &Filter,
+        range: TimeRange,
+    ) -> Result<Target, ScanError> {
+        self.note(&snapshot);
+        let dataset = snapshot.dataset;
+        let mut parts: Vec<Part> = Vec::new();
+        for file in &snapshot.segments {
+            let segment = self.scanner.footers().open(file, &self.counters);
+            let segment = Arc::new(segment.map_err(|source| ScanError::storage(dataset, source))?);
+            parts.extend((0..segment.row_groups()).map(|group| Part::stored(Arc::clone(&segment), group)));
+        }
+        parts.extend(snapshot.hot.iter().filter_map(|batch| Part::hot(dataset, batch.clone())));
+        parts.retain(|part| part.min_time < range.end && range.start <= part.max_time);
+        let selector = Selector::new(filter, range, &snapshot.schema);
+        Ok(Target { snapshot, parts, selector })
+    }
+
+    /// Remembers what is read, and what is missing from it.
+    fn note(&self, snapshot: &Arc<Snapshot>) {
+        self.read.lock().push(Arc::clone(snapshot));
+        self.segments.lock().0.extend(snapshot.segments.iter().map(|file| file.id));
+        let mut partial = self.partial.lock();
+        for damaged in &snapshot.damaged {
+            let file = &damaged.file;
+            let text = format!(
+                "{}: {} rows between {} and {} are missing, because segment {} is damaged: {}",
+                snapshot.dataset, file.rows, file.min_time, file.max_time, file.id, damaged.reason
+            );
+            if !partial.contains(&text) {
+                partial.push(text);
+            }
+        }
+    }
+
+    /// The rows of the part that are asked for.
+    pub fn select(&self, part: &Part, selector: &Selector) -> Result<Rows, ScanError> {
+        let rows = selector.select(part, self.scanner.selections(), &self.counters)?;
+        if !rows.is_none()
+            && let Some((segment, _)) = part.row_group()
+        {
+            self.segments.lock().1.insert(segment.file.id);
+        }
+        Ok(rows)
+    }
+
+    /// What it has cost up to now.
+    pub fn stats(&self) -> QueryStats {
+        let (all, scanned) = &*self.segments.lock();
+        QueryStats {
+            run_time: self.scanner.monotonic().saturating_sub(self.started),
+            rows_scanned: self.counters.rows.load(Ordering::Relaxed),
+            bytes_scanned: self.counters.bytes.load(Ordering::Relaxed),
+            segments_scanned: scanned.len() as u64,
+            segments_pruned: (all.len() - scanned.len()) as u64,
+            partial: self.partial.lock().clone(),
+            ..QueryStats::default()
+        }
+    }
+
+    /// Puts every part to `work`, on several threads, each with a state of its own that `make` makes; the states in no
+    /// particular order. `work` may end it early for all. Between parts each thread pauses, so that the
+    /// question can be cancelled.
+    pub async fn scan<S, M, W>(
+        self: &Arc<Self>,
+        parts: Vec<Part>,
+        make: M,
+        work: W,
+    ) -> Result<Vec<S>, ScanError>
+    where
+        S: Send + 'static,
+        M: Fn() -> S,
+        W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
+    {
+        let threads = self.scanner.config().threads.clamp(1, parts.len().max(1));
+        let shared = Arc::new((parts, work, AtomicUsize::new(0), AtomicBool::new(false)));
+        let mut tasks: Vec<_> = (0..threads)
+            .map(|_| {
+                let (question, shared, mut state) = (Arc::clone(self), Arc::clone(&shared), make());
+                async move {
+                    let (parts, work, next, done) = &*shared;
+                    while !done.load(Ordering::Relaxed) {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(part) = parts.get(index) else { break };
+                        if work(&question, index, part, &mut state)?.is_break() {
+                            done.store(true, Ordering::Relaxed);
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                    Ok(state)
+                }
+            })
+            .collect();
+        // This task is one of the threads.
+        let own = tasks.pop().expect("at least one thread");
+        let others: Vec<_> = tasks.into_iter().map(|task| self.scanner.spawn(task)).collect();
+        let mut states = vec![own.await?];
+        for other in others {
+            states.push(other.finish().await?);
+        }
+        Ok(states)
+    }
+}

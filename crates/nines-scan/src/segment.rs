@@ -1,0 +1,265 @@
+//! A segment opened for reading: its footer, which is kept between questions, and its bytes.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
+};
+use parquet::basic::Encoding;
+use parquet::bloom_filter::Sbbf;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+use twox_hash::XxHash64;
+
+use nines_storage::SegmentFile;
+
+use crate::cache::Cache;
+use crate::facts::Facts;
+use crate::rows::Rows;
+use crate::stats::Counters;
+
+/// Rows that are decoded at a time: enough for the kernels, little enough that a batch of long messages is a few MiB.
+pub(crate) const BATCH_ROWS: usize = 16_384;
+
+/// Footers of segments that are kept: 10 to 100 kB each, page indexes included.
+const FOOTERS_BYTES_MAX: usize = 32 << 20;
+
+/// What a segment's footer says. Immutable, as the segment is.
+#[derive(Debug)]
+pub(crate) struct Footer {
+    metadata: ArrowReaderMetadata,
+    by_name: HashMap<String, usize>,
+}
+
+/// Footers by segment id.
+#[derive(Debug)]
+pub(crate) struct Footers(Cache<i64, Footer>);
+
+impl Default for Footers {
+    fn default() -> Self {
+        Self(Cache::new(FOOTERS_BYTES_MAX))
+    }
+}
+
+impl Footers {
+    /// Opens the segment's file, and reads its footer unless it is known.
+    pub fn open(&self, file: &Arc<SegmentFile>, counters: &Arc<Counters>) -> Result<Segment> {
+        let bytes = SegmentBytes {
+            file: Arc::new(File::open(&file.path)?),
+            length: file.bytes,
+            counters: Arc::clone(counters),
+        };
+        let footer = match self.0.get(&file.id) {
+            Some(footer) => footer,
+            None => {
+                let footer = Arc::new(Footer::read(&bytes)?);
+                self.0.put(file.id, Arc::clone(&footer), footer.bytes());
+                footer
+            }
+        };
+        Ok(Segment { file: Arc::clone(file), footer, bytes })
+    }
+}
+
+impl Footer {
+    fn read(bytes: &SegmentBytes) -> Result<Self> {
+        let options = ArrowReaderOptions::new()
+            .with_column_index_policy(PageIndexPolicy::Skip)
+            .with_offset_index_policy(PageIndexPolicy::Optional);
+        let plain = ArrowReaderMetadata::load(bytes, options.clone())?;
+        let schema = Arc::new(coded_schema(plain.schema(), plain.metadata()));
+        let metadata =
+            ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema))?;
+        let fields = metadata.schema().fields().iter().enumerate();
+        let by_name = fields.map(|(index, field)| (field.name().clone(), index)).collect();
+        Ok(Self { metadata, by_name })
+    }
+
+    /// Memory that it takes.
+    fn bytes(&self) -> usize {
+        self.metadata.metadata().memory_size()
+    }
+}
+
+/// The schema with the columns of text that are dictionary-encoded throughout read as such: codes are tested and
+/// counted much faster than texts.
+fn coded_schema(schema: &Schema, metadata: &ParquetMetaData) -> Schema {
+    let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields = schema.fields().iter().enumerate().map(|(index, field)| {
+        let is_coded = *field.data_type() == DataType::Utf8View
+            && metadata.row_groups().iter().all(|group| is_coded(group.column(index)));
+        if is_coded {
+            Arc::new(Field::new(field.name(), coded.clone(), field.is_nullable()))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// Whether every page holds codes, or nothing but nulls.
+fn is_coded(chunk: &ColumnChunkMetaData) -> bool {
+    let only_codes = || {
+        chunk.page_encoding_stats_mask().is_some_and(|mask| {
+            mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)
+        })
+    };
+    Facts::of_chunk(chunk).is_all_null() || chunk.dictionary_page_offset().is_some() && only_codes()
+}
+
+/// One file, open for one question.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub file: Arc<SegmentFile>,
+    footer: Arc<Footer>,
+    bytes: SegmentBytes,
+}
+
+impl Segment {
+    pub fn row_groups(&self) -> usize {
+        self.footer.metadata.metadata().num_row_groups()
+    }
+
+    pub fn rows(&self, row_group: usize) -> usize {
+        usize::try_from(self.footer.metadata.metadata().row_group(row_group).num_rows()).unwrap_or(0)
+    }
+
+    /// The columns of the file in its order.
+    pub fn schema(&self) -> &Schema {
+        self.footer.metadata.schema()
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.footer.by_name.get(name).copied()
+    }
+
+    /// Whether the column is read as codes of a dictionary.
+    pub fn is_coded(&self, column: usize) -> bool {
+        matches!(self.schema().field(column).data_type(), DataType::Dictionary(..))
+    }
+
+    pub fn facts(&self, row_group: usize, column: usize) -> Facts {
+        Facts::of_chunk(self.chunk(row_group, column))
+    }
+
+    fn chunk(&self, row_group: usize, column: usize) -> &ColumnChunkMetaData {
+        self.footer.metadata.metadata().row_group(row_group).column(column)
+    }
+
+    /// The chosen rows of the given columns, in batches of at most [`BATCH_ROWS`]. A batch has its columns in the order of
+    /// the file, whatever the order in `columns`.
+    pub fn read(&self, row_group: usize, columns: &[usize], rows: &Rows) -> Result<ParquetRecordBatchReader> {
+        let metadata = self.footer.metadata.clone();
+        let projection = ProjectionMask::leaves(metadata.parquet_schema(), columns.iter().copied());
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), metadata)
+            .with_row_groups(vec![row_group])
+            .with_projection(projection)
+            .with_batch_size(BATCH_ROWS);
+        if let Some(mask) = rows.mask() {
+            builder = builder.with_row_selection(RowSelection::from_boolean_buffer(mask.clone()));
+        }
+        builder.build()
+    }
+
+    /// Whether the bloom filter of the column, if it has one, tells that no row of the group holds `text`.
+    pub fn excludes(&self, row_group: usize, column: usize, text: &str) -> bool {
+        let chunk = self.chunk(row_group, column);
+        let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
+            return false;
+        };
+        self.bloom_block(offset, length, text).is_ok_and(|block| !block.check(text))
+    }
+
+    /// The one block of a split block bloom filter that `text` falls into, as a filter of one block: 32 bytes are read
+    /// instead of some hundred thousand. Source: the Parquet format's BloomFilter.md.
+    fn bloom_block(&self, offset: i64, length: i32, text: &str) -> Result<Sbbf> {
+        const BLOCK_BYTES: u64 = 32;
+        let (offset, length) = (offset.max(0) as u64, length.max(0) as u64);
+        // The header before the blocks is shorter than a block.
+        let (blocks, header) = (length / BLOCK_BYTES, length % BLOCK_BYTES);
+        let hash = XxHash64::oneshot(0, text.as_bytes());
+        let index = ((hash >> 32) * blocks) >> 32;
+        let block = self.bytes.get_bytes(offset + header + index * BLOCK_BYTES, BLOCK_BYTES as usize)?;
+        Ok(Sbbf::new(&block))
+    }
+}
+
+/// The file's bytes, read where they are asked for, without a position that threads would share.
+#[derive(Debug, Clone)]
+pub(crate) struct SegmentBytes {
+    file: Arc<File>,
+    length: u64,
+    counters: Arc<Counters>,
+}
+
+impl Length for SegmentBytes {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for SegmentBytes {
+    type T = BufReader<SegmentCursor>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(BufReader::new(SegmentCursor { bytes: self.clone(), at: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            let text = format!("{length} bytes at {start} are beyond the end of the file at {}", self.length);
+            return Err(ParquetError::EOF(text));
+        }
+        let mut buffer = vec![0; length];
+        self.file.read_exact_at(&mut buffer, start)?;
+        self.counters.add_bytes(length);
+        Ok(buffer.into())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct SegmentCursor {
+    bytes: SegmentBytes,
+    at: u64,
+}
+
+impl Read for SegmentCursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        self.bytes.counters.add_bytes(count);
+        Ok(count)
+    }
+}
+
+/// Whether the file is what was written, by its size and checksum. Reads all of it.
+pub(crate) fn check(segment: &SegmentFile) -> std::result::Result<(), String> {
+    let unreadable = |error: io::Error| format!("it cannot be read: {error}");
+    let mut file = File::open(&segment.path).map_err(unreadable)?;
+    let mut buffer = vec![0; 1 << 20];
+    let (mut checksum, mut bytes) = (0, 0);
+    loop {
+        let count = file.read(&mut buffer).map_err(unreadable)?;
+        if count == 0 {
+            break;
+        }
+        checksum = crc32c::crc32c_append(checksum, &buffer[..count]);
+        bytes += count as u64;
+    }
+    if bytes != segment.bytes {
+        return Err(format!("it has {bytes} bytes instead of {}", segment.bytes));
+    }
+    if checksum != segment.checksum {
+        return Err(format!("its checksum is {checksum:08x} instead of {:08x}", segment.checksum));
+    }
+    Ok(())
+}
