@@ -4,8 +4,10 @@
 
 mod access;
 mod bombs;
+mod doors;
 mod grpc;
 mod http;
 mod lifecycle;
 mod pressure;
 mod support;
+mod syslog;
