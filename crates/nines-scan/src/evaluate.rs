@@ -170,7 +170,7 @@ fn test(
         ColumnTest::TextBegins { test, .. } | ColumnTest::Value(test) => {
             each(array, among, |value| test.accepts(value))
         }
-        ColumnTest::Found(search) => {
+        ColumnTest::Found { search, .. } => {
             each(array, among, |value| matches!(value, ValueRef::Str(text) if search.is_found_in(text)))
         }
         ColumnTest::Id(search) => {

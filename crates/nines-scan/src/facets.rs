@@ -8,6 +8,7 @@ use nines_filter::{Filter, TEXT_FIELDS};
 use nines_model::{Dataset, TimeRange, ValueType, field};
 use nines_storage::Column;
 
+use crate::counts::{take_counted, text_of};
 use crate::error::ScanError;
 use crate::part::Part;
 use crate::question::{Question, Target};
@@ -86,9 +87,12 @@ pub(crate) async fn facets(
         Some(names) => names.clone(),
         None => candidates(&question.scanner().store().columns(request.dataset)),
     };
-    let target = Arc::new(question.target(request.dataset, &request.filter, request.range)?);
+    let mut target = question.target(request.dataset, &request.filter, request.range)?;
     let is_chosen = request.fields.is_none();
-    let Counted { tallies, events, sampled } = count(question, &target, &names, is_chosen).await?;
+    let mut counted = Counted::nothing(&names);
+    counted.take_counted(&mut target, request.range, &names)?;
+    let counted = counted.merge(count(question, &Arc::new(target), &names, is_chosen).await?);
+    let Counted { tallies, events, sampled } = counted;
     let mut facets: Vec<Facet> =
         names.into_iter().zip(tallies).map(|(name, tally)| facet(name, &tally, request.top.max(1))).collect();
     if is_chosen {
@@ -103,6 +107,40 @@ struct Counted {
     tallies: Vec<Tally>,
     events: u64,
     sampled: bool,
+}
+
+impl Counted {
+    fn nothing(names: &[String]) -> Self {
+        Self { tallies: names.iter().map(|_| Tally::new()).collect(), events: 0, sampled: false }
+    }
+
+    /// Counts what segments have counted themselves, and takes those out of `target`.
+    fn take_counted(
+        &mut self,
+        target: &mut Target,
+        range: TimeRange,
+        names: &[String],
+    ) -> Result<(), ScanError> {
+        let named: Vec<&str> = names.iter().map(String::as_str).collect();
+        take_counted(target, range, &named, |group| {
+            let events = group.minutes.iter().map(|(_, events)| events).sum();
+            self.events += events;
+            for (tally, name) in self.tallies.iter_mut().zip(&named) {
+                if let Some(text) = text_of(group, name) {
+                    tally.add(&text, events);
+                }
+            }
+        })
+    }
+
+    fn merge(self, other: Self) -> Self {
+        let tallies = self.tallies.into_iter().zip(&other.tallies);
+        Self {
+            tallies: tallies.map(|(mine, theirs)| mine.merge(theirs)).collect(),
+            events: self.events + other.events,
+            sampled: self.sampled || other.sampled,
+        }
+    }
 }
 
 /// Counts until the data or the bound ends, the newest parts first. `only_few` passes over columns with very many
@@ -156,7 +194,7 @@ async fn count(
         mine.into_iter().zip(&theirs).map(|(mine, theirs)| mine.merge(theirs)).collect()
     };
     Ok(Counted {
-        tallies: counted.into_iter().reduce(merge).unwrap_or_default(),
+        tallies: counted.into_iter().reduce(merge).unwrap_or_else(blank),
         events: events.load(Ordering::Relaxed),
         sampled: sampled.load(Ordering::Relaxed),
     })

@@ -8,9 +8,11 @@ use std::time::Duration;
 use nines_filter::Filter;
 use nines_model::{Dataset, TimeRange, Timestamp, field};
 use nines_storage::Snapshot;
+use nines_storage::index::MINUTE_NANOS;
 
 use crate::buckets::{Buckets, checked, round_step};
 use crate::coded::{ABSENT, Dictionary, UNKNOWN, encode};
+use crate::counts::{is_whole_minutes, take_counted, text_of};
 use crate::error::ScanError;
 use crate::part::{Part, times_of};
 use crate::question::{Question, Target};
@@ -117,7 +119,7 @@ async fn histogram(
     question: &Arc<Question>,
     request: HistogramRequest,
 ) -> Result<HistogramResult, ScanError> {
-    let target = Arc::new(question.target(request.dataset, &request.filter, request.range)?);
+    let mut target = Arc::new(question.target(request.dataset, &request.filter, request.range)?);
     let Some(range) = closed(question, &target, request.range).await? else {
         return Ok(HistogramResult {
             step: Duration::from_secs(1),
@@ -129,13 +131,16 @@ async fn histogram(
     let step = round_step(range.duration() / request.buckets.clamp(1, BUCKETS_MAX) as u32);
     let start = range.start.floor_to(step);
     let buckets = starts(start, range.end, step);
-    let tally = match &request.split_by {
-        None => count(question, &target, None, start, step, buckets.len()).await?,
-        Some(name) => {
-            let all = count(question, &target, Some(name), start, step, buckets.len()).await?;
-            all.most_frequent(SPLIT_VALUES_MAX)
-        }
-    };
+    let split_by = request.split_by.as_deref();
+    let mut counted = Tally::new(buckets.len());
+    if is_whole_minutes(step.as_nanos()) {
+        let target = Arc::get_mut(&mut target).ok_or_else(|| ScanError::internal("a target is shared"))?;
+        count_minutes(target, range, split_by, &mut counted, Buckets::new(start, step))?;
+    }
+    let mut tally = counted.merge(count(question, &target, split_by, start, step, buckets.len()).await?);
+    if split_by.is_some() {
+        tally = tally.most_frequent(SPLIT_VALUES_MAX);
+    }
     let is_told = |series: &Series| {
         matches!(series.of, SeriesOf::All | SeriesOf::Value(_))
             || series.counts.iter().any(|count| *count > 0)
@@ -160,14 +165,14 @@ impl Tally {
         Self { values: Dictionary::new(VALUES_MAX), counts: Vec::new(), other: blank(), absent: blank() }
     }
 
-    fn add(&mut self, code: u32, bucket: i64) {
+    fn add(&mut self, code: u32, bucket: i64, events: u64) {
         let counts = match code {
             ABSENT => &mut self.absent,
             UNKNOWN => &mut self.other,
             code => &mut self.counts[code as usize],
         };
         if let Some(count) = usize::try_from(bucket).ok().and_then(|bucket| counts.get_mut(bucket)) {
-            *count += 1;
+            *count += events;
         }
     }
 
@@ -231,6 +236,24 @@ fn add_all(mine: &mut [u64], theirs: &[u64]) {
     }
 }
 
+/// Counts what segments have counted themselves, and takes those out of `target`.
+fn count_minutes(
+    target: &mut Target,
+    range: TimeRange,
+    split_by: Option<&str>,
+    tally: &mut Tally,
+    mut bucket: Buckets,
+) -> Result<(), ScanError> {
+    take_counted(target, range, split_by.as_slice(), |group| {
+        let text = split_by.and_then(|name| text_of(group, name));
+        let code = text.map_or(ABSENT, |text| tally.values.code(&text));
+        tally.grow();
+        for (minute, events) in &group.minutes {
+            tally.add(code, bucket.index(minute.saturating_mul(MINUTE_NANOS)), *events);
+        }
+    })
+}
+
 /// Counts what is selected per bucket and value of `split_by`; without it everything is absent.
 async fn count(
     question: &Arc<Question>,
@@ -253,13 +276,13 @@ async fn count(
                 let Some(times) = &batch.arrays[0] else { continue };
                 let times = times_of(times);
                 match &split_by {
-                    None => times.iter().for_each(|nanos| tally.add(ABSENT, bucket.index(*nanos))),
+                    None => times.iter().for_each(|nanos| tally.add(ABSENT, bucket.index(*nanos), 1)),
                     Some(name) => {
                         let (overflow, column) = (batch.arrays[1].as_ref(), batch.arrays[2].as_ref());
                         let codes = encode(name, column, overflow, batch.rows, &mut tally.values);
                         tally.grow();
                         for (nanos, code) in times.iter().zip(codes) {
-                            tally.add(code, bucket.index(*nanos));
+                            tally.add(code, bucket.index(*nanos), 1);
                         }
                     }
                 }

@@ -32,6 +32,7 @@
 mod buckets;
 mod cache;
 mod coded;
+mod counts;
 mod cursor;
 mod error;
 mod evaluate;

@@ -91,6 +91,7 @@ impl Part {
         let Some(column) = segment.column(column) else { return false };
         match test {
             ColumnTest::TextIs { text, negated: false } => segment.excludes(*row_group, column, text),
+            ColumnTest::Found { tokens, .. } => segment.lacks(*row_group, tokens),
             _ => false,
         }
     }

@@ -14,6 +14,8 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use nines_filter::{Comparison, Expr, Filter, Literal, Number, Operator, TEXT_FIELDS, Test, TextSearch};
 use nines_model::{Name, TimeRange, Timestamp, field};
 
+use nines_storage::index::{Token, required_tokens};
+
 use crate::part::Part;
 
 /// A test of one column; null fails.
@@ -38,8 +40,11 @@ pub(crate) enum ColumnTest {
     },
     /// Whatever the language has beyond these.
     Value(Test),
-    /// Of a text: the words are found in it.
-    Found(TextSearch),
+    /// Of a text that is indexed: the words are found in it, which takes these tokens.
+    Found {
+        search: TextSearch,
+        tokens: Vec<Token>,
+    },
     /// Of a text: it is the id that was searched for.
     Id(TextSearch),
     /// Of an overflow object: one of its fields passes.
@@ -94,13 +99,18 @@ impl Node {
 
     /// What is left to be asked of the rows of `part`, after what is known of its columns.
     pub fn settle(&self, part: &Part) -> Self {
+        self.fold(&|leaf| leaf.settle(part))
+    }
+
+    /// What is left when `known` tells some tests to be always or never true.
+    pub fn fold(&self, known: &impl Fn(&Leaf) -> Option<bool>) -> Self {
         match self {
             Self::Const(value) => Self::Const(*value),
-            Self::Not(inner) => not(inner.settle(part)),
+            Self::Not(inner) => not(inner.fold(known)),
             Self::And(parts) => {
                 let mut left = Vec::with_capacity(parts.len());
                 for inner in parts {
-                    match inner.settle(part) {
+                    match inner.fold(known) {
                         Self::Const(true) => {}
                         Self::Const(false) => return Self::Const(false),
                         other => left.push(other),
@@ -111,7 +121,7 @@ impl Node {
             Self::Or(parts) => {
                 let mut left = Vec::with_capacity(parts.len());
                 for inner in parts {
-                    match inner.settle(part) {
+                    match inner.fold(known) {
                         Self::Const(false) => {}
                         Self::Const(true) => return Self::Const(true),
                         other => left.push(other),
@@ -119,7 +129,7 @@ impl Node {
                 }
                 any(left)
             }
-            Self::Leaf(leaf) => match leaf.settle(part) {
+            Self::Leaf(leaf) => match known(leaf) {
                 Some(value) => Self::Const(value),
                 None => self.clone(),
             },
@@ -219,7 +229,7 @@ impl Compiler<'_> {
     fn text(&self, search: &TextSearch) -> Node {
         let is_text = |name: &str| self.type_of(name).is_some_and(is_text);
         let texts = TEXT_FIELDS.into_iter().filter(|name| is_text(name));
-        let mut parts: Vec<Node> = texts.map(|name| leaf(name, ColumnTest::Found(search.clone()))).collect();
+        let mut parts: Vec<Node> = texts.map(|name| leaf(name, found(search))).collect();
         if let Some(id) = search.id_field().filter(|id| is_text(id)) {
             parts.push(leaf(id, ColumnTest::Id(search.clone())));
         }
@@ -236,6 +246,17 @@ impl Compiler<'_> {
         }
         self.schema.field_with_name(name).ok().map(|field| field.data_type())
     }
+}
+
+fn found(search: &TextSearch) -> ColumnTest {
+    // Beyond ASCII, letters fold together that make different tokens: K is also the sign of the kelvin.
+    let tokens =
+        if search.text().is_ascii() || search.text().chars().all(|letter| !letter.is_ascii_alphabetic()) {
+            required_tokens(search.text(), false, search.is_prefix())
+        } else {
+            Vec::new()
+        };
+    ColumnTest::Found { search: search.clone(), tokens }
 }
 
 fn is_text(kind: &DataType) -> bool {

@@ -16,6 +16,7 @@ use crate::error::ScanError;
 use crate::part::Part;
 use crate::rows::Rows;
 use crate::scanner::{Reads, Scanner};
+use crate::segment::Segment;
 use crate::select::Selector;
 use crate::stats::{Counters, QueryStats};
 
@@ -33,6 +34,7 @@ pub(crate) struct Question {
 pub(crate) struct Target {
     pub snapshot: Arc<Snapshot>,
     pub parts: Vec<Part>,
+    pub segments: Vec<Arc<Segment>>,
     pub selector: Selector,
 }
 
@@ -68,15 +70,17 @@ impl Question {
         self.note(&snapshot);
         let dataset = snapshot.dataset;
         let mut parts: Vec<Part> = Vec::new();
+        let mut segments = Vec::with_capacity(snapshot.segments.len());
         for file in &snapshot.segments {
             let segment = self.scanner.footers().open(file, &self.counters);
             let segment = Arc::new(segment.map_err(|source| ScanError::storage(dataset, source))?);
             parts.extend((0..segment.row_groups()).map(|group| Part::stored(Arc::clone(&segment), group)));
+            segments.push(segment);
         }
         parts.extend(snapshot.hot.iter().filter_map(|batch| Part::hot(dataset, batch.clone())));
         parts.retain(|part| part.min_time < range.end && range.start <= part.max_time);
         let selector = Selector::new(filter, range, &snapshot.schema);
-        Ok(Target { snapshot, parts, selector })
+        Ok(Target { snapshot, parts, segments, selector })
     }
 
     /// Remembers what is read, and what is missing from it.

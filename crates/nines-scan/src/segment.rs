@@ -21,6 +21,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use twox_hash::XxHash64;
 
 use nines_storage::SegmentFile;
+use nines_storage::index::{CountGroup, SegmentIndex, Token, index_location};
 
 use crate::cache::Cache;
 use crate::facts::Facts;
@@ -38,6 +39,8 @@ const FOOTERS_BYTES_MAX: usize = 32 << 20;
 pub(crate) struct Footer {
     metadata: ArrowReaderMetadata,
     by_name: HashMap<String, usize>,
+    /// What the segment says of itself beside its statistics.
+    index: Option<SegmentIndex>,
 }
 
 /// Footers by segment id.
@@ -81,13 +84,24 @@ impl Footer {
             ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema))?;
         let fields = metadata.schema().fields().iter().enumerate();
         let by_name = fields.map(|(index, field)| (field.name().clone(), index)).collect();
-        Ok(Self { metadata, by_name })
+        let index = read_index(bytes, metadata.metadata());
+        Ok(Self { metadata, by_name, index })
     }
 
     /// Memory that it takes.
     fn bytes(&self) -> usize {
-        self.metadata.metadata().memory_size()
+        self.metadata.metadata().memory_size() + self.index.as_ref().map_or(0, SegmentIndex::bytes)
     }
+}
+
+/// The index, if there is a sound one: without it the segment is only slower to read.
+fn read_index(bytes: &SegmentBytes, metadata: &ParquetMetaData) -> Option<SegmentIndex> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    let pairs = pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_deref()));
+    let (offset, length) = index_location(pairs)?;
+    let index = bytes.get_bytes(offset, usize::try_from(length).ok()?).map_err(|error| error.to_string());
+    let index = index.and_then(|bytes| SegmentIndex::decode(&bytes).map_err(|error| error.to_string()));
+    index.inspect_err(|error| tracing::warn!(error, "a segment is read without its index")).ok()
 }
 
 /// The schema with the columns of text that are dictionary-encoded throughout read as such: codes are tested and
@@ -168,6 +182,24 @@ impl Segment {
             builder = builder.with_row_selection(RowSelection::from_boolean_buffer(mask.clone()));
         }
         builder.build()
+    }
+
+    /// Whether any row of the file has a value in the column.
+    pub fn has_values(&self, name: &str) -> bool {
+        self.column(name).is_some_and(|column| {
+            (0..self.row_groups()).any(|group| !self.facts(group, column).is_all_null())
+        })
+    }
+
+    /// Whether it is certain that no text of the row group has all of these tokens.
+    pub fn lacks(&self, row_group: usize, tokens: &[Token]) -> bool {
+        let index = self.footer.index.as_ref();
+        index.is_some_and(|index| tokens.iter().any(|token| !index.may_contain(row_group, *token)))
+    }
+
+    /// Every row of the file counted by service, severity and minute, if that is known.
+    pub fn counts(&self) -> Option<&[CountGroup]> {
+        self.footer.index.as_ref()?.counts()
     }
 
     /// Whether the bloom filter of the column, if it has one, tells that no row of the group holds `text`.

@@ -56,6 +56,11 @@ impl Selector {
         Self { filter: self.filter.clone(), range, key: Arc::clone(&self.key) }
     }
 
+    /// What it asks apart from the time.
+    pub fn filter(&self) -> &Node {
+        &self.filter
+    }
+
     /// What is left to be asked of the rows of `part`.
     pub fn settled(&self, part: &Part) -> Node {
         self.range.settle(part).and(self.filter.settle(part))

@@ -42,6 +42,18 @@ impl Tally {
         }
     }
 
+    /// Counts events that have the same text.
+    pub fn add(&mut self, text: &str, events: u64) {
+        self.present += events;
+        match self.values.code(text) {
+            UNKNOWN => self.overflowed = true,
+            code => {
+                self.counts.resize(self.values.len(), 0);
+                self.counts[code as usize] += events;
+            }
+        }
+    }
+
     /// Notes that there are values that were not counted, because they are too many different ones.
     pub fn overflow(&mut self) {
         self.overflowed = true;
