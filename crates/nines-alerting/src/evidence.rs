@@ -11,6 +11,8 @@ pub struct Evidence {
     pub suspects: Vec<Suspect>,
     /// The newest change to this service, or to what it depends on, before the trouble began.
     pub last_change: Option<Change>,
+    /// Log patterns of the service that are new or far more frequent than before, the most certain first.
+    pub log_patterns: Vec<LogPattern>,
     /// A few trace ids of bad events.
     pub sample_traces: Vec<String>,
     /// Readable ids of similar incidents, newest first.
@@ -40,6 +42,17 @@ pub struct Suspect {
     /// Fractions in 0..=1.
     pub share_of_bad: f64,
     pub share_of_all: f64,
+}
+
+/// What a statement of a program wrote, and why it is news.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogPattern {
+    /// `payment gateway timed out after <duration>`
+    pub template: String,
+    /// Lines in the last minutes.
+    pub lines: u64,
+    /// How many times more than before; absent if there was nothing before.
+    pub times: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,6 +46,7 @@ pub(crate) mod word {
     pub const OWNER: Word = Word("Owner", "負責團隊", "负责团队");
     pub const ON_CALL: Word = Word("On call", "值班", "值班");
     pub const SUSPECT: Word = Word("Suspect", "嫌疑維度", "嫌疑维度");
+    pub const LOG_PATTERNS: Word = Word("In the logs", "日誌異常", "日志异常");
     pub const CHANGE: Word = Word("Last change", "最近變更", "最近变更");
     pub const WHY: Word = Word("Rule", "規則", "规则");
     pub const TRACES: Word = Word("Sample traces", "樣本追蹤", "样本追踪");
@@ -327,6 +328,18 @@ impl Language {
             En => format!("{field} {value}: {bad} of the bad, {all} of all"),
             Tw => format!("{field} {value}：占異常 {bad}，占全部 {all}"),
             Cn => format!("{field} {value}：占异常 {bad}，占全部 {all}"),
+        }
+    }
+
+    /// A pattern of log lines that is new (`times` is absent) or more frequent than before.
+    pub(crate) fn log_pattern(self, template: &str, lines: u64, times: Option<f64>) -> String {
+        match (self, times) {
+            (En, None) => format!("new: {template} ({lines} lines)"),
+            (En, Some(times)) => format!("{times:.0}× as often: {template} ({lines} lines)"),
+            (Tw, None) => format!("新出現：{template}（{lines} 行）"),
+            (Tw, Some(times)) => format!("增至 {times:.0} 倍：{template}（{lines} 行）"),
+            (Cn, None) => format!("新出现：{template}（{lines} 行）"),
+            (Cn, Some(times)) => format!("增至 {times:.0} 倍：{template}（{lines} 行）"),
         }
     }
 

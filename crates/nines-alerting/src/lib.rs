@@ -28,7 +28,7 @@ mod reading;
 pub mod render;
 mod track;
 
-pub use evidence::{Change, Evidence, Links, Suspect, UsersHit};
+pub use evidence::{Change, Evidence, Links, LogPattern, Suspect, UsersHit};
 pub use language::Language;
 pub use machine::decide;
 pub use message::{AlertMessage, Fact, Level, Link, LinkKind, Missing, Status};

@@ -177,6 +177,8 @@ pub struct AlertMessage {
     pub sample_traces: Vec<String>,
 }
 
+/// Log patterns in a message: their templates are long.
+const PATTERNS_SHOWN: usize = 2;
 /// Three suspects: the first is usually right, a third is the last that a person reads.
 const SUSPECTS_SHOWN: usize = 3;
 const TRACES_SHOWN: usize = 3;
@@ -360,6 +362,12 @@ impl Writer<'_> {
             .map(|one| language.suspect(&one.field, &one.value, one.share_of_bad, one.share_of_all))
             .collect();
         add(&word::SUSPECT, if suspects.is_empty() { unknown() } else { suspects.join("; ") });
+        let patterns = self.evidence.log_patterns.iter().take(PATTERNS_SHOWN);
+        let patterns: Vec<_> =
+            patterns.map(|one| language.log_pattern(&one.template, one.lines, one.times)).collect();
+        if !patterns.is_empty() {
+            add(&word::LOG_PATTERNS, patterns.join("; "));
+        }
         add(
             &word::CHANGE,
             self.evidence.last_change.as_ref().map_or_else(unknown, |change| {

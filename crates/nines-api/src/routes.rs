@@ -285,6 +285,14 @@ pub const ROUTES: &[Route] = &[
     )
     .query(&["start", "end"]),
     get(
+        "/api/v1/patterns",
+        "patterns",
+        VIEWER,
+        body::<PatternsResponse>(),
+        "Patterns of log lines with their trends, and which are new or surging",
+    )
+    .query(&["start", "end", "filter", "limit"]),
+    get(
         "/api/v1/apm/services",
         "apm_services",
         VIEWER,

@@ -61,6 +61,7 @@ pub struct App {
     pub health: Arc<dyn Health>,
     pub feed: Feed,
     pub tails: Tails,
+    pub patterns: crate::SharedBook,
     pub saved: Arc<dyn SavedQuestions>,
 }
 

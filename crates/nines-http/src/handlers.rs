@@ -8,6 +8,7 @@ pub mod explore;
 pub mod export;
 pub mod incidents;
 pub mod jaeger;
+pub mod patterns;
 pub mod replay;
 pub mod saved;
 pub mod session;

@@ -24,6 +24,7 @@ pub use app::{App, Health, SharedApp};
 pub use audit::Auditor;
 pub use difference::{Tally, differences};
 pub use feed::Feed;
+pub use handlers::patterns::SharedBook;
 pub use problem::status_of;
 pub use promises::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError};
 pub use router::router;

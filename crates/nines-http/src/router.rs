@@ -9,7 +9,7 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alerts, apm, audit, changes, explore, export, incidents, jaeger, replay, saved, session, slos, status, stream, tail, telemetry, web,
+    alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, replay, saved, session, slos, status, stream, tail, telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 
@@ -66,6 +66,7 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "fields") => get(telemetry::fields),
         (Method::Get, "trace") => get(telemetry::trace),
         (Method::Get, "services") => get(telemetry::services),
+        (Method::Get, "patterns") => get(patterns::patterns),
         (Method::Get, "apm_services") => get(apm::services),
         (Method::Get, "apm_endpoints") => get(apm::endpoints),
         (Method::Get, "apm_map") => get(apm::map),

@@ -16,7 +16,7 @@ use nines_wal::{Journal, JournalConfig, JournalRecovery, Ticket};
 
 use crate::IngestError;
 use crate::error::RETRY_AFTER;
-use crate::publisher::{Message, Observer, Publisher, Request};
+use crate::publisher::{Message, Observer, Publisher, Request, Scrubber};
 use crate::stats::IngestStats;
 
 /// Requests that wait for their acknowledgement. The bytes are bounded apart; this bounds what each one costs besides
@@ -41,6 +41,8 @@ pub struct IngestConfig {
     pub inflight_bytes_max: u64,
     /// Below this much free space nothing is accepted, so that alerts, audit and sealing can still write.
     pub free_bytes_min: u64,
+    /// Changes every batch before it is written, if there is one.
+    pub scrubber: Option<Arc<dyn Scrubber>>,
 }
 
 impl IngestConfig {
@@ -53,6 +55,7 @@ impl IngestConfig {
             request_bytes_max: 64 * MIB,
             inflight_bytes_max: 128 * MIB,
             free_bytes_min: 256 * MIB,
+            scrubber: None,
         }
     }
 }
@@ -178,9 +181,10 @@ impl Ingest {
         }
         self.mend_times(&mut batches);
         let encoded = if bytes > ENCODE_INLINE_BYTES_MAX {
-            tokio::task::spawn_blocking(|| encode(batches)).await?
+            let scrubber = self.0.config.scrubber.clone();
+            tokio::task::spawn_blocking(move || encode(batches, scrubber.as_deref())).await?
         } else {
-            encode(batches)
+            encode(batches, self.0.config.scrubber.as_deref())
         };
         let (ack, answer) = oneshot::channel();
         let queue = self.0.queue.lock();
@@ -351,7 +355,10 @@ impl Drop for InFlight {
     }
 }
 
-fn encode(batches: Vec<Batch>) -> Vec<(Vec<u8>, Batch)> {
+fn encode(mut batches: Vec<Batch>, scrubber: Option<&dyn Scrubber>) -> Vec<(Vec<u8>, Batch)> {
+    if let Some(scrubber) = scrubber {
+        batches.iter_mut().for_each(|batch| scrubber.scrub(batch));
+    }
     batches.into_iter().map(|batch| (encode_batch(&batch), batch)).collect()
 }
 

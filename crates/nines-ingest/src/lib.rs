@@ -5,6 +5,7 @@
 //! - **Publisher**: the one thread that makes batches visible, in order of sequence number: first in the
 //!   store, then to the observers.
 //! - **Observer**: something that sees every batch while it flows, such as live SLIs.
+//! - **Scrubber**: something that changes batches before anything is written: masking.
 //! - **Cut**: a moment between two batches, at which a snapshot of the store and the stream of
 //!   batches fit together without a gap or an overlap.
 //!
@@ -22,5 +23,5 @@ mod stats;
 
 pub use error::IngestError;
 pub use ingest::{Ack, Ingest, IngestConfig, IngestRecovery};
-pub use publisher::Observer;
+pub use publisher::{Observer, Scrubber};
 pub use stats::IngestStats;

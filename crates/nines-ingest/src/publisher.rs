@@ -20,6 +20,11 @@ pub trait Observer: Send + Sync {
     fn observe(&self, sequence: u64, batch: &Batch);
 }
 
+/// Changes batches before they are encoded, so that what it takes out is in no file. It may run on several threads.
+pub trait Scrubber: Send + Sync + std::fmt::Debug {
+    fn scrub(&self, batch: &mut Batch);
+}
+
 pub(crate) enum Message {
     Request(Request),
     /// Runs between two batches.

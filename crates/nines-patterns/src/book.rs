@@ -14,6 +14,8 @@ use crate::trend::{Surge, Trend};
 pub const SERVICES_MAX: usize = 8;
 /// A pattern is called new for so many minutes after it was first seen.
 pub const NEW_MINUTES: usize = 60;
+/// A pattern without a line in so many minutes is no news.
+const NEWS_MINUTES: i64 = 2 * crate::trend::RECENT_MINUTES as i64;
 /// Longest example kept.
 const EXAMPLE_BYTES_MAX: usize = 400;
 /// A line's time is taken for the future's if it is further ahead of its arrival; then it counts when it arrived.
@@ -131,10 +133,12 @@ impl Book {
         let concerns = |facts: &Facts| {
             service.is_none_or(|service| facts.services.iter().any(|(name, _)| name == service))
         };
+        // What has been quiet is no news, and is not worth the arithmetic.
+        let quiet_before = now.as_nanos() - NEWS_MINUTES * 60_000_000_000;
         let mut news: Vec<PatternView> = self
             .facts
             .iter()
-            .filter(|(_, facts)| concerns(facts))
+            .filter(|(_, facts)| facts.trend.last_seen().as_nanos() >= quiet_before && concerns(facts))
             .filter_map(|(&id, _)| self.get(id, now))
             .filter(|view| view.is_new || view.surge.is_some())
             .collect();

@@ -16,6 +16,7 @@ mod cooperate;
 mod engine;
 mod error;
 mod functions;
+mod lines;
 mod questions;
 mod sql;
 mod stats;
@@ -23,6 +24,7 @@ mod table;
 
 pub use engine::{Engine, EngineConfig};
 pub use error::QueryError;
+pub use lines::LogLine;
 pub use nines_scan::{
     BUCKETS_MAX, CountBucket, Facet, FacetsRequest, FacetsResult, HistogramRequest, HistogramResult, Limits,
     OPERATIONS_MAX, OperationSummary, OperationsResult, Order, PAGE_DEFAULT, PAGE_MAX, QueryStats,

@@ -30,7 +30,7 @@ pub fn owner_key(data: &Path) -> io::Result<String> {
     Ok(std::fs::read_to_string(data.join(FOLDER).join("owner.key"))?.trim().to_owned())
 }
 
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     use io::Write;
     let open = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     let mut file = open.with_context(|| format!("cannot write {}", path.display()))?;

@@ -34,8 +34,10 @@ use crate::config::Config;
 use crate::first_run;
 use crate::gate::KeyGate;
 use crate::health::NodeHealth;
+use crate::masking::MaskingSwitch;
 use crate::paging::{Paging, Vitals};
-use crate::promises::{LiveObserver, PromiseKeeper};
+use crate::patterns::PatternKeeper;
+use crate::promises::{Followers, LiveObserver, PromiseKeeper};
 use crate::receipts::StoredImports;
 use crate::syslog::SyslogSockets;
 
@@ -59,6 +61,7 @@ pub struct Node {
     page_thread: Option<std::thread::JoinHandle<()>>,
     ingest: Ingest,
     store: Store,
+    patterns: PatternKeeper,
 }
 
 impl Node {
@@ -125,6 +128,7 @@ impl Node {
                 "the journal did not close well; it will be recovered"
             );
         }
+        self.patterns.stop();
         if let Err(error) = self.store.close().await {
             tracing::error!(error = error.to_string(), "hot rows were not sealed; the journal has them");
         }
@@ -164,13 +168,18 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let changes = Arc::new(RecentChanges::new());
     let tails = Tails::default();
     let observer = LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes), tails: tails.clone() };
+    let masking = Arc::new(MaskingSwitch::open(data, &random)?);
+    let patterns = PatternKeeper::start(data, Arc::clone(&disk), Arc::clone(&clock))?;
     let (ingest, ingest_recovery) = Ingest::start(
-        IngestConfig::new(JournalConfig::new(data.join("journal"))),
+        IngestConfig {
+            scrubber: Some(Arc::clone(&masking) as _),
+            ..IngestConfig::new(JournalConfig::new(data.join("journal")))
+        },
         store.clone(),
         Arc::clone(&disk),
         Arc::clone(&clock),
         random.clone(),
-        vec![Arc::new(observer)],
+        vec![Arc::new(observer), Arc::clone(&patterns.observer) as _],
     )
     .await?;
     let engine = Engine::new(store.clone(), EngineConfig::default(), Arc::clone(&clock))?;
@@ -218,8 +227,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         engine.clone(),
         Objects::new(control.clone()),
         live,
-        targets.clone(),
-        egress,
+        Followers { targets: targets.clone(), masking, egress },
     );
     let keeper = Arc::new(keeper);
     keeper.load().await?;
@@ -237,6 +245,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         feed: feed.clone(),
         public_url: public_url.clone(),
         vitals: Arc::clone(&vitals),
+        news: Arc::clone(&patterns.news),
     };
     let (page_thread, incidents) = start_page_path(page_parts, page_shutdown.clone()).await?;
 
@@ -286,6 +295,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         health: Arc::new(health),
         feed,
         tails,
+        patterns: Arc::clone(&patterns.book),
         saved: Arc::new(SqliteSaved::new(control)),
     });
 
@@ -321,6 +331,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         page_thread: Some(page_thread),
         ingest,
         store,
+        patterns,
     })
 }
 
@@ -373,6 +384,7 @@ struct PageParts {
     feed: Feed,
     public_url: String,
     vitals: Arc<Vitals>,
+    news: crate::patterns::News,
 }
 
 /// Starts the page runtime on a thread of its own, and gives the incidents, which people and the page path share.
@@ -427,6 +439,7 @@ async fn run_page_path(
         feed: parts.feed,
         public_url: parts.public_url,
         vitals: parts.vitals,
+        news: parts.news,
     };
     if ready.send(Ok(incidents)).is_ok() {
         paging.run(shutdown).await;

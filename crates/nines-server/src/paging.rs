@@ -56,6 +56,7 @@ pub struct Paging {
     pub feed: Feed,
     pub public_url: String,
     pub vitals: Arc<Vitals>,
+    pub news: crate::patterns::News,
 }
 
 /// What the rest of the node may know of the page path, without asking it.
@@ -181,7 +182,7 @@ impl Paging {
         transition: &Transition,
     ) -> Result<(), nines_state::StateError> {
         let mut evidence =
-            translate::evidence(kept, reading.at, alert.started_at, &self.changes, &self.public_url);
+            translate::evidence(kept, reading.at, alert.started_at, &self.changes, &self.news.load(), &self.public_url);
         let compose = |evidence: &nines_alerting::Evidence| {
             AlertMessage::compose(
                 Language::English,

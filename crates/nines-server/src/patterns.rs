@@ -4,20 +4,20 @@
 //! fraction of a core, at most [`LINES_PER_SECOND_MAX`] plain lines and as many severe ones are looked at a second; of more,
 //! every second, third, ... one is, and counts for the others. What cannot be handed over at once is left out and counted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use nines_base::SharedClock;
 use nines_base::disk::{SharedDisk, publish};
 use nines_http::SharedBook;
 use nines_ingest::Observer;
-use nines_model::{Batch, Dataset, Timestamp, field};
-use nines_patterns::{Book, Config, Line};
+use nines_model::{Batch, Dataset, SmolStr, Timestamp, field};
+use nines_patterns::{Book, Config, Line, PatternView};
 use parking_lot::Mutex;
-use smol_str::SmolStr;
 
 /// Lines of each class (plain, severe) that are looked at in a second: about 2 % of a core each.
 const LINES_PER_SECOND_MAX: u64 = 20_000;
@@ -27,6 +27,10 @@ const SEVERE_FROM: i64 = 13;
 const QUEUE_BATCHES: usize = 64;
 /// A text is cut here: patterns do not look further.
 const TEXT_BYTES_MAX: usize = 4096;
+/// What is new or surging is looked up so often, for the alerts that may follow.
+const NEWS_EVERY: Duration = Duration::from_secs(2);
+/// Patterns that are news, kept for alerts. A message tells two.
+const NEWS_MAX: usize = 50;
 /// The book is written down so often, and when the node stops.
 const SAVE_EVERY: Duration = Duration::from_secs(300);
 const FILE: &str = "patterns.state";
@@ -71,23 +75,22 @@ pub struct PatternObserver {
     clock: SharedClock,
     rates: Mutex<[Rate; 2]>,
     queue: Mutex<Option<SyncSender<Vec<Picked>>>>,
+    /// Lines that were not learned because the thread could not follow.
     left_out: AtomicU64,
 }
 
 impl PatternObserver {
-    /// Lines that were not learned because the thread could not follow.
-    pub fn left_out(&self) -> u64 {
-        self.left_out.load(Ordering::Relaxed)
-    }
-
     fn pick(&self, batch: &Batch) -> Vec<Picked> {
         let second = self.clock.monotonic().as_secs();
         let mut rates = self.rates.lock();
         let mut picked = Vec::new();
         for event in batch.rows.iter() {
             let Some(body) = event.get_str(field::BODY) else { continue };
-            let severity_number = event.get(field::SEVERITY_NUMBER).and_then(|value| value.as_int()).unwrap_or(0);
-            let Some(weight) = rates[usize::from(severity_number >= SEVERE_FROM)].pick(second) else { continue };
+            let severity_number =
+                event.get(field::SEVERITY_NUMBER).and_then(|value| value.as_int()).unwrap_or(0);
+            let Some(weight) = rates[usize::from(severity_number >= SEVERE_FROM)].pick(second) else {
+                continue;
+            };
             let end = (0..=body.len().min(TEXT_BYTES_MAX)).rev().find(|&end| body.is_char_boundary(end));
             picked.push(Picked {
                 text: body[..end.unwrap_or(0)].to_owned(),
@@ -119,9 +122,13 @@ impl Observer for PatternObserver {
     }
 }
 
+/// Patterns that are news, the most certain first. Read without locks: by the page path, which waits for nobody.
+pub type News = Arc<ArcSwap<Vec<PatternView>>>;
+
 /// The thread that learns.
 pub struct PatternKeeper {
     pub book: SharedBook,
+    pub news: News,
     pub observer: Arc<PatternObserver>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -141,31 +148,46 @@ impl PatternKeeper {
         let book = Arc::new(Mutex::new(book));
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
         let observer = PatternObserver {
-            clock,
+            clock: Arc::clone(&clock),
             rates: Mutex::default(),
             queue: Mutex::new(Some(sender)),
             left_out: AtomicU64::new(0),
         };
+        let news = News::default();
         let thread = std::thread::Builder::new().name("patterns".to_owned()).spawn({
-            let book = Arc::clone(&book);
-            move || learn(&book, &receiver, &path, &disk)
+            let (book, news) = (Arc::clone(&book), Arc::clone(&news));
+            move || learn(&book, &news, &receiver, &clock, &|book| save(book, &path, &disk))
         })?;
-        Ok(Self { book, observer: Arc::new(observer), thread: Some(thread) })
+        Ok(Self { book, news, observer: Arc::new(observer), thread: Some(thread) })
     }
 
     /// Learns what waits, writes the book down and ends.
     pub fn stop(&mut self) {
         drop(self.observer.queue.lock().take());
+        let left_out = self.observer.left_out.load(Ordering::Relaxed);
+        if left_out > 0 {
+            tracing::warn!(
+                lines = left_out,
+                "log lines were not learned as patterns: there were too many at once"
+            );
+        }
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that learns log patterns panicked");
         }
     }
 }
 
-fn learn(book: &SharedBook, queue: &Receiver<Vec<Picked>>, path: &PathBuf, disk: &SharedDisk) {
+fn learn(
+    book: &SharedBook,
+    news: &News,
+    queue: &Receiver<Vec<Picked>>,
+    clock: &SharedClock,
+    save: &dyn Fn(&SharedBook),
+) {
+    let (mut saved_at, mut told_at) = (clock.monotonic(), clock.monotonic());
     let mut changed = false;
     loop {
-        match queue.recv_timeout(SAVE_EVERY) {
+        match queue.recv_timeout(NEWS_EVERY) {
             Ok(lines) => {
                 changed = true;
                 let mut book = book.lock();
@@ -183,9 +205,19 @@ fn learn(book: &SharedBook, queue: &Receiver<Vec<Picked>>, path: &PathBuf, disk:
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        let now = clock.monotonic();
+        if now.saturating_sub(told_at) >= NEWS_EVERY {
+            news.store(Arc::new(book.lock().signals(clock.now(), None, NEWS_MAX)));
+            told_at = now;
+        }
+        if changed && now.saturating_sub(saved_at) >= SAVE_EVERY {
+            save(book);
+            saved_at = now;
+            changed = false;
+        }
     }
     if changed {
-        save(book, path, disk);
+        save(book);
     }
 }
 

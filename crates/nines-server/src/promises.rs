@@ -26,6 +26,7 @@ use nines_storage::Store;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::channels::{Duty, Routing, configured_targets};
+use crate::masking::MaskingSwitch;
 
 /// Promises whose history waits to be counted. As many as can be live.
 const BACKFILL_QUEUE: usize = nines_slo::LIVE_MAX;
@@ -62,6 +63,14 @@ pub struct Kept {
     pub routing: Routing,
 }
 
+/// What is set up anew whenever documents change.
+pub struct Followers {
+    /// Channels, which call out through `egress`.
+    pub targets: Targets,
+    pub egress: nines_egress::Egress,
+    pub masking: Arc<MaskingSwitch>,
+}
+
 pub struct PromiseKeeper {
     clock: SharedClock,
     store: Store,
@@ -69,6 +78,7 @@ pub struct PromiseKeeper {
     objects: Objects,
     live: Arc<LiveSlis>,
     targets: Targets,
+    masking: Arc<MaskingSwitch>,
     egress: nines_egress::Egress,
     registry: Mutex<Registry>,
     kept: ArcSwap<Vec<Kept>>,
@@ -87,10 +97,10 @@ impl PromiseKeeper {
         engine: Engine,
         objects: Objects,
         live: Arc<LiveSlis>,
-        targets: Targets,
-        egress: nines_egress::Egress,
+        followers: Followers,
     ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
         let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
+        let Followers { targets, masking, egress } = followers;
         let keeper = Self {
             clock,
             store,
@@ -98,6 +108,7 @@ impl PromiseKeeper {
             objects,
             live,
             targets,
+            masking,
             egress,
             registry: Mutex::default(),
             kept: ArcSwap::default(),
@@ -175,6 +186,7 @@ impl PromiseKeeper {
                 }
             }
         }
+        self.masking.follow(registry);
         self.targets.replace(configured_targets(registry, &self.egress));
         let kept: Vec<Kept> = promises.into_iter().map(|promise| self.keep(registry, promise)).collect();
         let promised = kept.iter().map(|kept| (kept.promise.service.as_str(), &kept.routing));
@@ -339,6 +351,7 @@ impl Promises for PromiseKeeper {
         let mut registry = self.registry.lock().await;
         let mut next = registry.clone();
         let applied = next.apply(parsed.documents).map_err(ApplyError::Faults)?;
+        self.masking.check(&next).map_err(|fault| ApplyError::Faults(vec![fault]))?;
         warnings.extend(applied.warnings.iter().cloned());
         let outcome = |key: &DocumentKey| match key {
             key if applied.created.contains(key) => "created",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nines_alerting as alerting;
 use nines_http::render::slos::{error_rate_normal, indicator, short_duration};
 use nines_model::{Dataset, TimeRange, Timestamp, field};
+use nines_patterns::PatternView;
 use nines_slo::{
     Exhaustion, MeasurementState, RecentChanges, Rings, SloReading, TierReading, Verdict, burn_rate,
 };
@@ -167,6 +168,7 @@ pub fn evidence(
     at: Timestamp,
     started_at: Timestamp,
     changes: &RecentChanges,
+    news: &[PatternView],
     public_url: &str,
 ) -> alerting::Evidence {
     let promise = &kept.promise;
@@ -182,6 +184,12 @@ pub fn evidence(
     }
     let services =
         std::iter::once(promise.service.as_str()).chain(kept.dependencies.iter().map(String::as_str));
+    let concerned = services.clone();
+    evidence.log_patterns = news
+        .iter()
+        .filter(|view| concerned.clone().any(|name| view.facts.services.iter().any(|(known, _)| known == name)))
+        .map(log_pattern)
+        .collect();
     let change = changes.last_of(services, started_at + CHANGE_SLACK);
     evidence.last_change =
         change.filter(|change| started_at.since(change.at) <= CHANGE_AGE_MAX).map(|change| {
@@ -205,6 +213,15 @@ pub fn evidence(
 fn summary(kind: &str, title: &str) -> String {
     let rest = title.strip_prefix(kind).and_then(|rest| rest.strip_prefix(' '));
     rest.unwrap_or(title).to_owned()
+}
+
+fn log_pattern(view: &PatternView) -> alerting::LogPattern {
+    let (lines, times) = match view.surge {
+        Some(surge) if surge.expected >= 1.0 => (surge.recent, Some(surge.recent as f64 / surge.expected)),
+        Some(surge) => (surge.recent, None),
+        None => (view.facts.trend.total(), None),
+    };
+    alerting::LogPattern { template: view.template.clone(), lines, times }
 }
 
 fn suspect(suspect: &nines_slo::Suspect) -> alerting::Suspect {

@@ -12,6 +12,7 @@
 
 mod alert;
 mod error;
+mod masking;
 mod node;
 mod own;
 mod period;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 pub use alert::{AlertCondition, AlertNotificationTarget, AlertPolicy};
 pub(crate) use error::nearest;
 pub use error::{DocumentError, DocumentWarning};
+pub use masking::{MASKING_BUILT_INS, MaskingAction, MaskingRule, MaskingRules, MaskingWhat};
 pub use node::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, Mark};
 pub use own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 pub use period::{Period, PeriodUnit, Ratio};
@@ -61,12 +63,14 @@ pub enum Document {
     AlertNotificationTarget(AlertNotificationTarget),
     Channel(Channel),
     Team(Team),
+    MaskingRules(MaskingRules),
 }
 
 /// Declaration order is the order in which a set is printed: what is referred to comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DocumentKind {
     DataSource,
+    MaskingRules,
     Team,
     Channel,
     Service,
@@ -158,6 +162,7 @@ fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Document> {
         OPENSLO_V1ALPHA => &[("SLO", DocumentKind::Slo), ("Service", DocumentKind::Service)],
         NINES_V1 => &[
             ("Channel", DocumentKind::Channel),
+            ("MaskingRules", DocumentKind::MaskingRules),
             ("Team", DocumentKind::Team),
             ("Service", DocumentKind::Service),
         ],
@@ -183,7 +188,7 @@ fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Document> {
 fn kind_hint(kind: &str, version: &str, kinds: &[(&str, DocumentKind)]) -> Option<String> {
     let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
     let elsewhere = match kind {
-        "Channel" | "Team" => Some(NINES_V1),
+        "Channel" | "Team" | "MaskingRules" => Some(NINES_V1),
         "DataSource" | "SLO" | "SLI" | "AlertPolicy" | "AlertCondition" | "AlertNotificationTarget" => {
             Some(OPENSLO_V1)
         }
@@ -233,14 +238,18 @@ fn read_kind(
             read_other::notification_target(reader, meta, spec).map(Document::AlertNotificationTarget)
         }
         (DocumentKind::Channel, Some(spec)) => read_other::channel(reader, meta, spec).map(Document::Channel),
+        (DocumentKind::MaskingRules, Some(spec)) => {
+            masking::read(reader, meta, spec).map(Document::MaskingRules)
+        }
         (DocumentKind::Team, Some(spec)) => read_other::team(reader, meta, spec).map(Document::Team),
         (_, None) => None,
     }
 }
 
 impl DocumentKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DataSource,
+        Self::MaskingRules,
         Self::Team,
         Self::Channel,
         Self::Service,
@@ -256,6 +265,7 @@ impl DocumentKind {
         match self {
             Self::DataSource => "DataSource",
             Self::Team => "Team",
+            Self::MaskingRules => "MaskingRules",
             Self::Channel => "Channel",
             Self::Service => "Service",
             Self::Sli => "SLI",
@@ -295,6 +305,7 @@ impl Document {
             Self::AlertNotificationTarget(_) => DocumentKind::AlertNotificationTarget,
             Self::Channel(_) => DocumentKind::Channel,
             Self::Team(_) => DocumentKind::Team,
+            Self::MaskingRules(_) => DocumentKind::MaskingRules,
         }
     }
 
@@ -309,6 +320,7 @@ impl Document {
             Self::AlertNotificationTarget(object) => &object.meta,
             Self::Channel(object) => &object.meta,
             Self::Team(object) => &object.meta,
+            Self::MaskingRules(object) => &object.meta,
         }
     }
 

@@ -322,7 +322,8 @@ fn references(document: &Document) -> Vec<Reference> {
         Document::DataSource(_)
         | Document::AlertCondition(_)
         | Document::AlertNotificationTarget(_)
-        | Document::Channel(_) => Vec::new(),
+        | Document::Channel(_)
+        | Document::MaskingRules(_) => Vec::new(),
     }
 }
 

@@ -1,5 +1,5 @@
 use nines_alerting::{
-    AlertMessage, Change, Evidence, Language, Level, Links, Measurement, Missing, Reading, Suspect, Traffic,
+    AlertMessage, Change, Evidence, Language, Level, Links, LogPattern, Measurement, Missing, Reading, Suspect, Traffic,
     UsersHit, render,
 };
 
@@ -19,6 +19,7 @@ fn evidence() -> Evidence {
             by: Some("lin".into()),
             undo: Some("nines deploy checkout --rollback".into()),
         }),
+        log_patterns: Vec::new(),
         sample_traces: vec!["4bf92f3577b34da6a3ce929d0e0e4736".into()],
         similar_incidents: vec!["INC-2026-0031".into()],
         incident: Some("INC-2026-0042".into()),
@@ -52,6 +53,24 @@ fn a_page_says_all_in_plain_text_in_three_languages() {
     for language in Language::ALL {
         insta::assert_snapshot!(format!("text_{}", language.tag()), render::text(&fired(language)));
     }
+}
+
+#[test]
+fn a_page_tells_what_is_new_in_the_logs() {
+    let pattern = |template: &str, lines, times| LogPattern { template: template.to_owned(), lines, times };
+    let log_patterns = vec![
+        pattern("payment gateway timed out after <duration>", 200, Some(9.8)),
+        pattern("cannot decode rune at byte <num>", 12, None),
+        pattern("a third that nobody reads", 5, None),
+    ];
+    let evidence = Evidence { log_patterns, ..evidence() };
+    let message = message_of(&mut Stage::new(), Language::English, reading(START, OUTAGE), &evidence);
+    let fact = message.context.iter().find(|fact| fact.label == "In the logs").expect("a fact");
+    assert_eq!(
+        fact.text,
+        "10× as often: payment gateway timed out after <duration> (200 lines); \
+         new: cannot decode rune at byte <num> (12 lines)"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What is found, what is left alone, and what masking promises whatever the text.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use nines_masking::{Action, BuiltIn, HashKey, Masked, Masker, Rule, Rules, What};
 use nines_model::{Batch, Dataset, Event, Resource, Timestamp, Value};
 use proptest::prelude::*;
