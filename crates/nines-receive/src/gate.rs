@@ -56,9 +56,9 @@ const KEY_HEADER: &str = "x-nines-key";
 /// Where Firehose puts its key.
 const FIREHOSE_KEY_HEADER: &str = "x-amz-firehose-access-key";
 
-/// The key in the headers; `Authorization` wins. The schemes are those of the protocols that are spoken here:
-/// `Bearer KEY`, `Splunk KEY`, `Basic base64(user:KEY)` with any user, and `ApiKey base64(id:KEY)` or `ApiKey KEY` of
-/// Elasticsearch's clients.
+/// The key in the headers; `Authorization` wins, except that Basic, which may be meant for a proxy, comes last. The
+/// schemes are those of the protocols that are spoken here: `Bearer KEY`, `Splunk KEY`, `Basic base64(user:KEY)` with any
+/// user, and `ApiKey base64(id:KEY)` or `ApiKey KEY` of Elasticsearch's clients.
 pub(crate) fn key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -66,6 +66,7 @@ pub(crate) fn key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
         .and_then(authorization_key)
         .or_else(|| text(KEY_HEADER).map(Cow::Borrowed))
         .or_else(|| text(FIREHOSE_KEY_HEADER).map(Cow::Borrowed))
+        .or_else(|| authorization.and_then(password).map(Cow::Owned))
 }
 
 fn authorization_key(value: &str) -> Option<Cow<'_, str>> {
@@ -73,11 +74,15 @@ fn authorization_key(value: &str) -> Option<Cow<'_, str>> {
     let key = key.trim();
     match scheme.to_ascii_lowercase().as_str() {
         "bearer" | "splunk" => Some(Cow::Borrowed(key)),
-        // What cannot be read is a wrong key, not no key.
-        "basic" => Some(behind_colon(key).map_or(Cow::Borrowed(""), Cow::Owned)),
         "apikey" => Some(behind_colon(key).map_or(Cow::Borrowed(key), Cow::Owned)),
         _ => None,
     }
+}
+
+/// The password of Basic.
+fn password(value: &str) -> Option<String> {
+    let (scheme, encoded) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("basic").then(|| behind_colon(encoded.trim()))?
 }
 
 /// The second half of `base64(first:second)`.
@@ -108,7 +113,7 @@ mod tests {
         check("authorization", &format!("Basic {}", STANDARD.encode("elastic:nin_k_1")), Some("nin_k_1"));
         check("authorization", &format!("ApiKey {}", STANDARD.encode("id:nin_k_1")), Some("nin_k_1"));
         check("authorization", "ApiKey nin_k_1", Some("nin_k_1"));
-        check("authorization", "Basic !", Some(""));
+        check("authorization", "Basic !", None);
         check("authorization", "Digest x", None);
         check("x-nines-key", " nin_k_1", Some("nin_k_1"));
         check("x-amz-firehose-access-key", "nin_k_1", Some("nin_k_1"));
