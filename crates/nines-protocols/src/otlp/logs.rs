@@ -14,7 +14,7 @@ pub(super) fn decode(message: Message<'_>, row: &mut RowWriter<'_>) -> Result<Ti
     let (mut time, mut observed, mut severity, mut flags, mut dropped) = (0, 0, 0, 0, 0);
     let (mut severity_text, mut event_name) = ("", "");
     let (mut trace_id, mut span_id) = (&[][..], &[][..]);
-    let mut body = None;
+    let (mut body, mut has_attributes) = (None, false);
     let mut fields = message.fields();
     while let Some(field) = fields.next()? {
         match field.number {
@@ -22,6 +22,7 @@ pub(super) fn decode(message: Message<'_>, row: &mut RowWriter<'_>) -> Result<Ti
             2 => severity = field.int32("severity_number")?,
             3 => severity_text = field.text("severity_text")?,
             5 => body = Some(field.message("body")?),
+            6 => has_attributes = true,
             7 => dropped = field.uint32("dropped_attributes_count")?,
             8 => flags = field.fixed32("flags")?,
             9 => trace_id = field.bytes("trace_id")?,
@@ -54,7 +55,9 @@ pub(super) fn decode(message: Message<'_>, row: &mut RowWriter<'_>) -> Result<Ti
     put_context(row, field::SPAN_ID, span_id, 8);
     row.count(field::FLAGS, flags);
     row.count(DROPPED_ATTRIBUTES, dropped);
-    attributes::append(message, 6, Owner::Log, row.rows, row.notes, row.scratch)?;
+    if has_attributes {
+        attributes::append(message, 6, Owner::Log, row.rows, row.notes, row.scratch)?;
+    }
     Ok(timestamp)
 }
 

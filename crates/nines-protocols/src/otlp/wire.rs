@@ -88,7 +88,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Most are one byte: tags, lengths of short texts, enums.
+    #[inline]
     fn varint(&mut self) -> Result<u64, DecodeError> {
+        match self.rest.first() {
+            Some(&byte) if byte < 0x80 => {
+                self.advance(1);
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let start = self.at;
         let mut value = 0_u64;
         for (index, byte) in self.rest.iter().copied().enumerate().take(10) {
