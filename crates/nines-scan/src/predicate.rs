@@ -310,3 +310,27 @@ fn whole_range(operator: Operator, literal: &Literal) -> Option<(i64, i64, bool)
         Operator::GreaterOrEqual => (number, i64::MAX, false),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A word is ruled out by the tokens of a segment only if all columns that are searched have theirs in there.
+    #[test]
+    fn what_is_searched_is_what_segments_index() {
+        assert_eq!(TEXT_FIELDS, nines_storage::index::INDEXED_TEXT);
+    }
+
+    #[test]
+    fn beyond_ascii_only_pairs_of_characters_rule_out() {
+        let tokens = |text: &str, prefix| match found(&TextSearch::new(text, prefix).unwrap()) {
+            ColumnTest::Found { tokens, .. } => tokens.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(tokens("connection reset", false), 2);
+        assert_eq!(tokens("connection res", true), 1);
+        assert_eq!(tokens("直播卡", false), 2);
+        assert_eq!(tokens("切换CDN失败", false), 0);
+        assert_eq!(tokens("größe", false), 0);
+    }
+}
