@@ -457,6 +457,8 @@ mod tests {
     fn one_failure_is_counted_once_however_often_it_is_told() {
         let mut tally = tally();
         tally.exception(&occurrence(110));
+        // The span around it recorded it too.
+        tally.exception(&Occurrence { span_id: Some("s0"), ..occurrence(110) });
         // Its log record, its span's status, and the log line of a handler above.
         tally.exception(&Occurrence { stack: None, ..occurrence(111) });
         tally.other(Source::Status, &Occurrence { kind: "500", stack: None, ..occurrence(110) });
