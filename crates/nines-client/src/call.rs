@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
 use nines_api::{Method, Problem, ROUTES, Route};
 use nines_egress::{Egress, EgressError, Request, Response};
 use serde::Serialize;
@@ -45,7 +45,14 @@ impl Call {
             .iter()
             .find(|route| route.operation == operation)
             .expect("every operation named in this crate is in the route table, as the tests make sure");
-        Self { route, parameters: Vec::new(), query: Vec::new(), attributes: Vec::new(), headers: Vec::new(), body: Body::None }
+        Self {
+            route,
+            parameters: Vec::new(),
+            query: Vec::new(),
+            attributes: Vec::new(),
+            headers: Vec::new(),
+            body: Body::None,
+        }
     }
 
     /// Fills the next `{parameter}` of the path.

@@ -69,7 +69,11 @@ pub(crate) async fn send_patiently(
         // The answer may have been lost after the lines were stored.
         chunk.may_be_repeat = true;
         let pause = BACKOFF.pause(attempt, random).max(error.retry_after.unwrap_or_default());
-        tracing::warn!(error = error.message, pause_ms = pause.as_millis() as u64, "lines were not taken yet");
+        tracing::warn!(
+            error = error.message,
+            pause_ms = pause.as_millis() as u64,
+            "lines were not taken yet"
+        );
         attempt += 1;
         tokio::select! {
             () = clock.sleep(pause) => {}

@@ -67,7 +67,11 @@ pub fn decode_binary(
     Ok(rows.finish())
 }
 
-fn event(reader: &mut DocumentReader, cursor: &mut Cursor<'_>, rows: &mut RowWriter) -> Result<(), IntakeError> {
+fn event(
+    reader: &mut DocumentReader,
+    cursor: &mut Cursor<'_>,
+    rows: &mut RowWriter,
+) -> Result<(), IntakeError> {
     cursor.enter_object()?;
     let mut is_first = true;
     while let Some(key) = cursor.next_key(is_first)? {
@@ -120,7 +124,11 @@ fn attribute(name: &str, value: &str, rows: &mut RowWriter) -> Result<(), Intake
     }
 }
 
-fn data(reader: &mut DocumentReader, cursor: &mut Cursor<'_>, rows: &mut RowWriter) -> Result<(), IntakeError> {
+fn data(
+    reader: &mut DocumentReader,
+    cursor: &mut Cursor<'_>,
+    rows: &mut RowWriter,
+) -> Result<(), IntakeError> {
     match cursor.kind()? {
         Kind::Object => reader.read_as("data.", cursor, rows),
         Kind::Str => {
@@ -152,7 +160,14 @@ mod tests {
         let structured = decode_structured(EVENT.as_bytes(), Timestamp::EPOCH).unwrap();
         let batched = decode_batch(format!("[{EVENT}]").as_bytes(), Timestamp::EPOCH).unwrap();
         assert_eq!(structured, batched);
-        let headers = [("specversion", "1.0"), ("id", "7"), ("source", "/orders"), ("type", "order.paid"), ("time", "2026-11-21T08:30:00Z"), ("comexampleextension", "x")];
+        let headers = [
+            ("specversion", "1.0"),
+            ("id", "7"),
+            ("source", "/orders"),
+            ("type", "order.paid"),
+            ("time", "2026-11-21T08:30:00Z"),
+            ("comexampleextension", "x"),
+        ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let binary =
             decode_binary(&headers, br#"{"amount":12,"user":{"id":"u1"}}"#, true, Timestamp::EPOCH).unwrap();

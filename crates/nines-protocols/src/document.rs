@@ -36,9 +36,13 @@ enum Role {
 
 fn role(name: &str) -> Role {
     match name {
-        "@timestamp" | "timestamp" | "time" | "ts" | "date" | "datetime" | "_time" | "eventTime" => Role::Time,
+        "@timestamp" | "timestamp" | "time" | "ts" | "date" | "datetime" | "_time" | "eventTime" => {
+            Role::Time
+        }
         "message" | "msg" | "log" | "body" | "_msg" | "@message" => Role::Body,
-        "level" | "log.level" | "severity" | "severity_text" | "loglevel" | "lvl" | "levelname" => Role::Severity,
+        "level" | "log.level" | "severity" | "severity_text" | "loglevel" | "lvl" | "levelname" => {
+            Role::Severity
+        }
         "severity_number" => Role::SeverityNumber,
         "trace_id" | "trace.id" | "traceId" | "traceID" | "traceid" => Role::Id(field::TRACE_ID),
         "span_id" | "span.id" | "spanId" | "spanID" | "spanid" => Role::Id(field::SPAN_ID),
@@ -200,7 +204,9 @@ impl Found {
             }
         }
         match (role, number) {
-            (Role::Severity, Number::Int(level)) if !self.severity && severity::of_bunyan(level).is_some() => {
+            (Role::Severity, Number::Int(level))
+                if !self.severity && severity::of_bunyan(level).is_some() =>
+            {
                 self.severity = true;
                 let (number, word) = severity::of_bunyan(level).unwrap_or_default();
                 rows.str(field::SEVERITY_TEXT, word)?;
@@ -225,7 +231,11 @@ pub(crate) fn put_number(name: &str, number: Number<'_>, rows: &mut RowWriter) -
 }
 
 /// Any scalar or array at the cursor as the field `name`; an object as compact JSON.
-pub(crate) fn put_value(name: &str, cursor: &mut Cursor<'_>, rows: &mut RowWriter) -> Result<(), IntakeError> {
+pub(crate) fn put_value(
+    name: &str,
+    cursor: &mut Cursor<'_>,
+    rows: &mut RowWriter,
+) -> Result<(), IntakeError> {
     match cursor.kind()? {
         Kind::Str => {
             let text = cursor.string()?;

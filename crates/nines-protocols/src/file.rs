@@ -43,8 +43,16 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Self; 8] =
-        [Self::Json, Self::JsonLines, Self::Lines, Self::Syslog, Self::Nginx, Self::Alb, Self::Elb, Self::Iis];
+    pub const ALL: [Self; 8] = [
+        Self::Json,
+        Self::JsonLines,
+        Self::Lines,
+        Self::Syslog,
+        Self::Nginx,
+        Self::Alb,
+        Self::Elb,
+        Self::Iis,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -270,11 +270,8 @@ impl<'a> Cursor<'a> {
         let mut is_first = false;
         loop {
             if depth > 0 {
-                let more = if objects & 1 == 1 {
-                    self.skip_key(is_first)?
-                } else {
-                    self.next_element(is_first)?
-                };
+                let more =
+                    if objects & 1 == 1 { self.skip_key(is_first)? } else { self.next_element(is_first)? };
                 is_first = false;
                 if !more {
                     depth -= 1;

@@ -23,7 +23,8 @@ pub use proto::decode_protobuf;
 
 /// Writes a stream's labels as what its rows share.
 fn set_stream(labels: &labels::Labels<'_>, rows: &mut RowWriter) {
-    let find = |wanted: &&str| labels.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_ref());
+    let find =
+        |wanted: &&str| labels.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_ref());
     let mut attributes: Vec<(&str, Value)> = Vec::with_capacity(labels.len() + 2);
     if let Some(service) = labels::SERVICE.iter().find_map(find) {
         attributes.push((field::SERVICE_NAME, Value::str(service)));

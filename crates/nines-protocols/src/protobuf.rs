@@ -40,7 +40,8 @@ impl<'a> Fields<'a> {
             0 => (Value::Varint(self.varint()?), start),
             1 => (self.skip(8)?, start),
             2 => {
-                let length = usize::try_from(self.varint()?).map_err(|_| IntakeError::Truncated { at: start })?;
+                let length =
+                    usize::try_from(self.varint()?).map_err(|_| IntakeError::Truncated { at: start })?;
                 let at = self.at;
                 (Value::Bytes(self.take(length)?), at)
             }

@@ -120,7 +120,9 @@ pub fn parse_date_and_time(date_text: &str, time_text: &str) -> Option<Timestamp
     let (date, (seconds, length)) = (date(date_bytes)?, clock(time_text.as_bytes())?);
     let nanos = match time_text.as_bytes().get(length) {
         None => 0,
-        Some(b'.') => fraction(time_text.as_bytes(), length + 1).filter(|(_, end)| *end == time_text.len())?.0,
+        Some(b'.') => {
+            fraction(time_text.as_bytes(), length + 1).filter(|(_, end)| *end == time_text.len())?.0
+        }
         Some(_) => return None,
     };
     (date_bytes.len() == 10).then(|| instant(date, seconds, nanos))?
@@ -177,9 +179,9 @@ fn offset(bytes: &[u8]) -> Option<i64> {
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0'))
-    })
+    digits
+        .iter()
+        .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
 }
 
 fn month(name: &str) -> Option<i64> {
@@ -198,7 +200,8 @@ fn instant((year, month, day): Date, seconds: i64, nanos: i64) -> Option<Timesta
     const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = *LENGTHS.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
-    if !(1..=length).contains(&day) || (month == 2 && day == 29 && !is_leap) || !(1678..=2261).contains(&year) {
+    if !(1..=length).contains(&day) || (month == 2 && day == 29 && !is_leap) || !(1678..=2261).contains(&year)
+    {
         return None;
     }
     let shifted_year = if month <= 2 { year - 1 } else { year };
@@ -239,7 +242,18 @@ mod tests {
         }
         check(parse("2026-11-21"), "2026-11-21T00:00:00Z");
         check(parse("2016-12-31T23:59:60Z"), "2016-12-31T23:59:59Z");
-        for wrong in ["", "soon", "2026-13-01", "2026-02-29T00:00:00Z", "2026-11-21T25:00:00Z", "2026-11-21Tx", "-5", "1.2.3", "NaN", "inf"] {
+        for wrong in [
+            "",
+            "soon",
+            "2026-13-01",
+            "2026-02-29T00:00:00Z",
+            "2026-11-21T25:00:00Z",
+            "2026-11-21Tx",
+            "-5",
+            "1.2.3",
+            "NaN",
+            "inf",
+        ] {
             check(parse(wrong), "none");
         }
     }

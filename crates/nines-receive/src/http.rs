@@ -24,7 +24,10 @@ impl OtlpReceiver {
         match signal {
             Some(signal) => self.inner.export_http(signal, request).await,
             None => {
-                let refusal = Refusal::new(Cause::NotFound, "no such path: OTLP is at /v1/logs, /v1/traces and /v1/metrics");
+                let refusal = Refusal::new(
+                    Cause::NotFound,
+                    "no such path: OTLP is at /v1/logs, /v1/traces and /v1/metrics",
+                );
                 failure(Format::Json, &refusal)
             }
         }

@@ -194,13 +194,19 @@ mod tests {
         let pem = || Some(PathBuf::from("node.pem"));
         let tls = SyslogConfig { tls: open, tls_cert: pem(), tls_key: pem(), ..SyslogConfig::default() };
         let check = |syslog: SyslogConfig, anonymous: Option<bool>, plaintext: bool| {
-            let config =
-                Config { syslog, anonymous_ingest: anonymous, allow_plaintext: plaintext, ..Config::default() };
+            let config = Config {
+                syslog,
+                anonymous_ingest: anonymous,
+                allow_plaintext: plaintext,
+                ..Config::default()
+            };
             config.check().map_err(|error| error.to_string())
         };
         assert!(check(tls.clone(), None, false).unwrap_err().contains("--syslog-tls-client-ca"));
         check(SyslogConfig { tls_client_ca: pem(), ..tls.clone() }, None, false).unwrap();
-        assert!(check(SyslogConfig { tls_key: None, ..tls }, None, false).unwrap_err().contains("no certificate"));
+        assert!(
+            check(SyslogConfig { tls_key: None, ..tls }, None, false).unwrap_err().contains("no certificate")
+        );
         let udp = SyslogConfig { udp: open, ..SyslogConfig::default() };
         assert!(check(udp.clone(), None, false).unwrap_err().contains("--allow-plaintext"));
         assert!(check(udp.clone(), None, true).unwrap_err().contains("--anonymous-ingest"));

@@ -27,7 +27,8 @@ pub struct StoredImports {
 impl Receipts for StoredImports {
     async fn rows(&self, dataset: Dataset, id: &str) -> Result<u64, ReceiptsError> {
         let filter = Filter::from_ast(Expr::equals(IMPORT_ID, id));
-        let snapshot = self.store.snapshot(dataset, TimeRange::ALL).map_err(|error| ReceiptsError(error.to_string()))?;
+        let snapshot =
+            self.store.snapshot(dataset, TimeRange::ALL).map_err(|error| ReceiptsError(error.to_string()))?;
         let limits = Limits { timeout: Some(TIMEOUT), ..Limits::default() };
         let counted = self
             .engine

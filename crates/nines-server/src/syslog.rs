@@ -102,8 +102,7 @@ fn tls_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Serve
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let unusable =
-        |reason: String| ConfigError::SyslogCertificate { path: path.to_owned(), reason };
+    let unusable = |reason: String| ConfigError::SyslogCertificate { path: path.to_owned(), reason };
     let found: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
     match found {

@@ -48,12 +48,30 @@ fn malformed() -> Vec<Case> {
     }
     let es = "application/x-ndjson";
     for body in [
-        "", "\n", "{\"create\":{}}", "x\n", "{}\n{}\n", "{\"create\":1}\n{}\n", "{\"upsert\":{}}\n{}\n",
-        "{\"create\":{},\"index\":{}}\n{}\n", "[]\n{}\n", "{\"create\":{\"_index\":\"\"}}\n{}\n",
+        "",
+        "\n",
+        "{\"create\":{}}",
+        "x\n",
+        "{}\n{}\n",
+        "{\"create\":1}\n{}\n",
+        "{\"upsert\":{}}\n{}\n",
+        "{\"create\":{},\"index\":{}}\n{}\n",
+        "[]\n{}\n",
+        "{\"create\":{\"_index\":\"\"}}\n{}\n",
     ] {
         cases.push(case(BULK, es, body));
     }
-    for body in ["null", "7", "\"x\"", "[1]", "{\"a\":1}}", "{'a':1}", "{\"a\":NaN}", "\u{feff}{}", "{\"a\":\"\u{1}\"}"] {
+    for body in [
+        "null",
+        "7",
+        "\"x\"",
+        "[1]",
+        "{\"a\":1}}",
+        "{'a':1}",
+        "{\"a\":NaN}",
+        "\u{feff}{}",
+        "{\"a\":\"\u{1}\"}",
+    ] {
         cases.push(case(JSON, "application/json", body));
     }
     cases.push(case(JSON, "application/json", b"{\"a\":\"\xff\"}".to_vec()));
@@ -121,7 +139,8 @@ async fn malformed_input_at_every_door_is_refused_precisely_and_changes_nothing(
     ensure!(cases.len() >= 300, "only {} inputs", cases.len());
     // One bad document of a bulk is that document's affair.
     let body = "{\"create\":{}}\n{\"i\":1}\n{\"create\":{}}\n{broken\n{\"create\":{}}\n{\"i\":2}\n";
-    let (status, answer) = api.send("POST", BULK, &[("content-type", "application/x-ndjson")], body.into()).await?;
+    let (status, answer) =
+        api.send("POST", BULK, &[("content-type", "application/x-ndjson")], body.into()).await?;
     let statuses: Vec<&Value> =
         answer["items"].as_array().into_iter().flatten().map(|item| &item["create"]["status"]).collect();
     ensure!(status == 200 && statuses == [&json!(201), &json!(400), &json!(201)], "{answer}");

@@ -70,7 +70,8 @@ const MESSAGES: usize = 200;
 #[tokio::test]
 async fn rsyslog_sends_over_udp_tcp_and_tls() -> anyhow::Result<()> {
     let _machine = alone().await;
-    let Some(rsyslogd) = ["/usr/sbin/rsyslogd", "/sbin/rsyslogd"].into_iter().find(|path| Path::new(path).is_file())
+    let Some(rsyslogd) =
+        ["/usr/sbin/rsyslogd", "/sbin/rsyslogd"].into_iter().find(|path| Path::new(path).is_file())
     else {
         println!("skipped: rsyslog is not installed (`scripts/tools test` does that)");
         return Ok(());
@@ -79,8 +80,16 @@ async fn rsyslog_sends_over_udp_tcp_and_tls() -> anyhow::Result<()> {
     let at = folder.path();
     let (cert, private) = certificate(at).await?;
     let syslog = [
-        "--syslog-udp", "127.0.0.1:0", "--syslog-tcp", "127.0.0.1:0", "--syslog-tls", "127.0.0.1:0",
-        "--syslog-tls-cert", &cert, "--syslog-tls-key", &private,
+        "--syslog-udp",
+        "127.0.0.1:0",
+        "--syslog-tcp",
+        "127.0.0.1:0",
+        "--syslog-tls",
+        "127.0.0.1:0",
+        "--syslog-tls-cert",
+        &cert,
+        "--syslog-tls-key",
+        &private,
     ];
     let node = Node::start(&at.join("data"), &syslog).await?;
     let port = |name: &str| node.addresses.port(name).with_context(|| format!("{name} is not in the banner"));
@@ -118,7 +127,9 @@ async fn rsyslog_sends_over_udp_tcp_and_tls() -> anyhow::Result<()> {
     }
     let api = node.api()?;
     let of = |what: &str| {
-        format!("select {what} from logs where \"service.name\" = 'shop' and \"process.pid\" = 42 and severity_number = 13 and \"syslog.facility\" = 'local3' and \"client.address\" = '127.0.0.1'")
+        format!(
+            "select {what} from logs where \"service.name\" = 'shop' and \"process.pid\" = 42 and severity_number = 13 and \"syslog.facility\" = 'local3' and \"client.address\" = '127.0.0.1'"
+        )
     };
     let all = || async {
         let count = api.sql_number(&of("count(*)")).await?;
@@ -139,8 +150,21 @@ async fn certificate(at: &Path) -> anyhow::Result<(String, String)> {
     let text = |name: &str| at.join(name).display().to_string();
     let (cert, private) = (text("cert.pem"), text("key.pem"));
     let arguments = [
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", &private, "-out", &cert, "-days", "2", "-subj",
-        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        &private,
+        "-out",
+        &cert,
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
     ];
     run_tool("/usr/bin/openssl", &arguments, at).await?;
     Ok((cert, private))
@@ -162,12 +186,26 @@ async fn imported_logs_answer_the_sql_of_before_and_a_second_import_adds_nothing
     let node = Node::start(&at.join("data"), &[]).await?;
     let text = |name: &str| at.join(name).display().to_string();
     write(&at.join("alb.log"), &format!("{ALB}\n").repeat(1000))?;
-    write(&at.join("u_ex.log"), &format!("{IIS}{}", IIS.lines().nth(1).unwrap_or_default().to_owned() + "\n"))?;
+    write(
+        &at.join("u_ex.log"),
+        &format!("{IIS}{}", IIS.lines().nth(1).unwrap_or_default().to_owned() + "\n"),
+    )?;
     let key = node.key("ingest.key")?;
     let import = |state: &'static str| {
         let arguments = [
-            "import", &text("alb.log"), &text("u_ex.log"), "--state", &text(state), "--url", &node.addresses.http,
-            "--key", &key, "--service", "acm", "--output", "json",
+            "import",
+            &text("alb.log"),
+            &text("u_ex.log"),
+            "--state",
+            &text(state),
+            "--url",
+            &node.addresses.http,
+            "--key",
+            &key,
+            "--service",
+            "acm",
+            "--output",
+            "json",
         ]
         .map(str::to_owned);
         async move {
@@ -185,14 +223,26 @@ async fn imported_logs_answer_the_sql_of_before_and_a_second_import_adds_nothing
     let node = Node::start(&at.join("data"), &[]).await?;
     let api = node.api()?;
     let again = [
-        "import", &text("alb.log"), &text("u_ex.log"), "--state", &text("other"), "--url", &node.addresses.http,
-        "--key", &key, "--service", "acm", "--output", "json",
+        "import",
+        &text("alb.log"),
+        &text("u_ex.log"),
+        "--state",
+        &text("other"),
+        "--url",
+        &node.addresses.http,
+        "--key",
+        &key,
+        "--service",
+        "acm",
+        "--output",
+        "json",
     ];
     let output = command(&again)?.output().await?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(report["rows"] == 0, "{report}");
-    let query = "select count(*) from logs where cs_uri_stem LIKE '/acm/%' AND cs_uri_query LIKE '%28511849%'";
+    let query =
+        "select count(*) from logs where cs_uri_stem LIKE '/acm/%' AND cs_uri_query LIKE '%28511849%'";
     ensure!(api.sql_number(query).await? == 1002.0);
     ensure!(api.sql_number("select sum(sc_win32_status) from logs where sc_status = 404").await? == 4.0);
     node.stop().await

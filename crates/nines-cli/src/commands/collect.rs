@@ -87,7 +87,10 @@ pub fn state_folder(chosen: Option<PathBuf>, client: &Client) -> anyhow::Result<
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
     let Some(base) = base else { anyhow::bail!("no home directory for the state: give --state DIR") };
-    let node: String =
-        client.url().chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect();
+    let node: String = client
+        .url()
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
+        .collect();
     Ok(base.join("nines").join(node))
 }

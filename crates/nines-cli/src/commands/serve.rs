@@ -49,19 +49,49 @@ pub struct Arguments {
     )]
     allow_egress: Vec<IpNet>,
     /// Syslog over UDP, off unless given; port 0 takes a free one
-    #[arg(long, env = "NINES_SYSLOG_UDP", hide_env_values = true, value_name = "ADDRESS", help_heading = "Syslog")]
+    #[arg(
+        long,
+        env = "NINES_SYSLOG_UDP",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        help_heading = "Syslog"
+    )]
     syslog_udp: Option<SocketAddr>,
     /// Syslog over TCP, with either framing, off unless given
-    #[arg(long, env = "NINES_SYSLOG_TCP", hide_env_values = true, value_name = "ADDRESS", help_heading = "Syslog")]
+    #[arg(
+        long,
+        env = "NINES_SYSLOG_TCP",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        help_heading = "Syslog"
+    )]
     syslog_tcp: Option<SocketAddr>,
     /// Syslog over TLS, off unless given
-    #[arg(long, env = "NINES_SYSLOG_TLS", hide_env_values = true, value_name = "ADDRESS", help_heading = "Syslog")]
+    #[arg(
+        long,
+        env = "NINES_SYSLOG_TLS",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        help_heading = "Syslog"
+    )]
     syslog_tls: Option<SocketAddr>,
     /// Certificate chain for --syslog-tls (PEM)
-    #[arg(long, env = "NINES_SYSLOG_TLS_CERT", hide_env_values = true, value_name = "FILE", help_heading = "Syslog")]
+    #[arg(
+        long,
+        env = "NINES_SYSLOG_TLS_CERT",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Syslog"
+    )]
     syslog_tls_cert: Option<PathBuf>,
     /// Private key for --syslog-tls (PEM)
-    #[arg(long, env = "NINES_SYSLOG_TLS_KEY", hide_env_values = true, value_name = "FILE", help_heading = "Syslog")]
+    #[arg(
+        long,
+        env = "NINES_SYSLOG_TLS_KEY",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Syslog"
+    )]
     syslog_tls_key: Option<PathBuf>,
     /// Authorities whose certificates senders over TLS must show (PEM) [default: none is asked for]
     #[arg(

@@ -53,7 +53,9 @@ impl Ledger {
         for index in candidates {
             let place = &self.places[index];
             let mut file = OpenFile::open(path, head)?;
-            if skip(&mut file, place).map_err(|source| CollectError::Read { path: path.to_owned(), source })? {
+            if skip(&mut file, place)
+                .map_err(|source| CollectError::Read { path: path.to_owned(), source })?
+            {
                 return Ok((file, index));
             }
         }
@@ -71,7 +73,12 @@ impl Ledger {
     }
 
     /// Writes down that they are stored.
-    pub fn done(&mut self, index: usize, lines: &[u8], directive: Option<String>) -> Result<(), CollectError> {
+    pub fn done(
+        &mut self,
+        index: usize,
+        lines: &[u8],
+        directive: Option<String>,
+    ) -> Result<(), CollectError> {
         self.places[index].advance(lines, directive);
         self.state.write(&self.places)
     }

@@ -78,7 +78,8 @@ impl Followed {
     /// Whole lines behind the place, as many as fit a chunk. A file that was truncated is begun anew; `true` then.
     pub fn read(&mut self) -> io::Result<(Option<Vec<u8>>, bool)> {
         let size = self.file.metadata()?.len();
-        let is_truncated = size < self.place.offset + self.buffer.len() as u64 || !self.is_still_itself(size)?;
+        let is_truncated =
+            size < self.place.offset + self.buffer.len() as u64 || !self.is_still_itself(size)?;
         if is_truncated {
             self.begin_anew()?;
         }

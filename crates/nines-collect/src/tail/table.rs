@@ -175,7 +175,8 @@ impl Table {
                 Some((path, file)) if self.followed.iter().all(|followed| followed.id != kept.id) => {
                     match Followed::open(&path, file, kept.place.clone(), self.options.format, true) {
                         Ok(mut followed) => {
-                            followed.is_orphan = !self.patterns.iter().any(|pattern| pattern.matches_path(&path));
+                            followed.is_orphan =
+                                !self.patterns.iter().any(|pattern| pattern.matches_path(&path));
                             self.followed.push(followed);
                         }
                         Err(_) => self.absent.push(kept),
@@ -209,7 +210,12 @@ impl Table {
     }
 
     /// Writes down that `lines` are stored.
-    pub fn done(&mut self, index: usize, lines: &[u8], directive: Option<String>) -> Result<(), CollectError> {
+    pub fn done(
+        &mut self,
+        index: usize,
+        lines: &[u8],
+        directive: Option<String>,
+    ) -> Result<(), CollectError> {
         let followed = &mut self.followed[index];
         followed
             .advance(lines, directive)

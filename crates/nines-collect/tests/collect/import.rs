@@ -31,7 +31,8 @@ async fn run(node: &Arc<TestNode>, state: &Path, file: &Path) -> Result<FileRepo
 #[tokio::test]
 async fn an_import_that_is_run_again_adds_nothing_and_a_longer_file_adds_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let (node, state, file) = (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "app.log"));
+    let (node, state, file) =
+        (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "app.log"));
     append(&file, &numbered(0, 100));
     let first = run(&node, &state, &file).await.unwrap();
     assert_eq!((first.rows, first.format), (100, Format::Lines));
@@ -73,7 +74,8 @@ async fn wherever_it_is_cut_off_nothing_is_lost_or_sent_twice() {
 #[tokio::test]
 async fn lost_answers_are_asked_for_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (node, state, file) = (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "app.log"));
+    let (node, state, file) =
+        (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "app.log"));
     append(&file, &numbered(0, 500_000));
     node.fail(&[Failure::AnswerLost, Failure::Busy, Failure::AnswerLost]);
     let report = run(&node, &state, &file).await.unwrap();
@@ -111,7 +113,8 @@ async fn files_that_begin_alike_are_two_files() {
 async fn compressed_files_are_read_as_they_are() {
     use std::io::Write;
     let folder = tempfile::tempdir().unwrap();
-    let (node, state, file) = (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "app.log.gz"));
+    let (node, state, file) =
+        (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "app.log.gz"));
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(numbered(0, 300_000).as_bytes()).unwrap();
     let mut options = std::fs::OpenOptions::new();
@@ -125,7 +128,8 @@ async fn compressed_files_are_read_as_they_are() {
 #[tokio::test]
 async fn the_columns_of_w3c_logs_go_with_each_chunk() {
     let folder = tempfile::tempdir().unwrap();
-    let (node, state, file) = (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "u_ex.log"));
+    let (node, state, file) =
+        (Arc::new(TestNode::default()), path(&folder, "state"), path(&folder, "u_ex.log"));
     let line = "2026-11-21 08:30:00 /a 200\n";
     append(&file, &format!("#Fields: date time cs-uri-stem sc-status\n{}", line.repeat(120_000)));
     let report = run(&node, &state, &file).await.unwrap();

@@ -67,8 +67,11 @@ impl Sender for TestNode {
         if let Some(rows) = known {
             return Ok(Sent { rows, is_repeat: true });
         }
-        let lines: Vec<String> =
-            String::from_utf8_lossy(&chunk.body).lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+        let lines: Vec<String> = String::from_utf8_lossy(&chunk.body)
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect();
         let rows = lines.len() as u64;
         inner.lines.extend(lines);
         inner.keys.insert(chunk.key.clone(), rows);

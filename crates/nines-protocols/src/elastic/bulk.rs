@@ -163,7 +163,8 @@ impl<'a> BulkReader<'a> {
                 _ => self.action(line, number)?,
             };
             if self.items.len() >= MAX_ITEMS_PER_REQUEST {
-                let reason = format!("request has more than {MAX_ITEMS_PER_REQUEST} items: send smaller batches");
+                let reason =
+                    format!("request has more than {MAX_ITEMS_PER_REQUEST} items: send smaller batches");
                 let kind = "illegal_argument_exception";
                 return Err(BulkError { too_large: true, ..BulkError::new(kind, reason) });
             }
@@ -185,7 +186,10 @@ impl<'a> BulkReader<'a> {
         let document = match (item.operation, document) {
             (Operation::Index | Operation::Create, Some(document)) => document,
             (operation, _) => {
-                let reason = format!("{} is not supported: nines keeps events, which do not change; use index or create", operation.as_str());
+                let reason = format!(
+                    "{} is not supported: nines keeps events, which do not change; use index or create",
+                    operation.as_str()
+                );
                 return error("illegal_argument_exception", reason);
             }
         };

@@ -16,7 +16,16 @@ pub fn answer(path: &str, is_read: bool) -> Option<String> {
         ("_xpack", None) => XPACK.to_owned(),
         ("_cluster", Some("health")) => HEALTH.to_owned(),
         ("_nodes" | "_cluster" | "_logstash" | "_cat" | "_security" | "_settings", _) => NODES.to_owned(),
-        ("_index_template" | "_component_template" | "_template" | "_ilm" | "_ingest" | "_data_stream" | "_alias", _)
+        (
+            "_index_template"
+            | "_component_template"
+            | "_template"
+            | "_ilm"
+            | "_ingest"
+            | "_data_stream"
+            | "_alias",
+            _,
+        )
         | (_, Some("_alias" | "_settings" | "_mapping")) => {
             if is_read { "{}" } else { "{\"acknowledged\":true}" }.to_owned()
         }
@@ -26,7 +35,9 @@ pub fn answer(path: &str, is_read: bool) -> Option<String> {
 }
 
 fn root() -> String {
-    let mut out = String::from("{\"name\":\"nines\",\"cluster_name\":\"nines\",\"cluster_uuid\":\"nines\",\"version\":{\"number\":");
+    let mut out = String::from(
+        "{\"name\":\"nines\",\"cluster_name\":\"nines\",\"cluster_uuid\":\"nines\",\"version\":{\"number\":",
+    );
     write_string(&mut out, VERSION);
     out.push_str(
         ",\"build_flavor\":\"default\",\"build_type\":\"nines\",\"build_hash\":\"unknown\",\
@@ -51,4 +62,5 @@ const HEALTH: &str = "{\"cluster_name\":\"nines\",\"status\":\"green\",\"timed_o
     \"initializing_shards\":0,\"unassigned_shards\":0,\"delayed_unassigned_shards\":0,\"number_of_pending_tasks\":0,\
     \"number_of_in_flight_fetch\":0,\"task_max_waiting_in_queue_millis\":0,\"active_shards_percent_as_number\":100.0}";
 
-const NODES: &str = "{\"_nodes\":{\"total\":1,\"successful\":1,\"failed\":0},\"cluster_name\":\"nines\",\"nodes\":{}}";
+const NODES: &str =
+    "{\"_nodes\":{\"total\":1,\"successful\":1,\"failed\":0},\"cluster_name\":\"nines\",\"nodes\":{}}";

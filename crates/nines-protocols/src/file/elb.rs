@@ -24,7 +24,9 @@ const FIELDS_MAX: usize = 64;
 pub(super) fn is_alb(line: &str) -> bool {
     let mut fields = Fields::of(line);
     let is_type = fields.next().is_some_and(|kind| TYPES.contains(&kind));
-    is_type && fields.next().and_then(time::parse).is_some() && fields.take(FIELDS_MAX).count() >= ALB_FIELDS_MIN - 2
+    is_type
+        && fields.next().and_then(time::parse).is_some()
+        && fields.take(FIELDS_MAX).count() >= ALB_FIELDS_MIN - 2
 }
 
 pub(super) fn is_elb(line: &str) -> bool {
@@ -83,7 +85,8 @@ pub(super) fn write_elb(line: &str, rows: &mut RowWriter) -> Result<bool, Intake
 /// "user agent" cipher protocol`
 fn write_common(fields: &[&str], rows: &mut RowWriter) -> Result<bool, IntakeError> {
     let field = |index: usize| fields.get(index).copied().and_then(present);
-    let number = |index: usize| field(index).and_then(|text| text.parse::<i64>().ok()).filter(|number| *number >= 0);
+    let number =
+        |index: usize| field(index).and_then(|text| text.parse::<i64>().ok()).filter(|number| *number >= 0);
     let Some(at) = field(0).and_then(time::parse) else { return Ok(false) };
     rows.set_time(at);
     let mut request = WebRequest {
@@ -120,7 +123,9 @@ fn write_common(fields: &[&str], rows: &mut RowWriter) -> Result<bool, IntakeErr
         ("aws.elb.backend_processing_time.sec", 5),
         ("aws.elb.response_processing_time.sec", 6),
     ] {
-        if let Some(seconds) = field(index).and_then(|text| text.parse().ok()).filter(|seconds| *seconds >= 0.0) {
+        if let Some(seconds) =
+            field(index).and_then(|text| text.parse().ok()).filter(|seconds| *seconds >= 0.0)
+        {
             rows.float(name, seconds)?;
         }
     }

@@ -118,7 +118,8 @@ fn web_servers_too() {
 fn directives_change_the_columns_within_a_file() {
     let text = "#Fields: date time cs-uri-stem sc-status\n2026-11-21 08:30:00 /a 200\n#Fields: time date sc-status cs-uri-stem\n08:30:01 2026-11-21 500 /b\nnot a line\n";
     let events = decode_text(Format::Iis, text);
-    let shown: Vec<_> = events.iter().map(|event| event.get_str("cs_uri_stem").or(event.get_str("body"))).collect();
+    let shown: Vec<_> =
+        events.iter().map(|event| event.get_str("cs_uri_stem").or(event.get_str("body"))).collect();
     assert_eq!(shown, [Some("/a"), Some("/b"), Some("not a line")]);
     assert_eq!(events[1].get("sc_status"), Some(&Value::Int(500)));
 }
@@ -154,7 +155,17 @@ fn formats_are_told_apart() {
 
 #[test]
 fn hostile_lines_are_survived() {
-    for line in ["\"", "[", "a - - [", "http x", "\\", "\"\\", "- - - [21/Nov/2026:08:30:00 +0000] \"", "#Fields:", "#Fields: date time\n- -"] {
+    for line in [
+        "\"",
+        "[",
+        "a - - [",
+        "http x",
+        "\\",
+        "\"\\",
+        "- - - [21/Nov/2026:08:30:00 +0000] \"",
+        "#Fields:",
+        "#Fields: date time\n- -",
+    ] {
         for format in Format::ALL.into_iter().filter(|format| *format != Format::Json) {
             drop(decode_text(format, line));
         }

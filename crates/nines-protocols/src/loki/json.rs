@@ -31,7 +31,8 @@ pub fn decode_json(body: &[u8], received_at: Timestamp) -> Result<Batch, IntakeE
     }
     cursor.end()?;
     if !has_streams {
-        let hint = "a push request is {\"streams\":[{\"stream\":{…},\"values\":[[\"<nanoseconds>\",\"line\"]]}]}";
+        let hint =
+            "a push request is {\"streams\":[{\"stream\":{…},\"values\":[[\"<nanoseconds>\",\"line\"]]}]}";
         return Err(IntakeError::Missing { what: "streams", hint });
     }
     Ok(rows.finish())
@@ -64,10 +65,16 @@ fn stream(cursor: &mut Cursor<'_>, rows: &mut RowWriter) -> Result<(), IntakeErr
         }
     }
     if !has_labels {
-        return Err(IntakeError::Missing { what: "stream", hint: "each stream names its labels: {\"stream\":{\"service_name\":\"checkout\"}}" });
+        return Err(IntakeError::Missing {
+            what: "stream",
+            hint: "each stream names its labels: {\"stream\":{\"service_name\":\"checkout\"}}",
+        });
     }
     if !has_values {
-        return Err(IntakeError::Missing { what: "values", hint: "each stream has lines: [[\"<nanoseconds>\",\"line\"]]" });
+        return Err(IntakeError::Missing {
+            what: "values",
+            hint: "each stream has lines: [[\"<nanoseconds>\",\"line\"]]",
+        });
     }
     match early {
         Some(mut early) => values(&mut early, rows),
@@ -108,7 +115,9 @@ fn entry(cursor: &mut Cursor<'_>, rows: &mut RowWriter) -> Result<(), IntakeErro
         return Err(IntakeError::Missing { what: "time of an entry", hint: ENTRY });
     }
     let time = cursor.string()?;
-    let nanos: i64 = time.parse().map_err(|_| IntakeError::wrong("time of an entry", &time, "send nanoseconds since 1970 as a string"))?;
+    let nanos: i64 = time.parse().map_err(|_| {
+        IntakeError::wrong("time of an entry", &time, "send nanoseconds since 1970 as a string")
+    })?;
     rows.set_time(Timestamp::from_nanos(nanos));
     if !cursor.next_element(false)? || cursor.kind()? != Kind::Str {
         return Err(IntakeError::Missing { what: "line of an entry", hint: ENTRY });

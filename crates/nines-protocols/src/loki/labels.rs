@@ -66,7 +66,8 @@ const HINT: &str = "write labels as {name=\"value\", other=\"value\"}";
 /// `{a="x", b="y"}`, as Prometheus writes label sets.
 pub(super) fn parse(text: &str) -> Result<Labels<'_>, IntakeError> {
     let wrong = || IntakeError::wrong("labels", text, HINT);
-    let mut rest = text.trim_ascii().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(wrong)?;
+    let mut rest =
+        text.trim_ascii().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(wrong)?;
     let mut labels = Labels::new();
     loop {
         rest = rest.trim_ascii_start();
@@ -75,7 +76,8 @@ pub(super) fn parse(text: &str) -> Result<Labels<'_>, IntakeError> {
         }
         let (name, after) = rest.split_once('=').ok_or_else(wrong)?;
         let name = name.trim_ascii();
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:".contains(&byte));
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:".contains(&byte));
         let quoted = after.trim_ascii_start().strip_prefix('"').ok_or_else(wrong)?;
         let (value, after) = value(quoted).ok_or_else(wrong)?;
         if !is_name || labels.len() >= LABELS_MAX {

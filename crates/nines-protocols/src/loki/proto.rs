@@ -32,7 +32,10 @@ fn stream(stream: Fields<'_>, rows: &mut RowWriter) -> Result<(), IntakeError> {
         }
     }
     let Some(text) = text else {
-        return Err(IntakeError::Missing { what: "labels", hint: "each stream names its labels: {service_name=\"checkout\"}" });
+        return Err(IntakeError::Missing {
+            what: "labels",
+            hint: "each stream names its labels: {service_name=\"checkout\"}",
+        });
     };
     set_stream(&labels::parse(text)?, rows);
     let mut fields = stream;
@@ -79,7 +82,11 @@ fn timestamp(field: Field<'_>) -> Result<Option<Timestamp>, IntakeError> {
     match total {
         Some(0) => Ok(None),
         Some(total) => Ok(Some(Timestamp::from_nanos(total))),
-        None => Err(IntakeError::wrong("time of an entry", &seconds.to_string(), "send a time between 1678 and 2261")),
+        None => Err(IntakeError::wrong(
+            "time of an entry",
+            &seconds.to_string(),
+            "send a time between 1678 and 2261",
+        )),
     }
 }
 

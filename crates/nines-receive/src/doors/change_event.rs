@@ -30,8 +30,9 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
         ),
         Err(refusal) => {
             inner.refused("change_event", &refusal);
-            let mut body =
-                String::from("{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":[");
+            let mut body = String::from(
+                "{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":[",
+            );
             write_string(&mut body, &refusal.message);
             body.push_str("]}");
             with_retry_after(respond(refusal.http_status(), "application/json", body), &refusal)

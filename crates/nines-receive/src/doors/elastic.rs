@@ -177,6 +177,9 @@ fn refuse(failure: &Failure) -> Response<Body> {
 /// The vendor's media type, if that is what the client reads.
 fn asked_media_type(parts: &Parts) -> Option<HeaderValue> {
     let accept = parts.headers.get(ACCEPT)?.to_str().ok()?;
-    let vendor = accept.split(',').map(str::trim).find(|kind| kind.starts_with("application/vnd.elasticsearch+json"))?;
+    let vendor = accept
+        .split(',')
+        .map(str::trim)
+        .find(|kind| kind.starts_with("application/vnd.elasticsearch+json"))?;
     HeaderValue::from_str(vendor).ok()
 }

@@ -34,12 +34,7 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
     }
 }
 
-async fn take(
-    inner: &Inner,
-    parts: &Parts,
-    body: Body,
-    common: Option<String>,
-) -> Result<String, Refusal> {
+async fn take(inner: &Inner, parts: &Parts, body: Body, common: Option<String>) -> Result<String, Refusal> {
     let encoding = content_encoding(&parts.headers)?;
     let limit = inner.limits.http_body_bytes;
     inner

@@ -111,8 +111,13 @@ fn answer(events: u64, is_repeat: bool) -> String {
 fn options(parts: &Parts) -> Result<(Format, Vec<(String, String)>), Refusal> {
     let mut format = match media_type(&parts.headers).as_str() {
         "text/plain" => Format::Lines,
-        "" | "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl"
-        | "application/x-www-form-urlencoded" | "application/octet-stream" => Format::Json,
+        ""
+        | "application/json"
+        | "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-www-form-urlencoded"
+        | "application/octet-stream" => Format::Json,
         other => {
             let message = format!(
                 "content type `{other}` is not supported: use application/json, application/x-ndjson or text/plain"

@@ -38,8 +38,9 @@ async fn push(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
         "application/json" => true,
         "application/x-protobuf" => false,
         other => {
-            let message =
-                format!("content type `{other}` is not supported: use application/json or application/x-protobuf");
+            let message = format!(
+                "content type `{other}` is not supported: use application/json or application/x-protobuf"
+            );
             return Err(Refusal::new(Cause::UnsupportedType, message));
         }
     };

@@ -112,7 +112,10 @@ enum Head {
     /// More bytes will tell.
     Unclear,
     /// So many bytes of message behind so many of length and space.
-    Length { length: usize, digits: usize },
+    Length {
+        length: usize,
+        digits: usize,
+    },
     Line,
 }
 
@@ -170,7 +173,11 @@ mod tests {
     fn what_is_too_long_is_cut_and_the_next_is_whole() {
         let stream = b"20 <1>45678901234567890<2>ok\n<3>a long line of text\n<4>ok\n";
         for piece in 1..=stream.len() {
-            assert_eq!(messages(stream, piece, 8), ["<1>45678…", "<2>ok", "<3>a lon…", "<4>ok"], "pieces of {piece}");
+            assert_eq!(
+                messages(stream, piece, 8),
+                ["<1>45678…", "<2>ok", "<3>a lon…", "<4>ok"],
+                "pieces of {piece}"
+            );
         }
     }
 

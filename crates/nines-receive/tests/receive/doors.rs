@@ -55,7 +55,8 @@ async fn what_may_pass_is_refused_so_that_each_sender_tries_again() {
     let server = TestServer::start(Limits::default()).await;
     let doors = server.receiver.doors(None);
     for (kind, busy) in [(ErrorKind::Exhausted, 429), (ErrorKind::Unavailable, 503)] {
-        let refusal = SinkError { kind, message: "not now".to_owned(), retry_after: Some(Duration::from_secs(7)) };
+        let refusal =
+            SinkError { kind, message: "not now".to_owned(), retry_after: Some(Duration::from_secs(7)) };
         server.sink.refuse(Some(refusal));
         let elastic = post(&doors, "/elastic/_bulk", &[NDJSON], BULK).await;
         assert_eq!((elastic.status, elastic.header("retry-after")), (busy, "7"));
@@ -157,12 +158,16 @@ async fn a_bulk_answers_for_each_item_in_its_place_and_media_type() {
     assert_eq!(answer.header("content-type"), "application/vnd.elasticsearch+json; compatible-with=9");
     let answer = answer.json();
     assert_eq!(answer["errors"], true);
-    assert_eq!((&answer["items"][0]["index"]["_index"], &answer["items"][0]["index"]["_id"]), (&"a".into(), &"1".into()));
+    assert_eq!(
+        (&answer["items"][0]["index"]["_index"], &answer["items"][0]["index"]["_id"]),
+        (&"a".into(), &"1".into())
+    );
     assert_eq!(answer["items"][0]["index"]["status"], 201);
     assert_eq!(answer["items"][1]["delete"]["status"], 400);
     assert_eq!(answer["items"][2]["create"]["error"]["type"], "document_parsing_exception");
     assert_eq!(answer["items"][2]["create"]["_index"], "logs");
-    let brief = post(&doors, "/elastic/_bulk?filter_path=errors,items.*.error,items.*.status", &[NDJSON], BULK).await;
+    let brief =
+        post(&doors, "/elastic/_bulk?filter_path=errors,items.*.error,items.*.status", &[NDJSON], BULK).await;
     assert_eq!(brief.json()["items"][0], serde_json::json!({ "create": { "status": 201 } }));
 }
 
@@ -206,7 +211,8 @@ async fn what_comes_twice_under_one_key_is_stored_once() {
     // A process that has forgotten asks the rows, if it is told that it may have to.
     receipts.0.store(5, Ordering::Relaxed);
     let other = server.receiver.doors(Some(receipts));
-    let repeat = post(&other, path, &[("idempotency-key", "k2"), ("nines-repeat", "true")], "c\n").await.json();
+    let repeat =
+        post(&other, path, &[("idempotency-key", "k2"), ("nines-repeat", "true")], "c\n").await.json();
     assert_eq!((&repeat["accepted"], &repeat["repeated"]), (&5.into(), &true.into()));
     assert_eq!(post(&other, path, &[("idempotency-key", "")], "c\n").await.status, 400);
     assert_eq!(server.sink.events(), 2);

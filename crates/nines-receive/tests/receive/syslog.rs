@@ -15,7 +15,10 @@ async fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(), "waited in vain for {what}");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(),
+        "waited in vain for {what}"
+    );
 }
 
 fn syslog(server: &TestServer, limits: SyslogLimits) -> Syslog {

@@ -128,7 +128,9 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or("").trim();
     if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message = format!("`idempotency-key` must be 1 to {KEY_BYTES_MAX} visible ASCII characters: use a hash of the body");
+        let message = format!(
+            "`idempotency-key` must be 1 to {KEY_BYTES_MAX} visible ASCII characters: use a hash of the body"
+        );
         return Err(Refusal::new(Cause::Malformed, message));
     }
     Ok(Some(key.to_owned()))
