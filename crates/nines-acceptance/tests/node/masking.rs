@@ -18,6 +18,7 @@ const CANARIES: [&str; 9] = [
     "0912-345-678",
     "CUST-004711",
 ];
+const PASSWORD: &str = "correct-horse-battery";
 /// Masked by nothing: it shows that the search for canaries would find one.
 const CONTROL: &str = "control-canary-8731";
 
@@ -43,7 +44,9 @@ fn resource() -> Value {
 
 /// Every canary in a body, in attributes of several types, and in what rows share.
 fn logs() -> Value {
-    let text = format!("{CONTROL} {} password=correct-horse-battery", CANARIES.join(" | "));
+    // A password is only known by its name; every other canary by itself.
+    let known: Vec<&str> = CANARIES.into_iter().filter(|canary| *canary != PASSWORD).collect();
+    let text = format!("{CONTROL} {} password={PASSWORD}", known.join(" | "));
     let attributes = json!([
         {"key": "card", "value": {"intValue": "4111111111111111"}},
         {"key": "contact", "value": {"stringValue": "canary.person@example.com"}},
