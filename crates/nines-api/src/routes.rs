@@ -81,7 +81,17 @@ const fn get(
     response: Option<Body>,
     summary: &'static str,
 ) -> Route {
-    Route { method: Method::Get, path, operation, summary, access, query: &[], request: None, response, audit: None }
+    Route {
+        method: Method::Get,
+        path,
+        operation,
+        summary,
+        access,
+        query: &[],
+        request: None,
+        response,
+        audit: None,
+    }
 }
 
 const fn post(
@@ -92,7 +102,17 @@ const fn post(
     response: Option<Body>,
     summary: &'static str,
 ) -> Route {
-    Route { method: Method::Post, path, operation, summary, access, query: &[], request, response, audit: None }
+    Route {
+        method: Method::Post,
+        path,
+        operation,
+        summary,
+        access,
+        query: &[],
+        request,
+        response,
+        audit: None,
+    }
 }
 
 const fn delete(path: &'static str, operation: &'static str, access: Access, summary: &'static str) -> Route {
@@ -599,7 +619,7 @@ mod tests {
 
     /// Questions that are too long for a query string.
     const QUESTIONS: &[&str] =
-        &["sql", "search", "histogram", "facets", "suggest", "compare", "around", "replay"];
+        &["sql", "search", "histogram", "facets", "suggest", "compare", "around", "replay", "apm_compare"];
 
     #[test]
     fn what_changes_something_has_a_word_in_the_audit_log() {

@@ -46,6 +46,12 @@ impl Replay {
     ) -> Self {
         let rings = Rings::sized_for(&promise.window, promise.budgeting);
         rings.merge(start, since.min(start), history, std::iter::empty());
+        let seconds = history.iter().filter(|(step, _)| *step == Duration::from_secs(1));
+        let newest =
+            seconds.flat_map(|(_, buckets)| buckets).filter(|bucket| bucket.counts.total() > 0).last();
+        if let Some(newest) = newest {
+            rings.saw_second(newest.start);
+        }
         Self { rings }
     }
 

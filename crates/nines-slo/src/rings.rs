@@ -277,8 +277,15 @@ impl Rings {
         for tier in &self.tiers {
             tier.add(bucket.start.as_secs(), good, bad);
         }
-        self.newest.fetch_max(bucket.start.as_nanos(), Ordering::AcqRel);
+        self.saw_second(bucket.start);
         self.oldest.fetch_min(bucket.start.as_nanos(), Ordering::AcqRel);
+    }
+
+    /// The newest event lies somewhere in the second that begins at `start`. Its last instant is taken, because windows
+    /// that end at the newest event then include that second, as they do live.
+    pub(crate) fn saw_second(&self, start: Timestamp) {
+        let last = (start + Duration::from_secs(1)).as_nanos() - 1;
+        self.newest.fetch_max(last, Ordering::AcqRel);
     }
 
     /// Counts are complete from `since` on. Only ever moves into the past.
