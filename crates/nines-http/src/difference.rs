@@ -129,17 +129,13 @@ fn role(field: &str) -> &'static str {
 
 /// Among fields that tell the same rows apart, those that people can act on come first.
 fn favour(field: &str) -> usize {
-    const FIRST: [&str; 7] = [
-        "service.version",
-        "feature_flag.",
-        "app.",
-        "cloud.region",
-        "deployment.",
-        "service.name",
-        "db.",
-    ];
+    const FIRST: [&str; 7] =
+        ["service.version", "feature_flag.", "app.", "cloud.region", "deployment.", "service.name", "db."];
     const LAST: [&str; 6] = ["container.", "vcs.", "k8s.", "host.", "process.", "telemetry."];
-    match (FIRST.iter().position(|start| field.starts_with(start)), LAST.iter().position(|start| field.starts_with(start))) {
+    match (
+        FIRST.iter().position(|start| field.starts_with(start)),
+        LAST.iter().position(|start| field.starts_with(start)),
+    ) {
         (Some(place), _) => place,
         (None, None) => FIRST.len(),
         (None, Some(place)) => FIRST.len() + 1 + place,
@@ -162,9 +158,17 @@ pub fn explains(field: &str, kind: &str) -> bool {
     ];
     matches!(kind, "string" | "int" | "bool")
         && !NOT.contains(&field)
-        && !["_ns", "trace_id", ".stacktrace", "thread.id", ".port", "process.pid", "dropped_attributes_count"]
-            .iter()
-            .any(|end| field.ends_with(end))
+        && ![
+            "_ns",
+            "trace_id",
+            ".stacktrace",
+            "thread.id",
+            ".port",
+            "process.pid",
+            "dropped_attributes_count",
+        ]
+        .iter()
+        .any(|end| field.ends_with(end))
 }
 
 #[cfg(test)]
@@ -238,7 +242,9 @@ mod tests {
         for field in ["trace_id", "timestamp", "duration_ns", "exception.stacktrace", "body"] {
             assert!(!explains(field, "string"), "{field}");
         }
-        for field in ["service.version", "k8s.pod.name", "db.query.text", "feature_flag.result.variant", "user.id"] {
+        for field in
+            ["service.version", "k8s.pod.name", "db.query.text", "feature_flag.result.variant", "user.id"]
+        {
             assert!(explains(field, "string"), "{field}");
         }
         assert!(!explains("ratio", "float"));

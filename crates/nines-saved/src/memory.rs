@@ -32,9 +32,8 @@ impl SavedQuestions for MemorySaved {
         if known.is_none() && by_name.len() >= QUESTIONS_MAX {
             return Err(SavedError::TooMany);
         }
-        let (created_by, created_at) = known.map_or((by.to_owned(), at), |saved| {
-            (saved.created_by.clone(), saved.created_at)
-        });
+        let (created_by, created_at) =
+            known.map_or((by.to_owned(), at), |saved| (saved.created_by.clone(), saved.created_at));
         let saved = Saved {
             question: question.clone(),
             created_by,
@@ -62,6 +61,7 @@ mod tests {
 
     #[tokio::test]
     async fn memory_keeps_the_contract() {
-        crate::contract::check(|| async { Arc::new(MemorySaved::default()) as Arc<dyn SavedQuestions> }).await;
+        crate::contract::check(|| async { Arc::new(MemorySaved::default()) as Arc<dyn SavedQuestions> })
+            .await;
     }
 }

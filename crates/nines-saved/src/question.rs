@@ -80,7 +80,10 @@ impl Question {
             check_name("team", team)?;
         }
         if self.text.len() > TEXT_BYTES_MAX {
-            return Err(invalid(format!("the text has {} bytes, more than {TEXT_BYTES_MAX}", self.text.len())));
+            return Err(invalid(format!(
+                "the text has {} bytes, more than {TEXT_BYTES_MAX}",
+                self.text.len()
+            )));
         }
         if self.kind == QuestionKind::Sql && self.text.trim().is_empty() {
             return Err(invalid("the SQL is empty".to_owned()));
@@ -89,7 +92,10 @@ impl Question {
             return Err(invalid("a search names its dataset".to_owned()));
         }
         if self.columns.len() > COLUMNS_MAX {
-            return Err(invalid(format!("{} columns are too many: at most {COLUMNS_MAX}", self.columns.len())));
+            return Err(invalid(format!(
+                "{} columns are too many: at most {COLUMNS_MAX}",
+                self.columns.len()
+            )));
         }
         let parts = [Some(&self.description), self.from.as_ref(), self.to.as_ref(), self.split_by.as_ref()];
         match parts.into_iter().flatten().chain(&self.columns).find(|part| part.len() > PART_BYTES_MAX) {
@@ -144,7 +150,10 @@ mod tests {
             change(&mut question);
             question.check().unwrap_err().to_string()
         };
-        assert_eq!(told(|q| q.text = "x".repeat(TEXT_BYTES_MAX + 1)), "the text has 16385 bytes, more than 16384");
+        assert_eq!(
+            told(|q| q.text = "x".repeat(TEXT_BYTES_MAX + 1)),
+            "the text has 16385 bytes, more than 16384"
+        );
         assert_eq!(told(|q| q.dataset = None), "a search names its dataset");
         assert_eq!(told(|q| q.columns = vec![String::new(); 41]), "41 columns are too many: at most 40");
         assert!(told(|q| q.description = "y".repeat(1_001)).contains("1001 bytes"));

@@ -43,7 +43,9 @@ pub async fn replay(
     let started = clock.monotonic();
     if range.duration() > WINDOW_MAX {
         let days = WINDOW_MAX.as_secs() / 86_400;
-        return Err(ReplayError::Invalid(format!("the window is longer than {days} days: ask for a shorter one")));
+        return Err(ReplayError::Invalid(format!(
+            "the window is longer than {days} days: ask for a shorter one"
+        )));
     }
     if promises.len() > PROMISES_MAX {
         return Err(ReplayError::Invalid(format!(
@@ -275,7 +277,8 @@ mod tests {
 
     #[test]
     fn evaluations_stay_within_their_bound() {
-        let hours = |hours: u64| TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(3600 * hours as i64));
+        let hours =
+            |hours: u64| TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(3600 * hours as i64));
         assert_eq!(step_of(hours(24), 1), SECOND);
         assert_eq!(step_of(hours(28 * 24), 1), Duration::from_secs(13));
         for (length, promises) in [(1, 1), (55, 1), (56, 1), (2_400, 50)] {

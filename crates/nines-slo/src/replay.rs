@@ -47,8 +47,7 @@ impl Replay {
         let rings = Rings::sized_for(&promise.window, promise.budgeting);
         rings.merge(start, since.min(start), history, std::iter::empty());
         let seconds = history.iter().filter(|(step, _)| *step == Duration::from_secs(1));
-        let newest =
-            seconds.flat_map(|(_, buckets)| buckets).filter(|bucket| bucket.counts.total() > 0).last();
+        let newest = seconds.flat_map(|(_, buckets)| buckets).rfind(|bucket| bucket.counts.total() > 0);
         if let Some(newest) = newest {
             rings.saw_second(newest.start);
         }

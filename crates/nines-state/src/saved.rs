@@ -31,10 +31,11 @@ const COLUMNS: &str = "name, kind, team, description, dataset, text, time_from, 
 #[async_trait]
 impl SavedQuestions for SqliteSaved {
     async fn list(&self) -> Result<Vec<Saved>, SavedError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM saved_questions ORDER BY key")))
-            .fetch_all(self.database.readers())
-            .await
-            .map_err(failed("list saved questions"))?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM saved_questions ORDER BY key")))
+                .fetch_all(self.database.readers())
+                .await
+                .map_err(failed("list saved questions"))?;
         rows.iter().map(read).collect()
     }
 

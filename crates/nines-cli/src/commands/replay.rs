@@ -28,13 +28,12 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     let documents = match &arguments.file {
-        Some(path) => Some(
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
-        ),
+        Some(path) => {
+            Some(std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?)
+        }
         None => None,
     };
-    let request =
-        ReplayRequest { slo: arguments.slo, documents, start: arguments.start, end: arguments.end };
+    let request = ReplayRequest { slo: arguments.slo, documents, start: arguments.start, end: arguments.end };
     let answer = session.client.replay(&request).await?;
     session.output.print_text(&answer, text)?;
     for part in &answer.stats.partial {
@@ -56,7 +55,8 @@ fn text(answer: &ReplayResponse) -> String {
         text.push_str(&promise(slo));
     }
     let alerts: usize = answer.slos.iter().map(|slo| slo.alerts.len()).sum();
-    let plural = |count: u64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    let plural =
+        |count: u64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
     text.push_str(&format!("\n{}, {}\n", plural(alerts as u64, "alert"), plural(answer.pages, "page")));
     text
 }

@@ -44,7 +44,8 @@ pub async fn compare(
             .hint("say which rows to explain: by a filter, by a start, or by an end"));
     }
     let narrower = Filter::parse(selection.filter.as_deref().unwrap_or_default())?;
-    let start = optional_time("selected.start", selection.start.as_deref())?.unwrap_or(all.start).max(all.start);
+    let start =
+        optional_time("selected.start", selection.start.as_deref())?.unwrap_or(all.start).max(all.start);
     let end = optional_time("selected.end", selection.end.as_deref())?.unwrap_or(all.end).min(all.end);
     if start >= end {
         return Err(ApiError::invalid("the selected time is empty, or outside of the range"));
@@ -55,7 +56,9 @@ pub async fn compare(
     let known = app.engine.fields(dataset);
     let mut fields: Vec<String> = known
         .iter()
-        .filter(|column| explains(&column.name, column.kind) && !by_definition.contains(&column.name.as_str()))
+        .filter(|column| {
+            explains(&column.name, column.kind) && !by_definition.contains(&column.name.as_str())
+        })
         .map(|column| column.name.clone())
         .collect();
     fields.truncate(FIELDS_MAX);
@@ -137,7 +140,8 @@ pub async fn around(
         let (app, filter) = (app.clone(), filter.clone());
         async move {
             let mut cost = api::QueryStats::default();
-            let mut found = query::SearchResult { rows: Vec::new(), next: None, stats: query::QueryStats::default() };
+            let mut found =
+                query::SearchResult { rows: Vec::new(), next: None, stats: query::QueryStats::default() };
             for range in range {
                 if limit == 0 || found.rows.len() >= limit {
                     break;
@@ -153,7 +157,8 @@ pub async fn around(
         reach(AROUND_REACH.map(|reach| TimeRange::new(at - reach, at)), Order::NewestFirst, before).await?;
     add(&mut stats, cost);
     let (later, cost) =
-        reach(AROUND_REACH.map(|reach| TimeRange::new(at, at + reach)), Order::OldestFirst, after + 1).await?;
+        reach(AROUND_REACH.map(|reach| TimeRange::new(at, at + reach)), Order::OldestFirst, after + 1)
+            .await?;
     add(&mut stats, cost);
 
     let count = earlier.rows.len();

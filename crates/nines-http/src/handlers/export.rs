@@ -96,8 +96,7 @@ impl Export {
         }
         let dataset = dataset(&request.dataset)?;
         let filter = Filter::parse(&request.filter)?;
-        let range =
-            range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
+        let range = range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
         Ok(Self {
             notices: notices(&app, dataset, &filter),
             app,
