@@ -148,7 +148,10 @@ mod tests {
         let mut block = vec![0x80, 0x80, 0x80, 0x80, 0x04];
         block.extend_from_slice(&[0, b'x']);
         assert_eq!(decompress(Encoding::Snappy, &block, 1 << 20).unwrap_err().kind(), ErrorKind::TooLarge);
-        assert_eq!(decompress(Encoding::Snappy, &block, 1 << 40).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            decompress(Encoding::Snappy, &block, 1 << 40).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
     }
 
     #[test]

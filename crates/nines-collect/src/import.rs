@@ -157,7 +157,7 @@ pub(crate) fn last_directive(format: Format, lines: &[u8]) -> Option<String> {
         return None;
     }
     let text = String::from_utf8_lossy(lines);
-    text.lines().filter(|line| fields_directive(line).is_some()).next_back().map(str::to_owned)
+    text.lines().rfind(|line| fields_directive(line).is_some()).map(str::to_owned)
 }
 
 /// What the format is told from: the first lines that are at hand, behind their directive.

@@ -9,7 +9,8 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, replay, saved, session, slos, status, stream, tail, telemetry, web,
+    alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, replay, saved, session, slos,
+    status, stream, tail, telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 

@@ -96,5 +96,5 @@ pub(crate) fn text_of<'a>(group: &'a CountGroup, name: &str) -> Option<Cow<'a, s
 
 /// Whether steps of this many nanoseconds, counted from the epoch, are made of whole minutes.
 pub(crate) fn is_whole_minutes(step_nanos: u128) -> bool {
-    step_nanos > 0 && step_nanos % MINUTE_NANOS as u128 == 0
+    step_nanos > 0 && step_nanos.is_multiple_of(MINUTE_NANOS as u128)
 }

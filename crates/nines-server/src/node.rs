@@ -167,7 +167,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let live = Arc::new(LiveSlis::new());
     let changes = Arc::new(RecentChanges::new());
     let tails = Tails::default();
-    let observer = LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes), tails: tails.clone() };
+    let observer =
+        LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes), tails: tails.clone() };
     let masking = Arc::new(MaskingSwitch::open(data, &random)?);
     let patterns = PatternKeeper::start(data, Arc::clone(&disk), Arc::clone(&clock))?;
     let (ingest, ingest_recovery) = Ingest::start(
@@ -208,7 +209,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
 
     // Control state.
     let control =
-        open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN, saved::DOMAIN]).await?;
+        open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN, saved::DOMAIN])
+            .await?;
     let access = Access::new(
         Arc::new(SqliteAccess::new(control.clone())),
         Arc::clone(&clock),

@@ -181,8 +181,14 @@ impl Paging {
         alert: &OpenAlert,
         transition: &Transition,
     ) -> Result<(), nines_state::StateError> {
-        let mut evidence =
-            translate::evidence(kept, reading.at, alert.started_at, &self.changes, &self.news.load(), &self.public_url);
+        let mut evidence = translate::evidence(
+            kept,
+            reading.at,
+            alert.started_at,
+            &self.changes,
+            &self.news.load(),
+            &self.public_url,
+        );
         let compose = |evidence: &nines_alerting::Evidence| {
             AlertMessage::compose(
                 Language::English,

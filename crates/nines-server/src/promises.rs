@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use nines_base::{SharedClock, Shutdown};
 use nines_api::ReplayResponse;
+use nines_base::{SharedClock, Shutdown};
 use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError, Tails};
 use nines_ingest::Observer;
 use nines_model::{Batch, Dataset, TimeRange, Timestamp};
@@ -230,7 +230,8 @@ impl PromiseKeeper {
         if let Some(yaml) = &rehearsal.documents {
             let wrong = |faults| ReplayError::Documents(ApplyError::Faults(faults));
             let parsed = parse(None, yaml).map_err(wrong)?;
-            tried = Some(parsed.documents.iter().map(|parsed| parsed.document.key().name).collect::<Vec<_>>());
+            tried =
+                Some(parsed.documents.iter().map(|parsed| parsed.document.key().name).collect::<Vec<_>>());
             registry.apply(parsed.documents).map_err(wrong)?;
         }
         let promises = registry.promises();

@@ -187,7 +187,9 @@ pub fn evidence(
     let concerned = services.clone();
     evidence.log_patterns = news
         .iter()
-        .filter(|view| concerned.clone().any(|name| view.facts.services.iter().any(|(known, _)| known == name)))
+        .filter(|view| {
+            concerned.clone().any(|name| view.facts.services.iter().any(|(known, _)| known == name))
+        })
         .map(log_pattern)
         .collect();
     let change = changes.last_of(services, started_at + CHANGE_SLACK);

@@ -128,16 +128,20 @@ async fn a_masked_secret_is_in_no_byte_that_is_written() -> anyhow::Result<()> {
     ensure!(refused == 400, "a broken body was answered {refused}");
 
     eventually("the lines are searchable", || async {
-        Ok((api.sql_number("select count(*) from logs where \"service.name\" = 'canaries'").await? == 2.0).then_some(()))
+        Ok((api.sql_number("select count(*) from logs where \"service.name\" = 'canaries'").await? == 2.0)
+            .then_some(()))
     })
     .await?;
     ensure!(!found_in(&data, &[CONTROL])?.is_empty(), "the journal is not where this test looks");
     let found = found_in(&data, &CANARIES)?;
     ensure!(found.is_empty(), "while hot: {found:?}");
 
-    let rows = api.sql("select body, \"contact\" from logs where \"service.name\" = 'canaries' order by body").await?;
+    let rows = api
+        .sql("select body, \"contact\" from logs where \"service.name\" = 'canaries' order by body")
+        .await?;
     let bounced = rows[1][0].as_str().context("a body")?;
-    let hash = bounced.strip_prefix("mail of ").and_then(|rest| rest.strip_suffix(" bounced")).context("a hash")?;
+    let hash =
+        bounced.strip_prefix("mail of ").and_then(|rest| rest.strip_suffix(" bounced")).context("a hash")?;
     ensure!(hash.starts_with("[email:") && hash.len() == "[email:0123456789abcdef]".len(), "{bounced}");
     ensure!(rows[0][1] == hash, "the same address has the same hash everywhere: {rows:?}");
 
@@ -147,7 +151,10 @@ async fn a_masked_secret_is_in_no_byte_that_is_written() -> anyhow::Result<()> {
     let found = found_in(&data, &CANARIES)?;
     ensure!(found.is_empty(), "sealed: {found:?}");
     let stored = everything_stored(&node.api()?).await?;
-    ensure!(stored.contains(CONTROL) && stored.contains("[payment_card]") && stored.contains("[customer]"), "{stored}");
+    ensure!(
+        stored.contains(CONTROL) && stored.contains("[payment_card]") && stored.contains("[customer]"),
+        "{stored}"
+    );
     for canary in CANARIES {
         ensure!(!stored.contains(canary), "{canary} is stored: {stored}");
     }

@@ -11,7 +11,8 @@ fn record(body: &str, severity: u8) -> Value {
 async fn send(api: &Api, service: &str, records: &[Value]) -> anyhow::Result<()> {
     let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": service}}]});
     let body = json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]});
-    let status = api.status("POST", "/v1/logs", Some(("application/json", body.to_string().into_bytes()))).await?;
+    let status =
+        api.status("POST", "/v1/logs", Some(("application/json", body.to_string().into_bytes()))).await?;
     ensure!(status == 200, "logs were answered {status}");
     Ok(())
 }
@@ -19,7 +20,10 @@ async fn send(api: &Api, service: &str, records: &[Value]) -> anyhow::Result<()>
 fn told(answer: &Value) -> Vec<(String, u64)> {
     let patterns = answer["patterns"].as_array().cloned().unwrap_or_default();
     let one = |pattern: &Value| {
-        (pattern["template"].as_str().unwrap_or_default().to_owned(), pattern["count"].as_u64().unwrap_or_default())
+        (
+            pattern["template"].as_str().unwrap_or_default().to_owned(),
+            pattern["count"].as_u64().unwrap_or_default(),
+        )
     };
     patterns.iter().map(one).collect()
 }
@@ -31,9 +35,11 @@ async fn patterns_are_counted_and_keep_their_ids() -> anyhow::Result<()> {
     let data = folder.path().join("data");
     let node = Node::start(&data, &[]).await?;
     let api = node.api()?;
-    let mut records: Vec<Value> = (0..40).map(|n| record(&format!("order {n} stored in {} ms", n * 7), 9)).collect();
+    let mut records: Vec<Value> =
+        (0..40).map(|n| record(&format!("order {n} stored in {} ms", n * 7), 9)).collect();
     for user in ["ann", "bob", "cleo", "dan", "eve"] {
-        records.push(record(&format!("2024-05-01 12:30:01 WARN auth.Login: wrong password of user {user}"), 13));
+        records
+            .push(record(&format!("2024-05-01 12:30:01 WARN auth.Login: wrong password of user {user}"), 13));
     }
     send(&api, "shop", &records).await?;
     send(&api, "bank", &[record("cannot decode rune at byte 17", 17)]).await?;
@@ -47,7 +53,10 @@ async fn patterns_are_counted_and_keep_their_ids() -> anyhow::Result<()> {
     ensure!(told(&answer) == expected, "{answer}");
     ensure!(answer["lines"] == 46 && answer["found"] == 3 && answer["sampled"] == false, "{answer}");
     let order = &answer["patterns"][0];
-    ensure!(order["services"] == json!([{"name": "shop", "count": 40}]) && order["severity_number"] == 9, "{order}");
+    ensure!(
+        order["services"] == json!([{"name": "shop", "count": 40}]) && order["severity_number"] == 9,
+        "{order}"
+    );
     let trend: u64 = order["trend"].as_array().context("a trend")?.iter().filter_map(Value::as_u64).sum();
     ensure!(trend == 40, "{order}");
 

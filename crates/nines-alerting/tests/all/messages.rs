@@ -1,6 +1,6 @@
 use nines_alerting::{
-    AlertMessage, Change, Evidence, Language, Level, Links, LogPattern, Measurement, Missing, Reading, Suspect, Traffic,
-    UsersHit, render,
+    AlertMessage, Change, Evidence, Language, Level, Links, LogPattern, Measurement, Missing, Reading,
+    Suspect, Traffic, UsersHit, render,
 };
 
 use crate::scene::*;
