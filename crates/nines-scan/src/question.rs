@@ -158,12 +158,16 @@ impl Question {
                 }
             })
             .collect();
-        // This task is one of the threads.
-        let own = tasks.pop().expect("at least one thread");
-        let others: Vec<_> = tasks.into_iter().map(|task| self.scanner.spawn(task)).collect();
-        let mut states = vec![own.await?];
-        for other in others {
-            states.push(other.finish().await?);
+        if tasks.len() == 1 {
+            let only = tasks.pop().expect("there is one");
+            return Ok(vec![only.await?]);
+        }
+        // All are spawned, none is run here: what a worker of the runtime has spawned last waits for that very worker,
+        // and only what it has spawned before can be taken by others.
+        let tasks: Vec<_> = tasks.into_iter().map(|task| self.scanner.spawn(task)).collect();
+        let mut states = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            states.push(task.finish().await?);
         }
         Ok(states)
     }
