@@ -21,7 +21,6 @@ Examples:
   nines demo                                          a shop, a fault, a page: in your terminal
   nines serve                                         a node on http://127.0.0.1:9999, OTLP on 4317 and 4318
   nines search 'service.name: checkout and http.response.status_code >= 500' --dataset spans
-  nines sql 'select \"service.name\", count(*) from logs group by 1' --output json
   nines apply -f slos/ --dry-run";
 
 /// The whole command line, with the grouped first screen.
