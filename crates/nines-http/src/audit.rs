@@ -66,7 +66,7 @@ impl Auditor {
         }
         let entry = self
             .entry(actor, call, AuditResult::Failed)
-            .with_details("the audit log had failed; refused until it works");
+            .with_details("the audit log failed before this call, and is tried with it");
         self.append(&entry).await
     }
 

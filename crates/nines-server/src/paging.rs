@@ -267,10 +267,14 @@ impl Paging {
         }
         let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
         let text = format!("{} page to {}", transition.kind.as_str(), targets.join(", "));
-        let record = TimelineRecord { at: now, kind: EntryKind::Page, text: Text::Plain(text), link: None };
+        self.write_timeline(incident, Text::Plain(text), now).await;
+    }
+
+    async fn write_timeline(&self, incident: &Incident, text: Text, now: Timestamp) {
+        let record = TimelineRecord { at: now, kind: EntryKind::Page, text, link: None };
         if let Err(error) = self.incidents.act(incident.id, &Command::Record(record), &Actor::system()).await
         {
-            tracing::debug!(error = error.to_string(), "a page is not on the timeline");
+            tracing::warn!(error = error.to_string(), "whom a page goes to is not on the timeline");
         }
     }
 
@@ -393,11 +397,7 @@ impl Paging {
         } else {
             Text::phrase("page.opened", [("targets", targets.join(", "))])
         };
-        let record = TimelineRecord { at: now, kind: EntryKind::Page, text, link: None };
-        if let Err(error) = self.incidents.act(incident.id, &Command::Record(record), &Actor::system()).await
-        {
-            tracing::warn!(error = error.to_string(), "whom a report reached is not on the timeline");
-        }
+        self.write_timeline(incident, text, now).await;
     }
 }
 
