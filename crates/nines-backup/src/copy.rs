@@ -1,11 +1,12 @@
 //! A backup of a data directory, in use or not.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nines_base::SharedClock;
 use nines_base::disk::Disk;
+use nines_model::Timestamp;
 use nines_storage::SegmentFile;
 
 use crate::layout::{CATALOG, CONTROL, JOURNAL, RESPONSE, TELEMETRY};
@@ -58,6 +59,20 @@ pub async fn backup(
     Ok(BackupReport { manifest, new_bytes, pruned })
 }
 
+/// When the backup begins, to the millisecond: the folder's name, which no other backup in this repository has.
+fn unused_name(began: Timestamp, repository: &Repository<'_>) -> Result<(String, PathBuf), BackupError> {
+    let taken = repository.disk.list(&repository.root).map_err(BackupError::io("list", &repository.root))?;
+    let mut began = began.to_jiff();
+    loop {
+        let name = began.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+        if !taken.contains(&name) {
+            let folder = repository.root.join(&name);
+            return Ok((name, folder));
+        }
+        began += jiff::SignedDuration::from_millis(1);
+    }
+}
+
 /// One try; `None` if a segment went away before it was read.
 async fn attempt(
     disk: &dyn Disk,
@@ -66,8 +81,7 @@ async fn attempt(
     repository: &Repository<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<(Manifest, u64)>, BackupError> {
-    let name = clock.now().to_jiff().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let folder = repository.root.join(&name);
+    let (name, folder) = unused_name(clock.now(), repository)?;
     let mut copy = Copy {
         disk,
         root: &repository.root,

@@ -19,7 +19,7 @@ const SEAL: &str = "manifest.sha256";
 /// One backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The folder of this backup in the repository, which is also when it began: `20261122T083000Z`.
+    /// The folder of this backup in the repository, which is also when it began: `20261122T083000.125Z`.
     pub name: String,
     /// The version of nines that made it.
     pub nines: String,

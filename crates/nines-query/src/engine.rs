@@ -61,9 +61,9 @@ struct Inner {
     config: EngineConfig,
     clock: SharedClock,
     permits: Arc<Semaphore>,
-    /// What every session starts from: functions, rules and options.
-    template: SessionState,
-    runtime_env: Arc<RuntimeEnv>,
+    /// Makes the session of one question. A trait object, so that wherever an engine crosses threads the compiler need
+    /// not prove again that all of the planner may: that alone was half a minute of every build.
+    new_session: Box<dyn Fn() -> SessionContext + Send + Sync>,
     /// `None` only while dropping.
     threads: Option<tokio::runtime::Runtime>,
 }
@@ -73,21 +73,8 @@ const METADATA_CACHE_BYTES: usize = 32 << 20;
 
 impl Engine {
     pub fn new(store: Store, config: EngineConfig, clock: SharedClock) -> Result<Self, QueryError> {
-        let internal = |source: DataFusionError| QueryError::Internal { source: Box::new(source) };
-        let runtime_env = RuntimeEnvBuilder::new()
-            // A question that does not fit in memory fails: it must not fill the disk that the journal needs.
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
-            .with_metadata_cache_limit(METADATA_CACHE_BYTES)
-            .build_arc()
-            .map_err(internal)?;
-        let mut template = SessionStateBuilder::new()
-            .with_config(session_config(config.concurrency))
-            .with_runtime_env(Arc::clone(&runtime_env))
-            .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(YieldAboveJoins))
-            .build();
-        datafusion::execution::FunctionRegistry::register_udaf(&mut template, Arc::new(quantile()))
-            .map_err(internal)?;
+        let new_session = sessions(&config)
+            .map_err(|source: DataFusionError| QueryError::Internal { source: Box::new(source) })?;
         let scanner = ScannerConfig {
             concurrency: config.concurrency,
             timeout_default: config.timeout_default,
@@ -106,8 +93,7 @@ impl Engine {
             permits: Arc::new(Semaphore::new(config.concurrency.max(1))),
             config,
             clock,
-            template,
-            runtime_env,
+            new_session: Box::new(new_session),
             threads: Some(threads),
         })))
     }
@@ -182,6 +168,32 @@ impl Drop for Inner {
     }
 }
 
+/// Sessions that share functions, rules, options and the cache of footers, each with memory of its own and no tables.
+fn sessions(config: &EngineConfig) -> Result<impl Fn() -> SessionContext + use<>, DataFusionError> {
+    let shared_env = RuntimeEnvBuilder::new()
+        // A question that does not fit in memory fails: it must not fill the disk that the journal needs.
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .with_metadata_cache_limit(METADATA_CACHE_BYTES)
+        .build_arc()?;
+    let mut template = SessionStateBuilder::new()
+        .with_config(session_config(config.concurrency))
+        .with_runtime_env(Arc::clone(&shared_env))
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(YieldAboveJoins))
+        .build();
+    datafusion::execution::FunctionRegistry::register_udaf(&mut template, Arc::new(quantile()))?;
+    let memory_bytes = config.memory_bytes;
+    Ok(move || {
+        let mut runtime_env = RuntimeEnv::clone(&shared_env);
+        runtime_env.memory_pool = Arc::new(GreedyMemoryPool::new(memory_bytes));
+        let state = SessionStateBuilder::new_from_existing(template.clone())
+            .with_catalog_list(empty_catalogs(&template))
+            .with_runtime_env(Arc::new(runtime_env))
+            .build();
+        SessionContext::new_with_state(state)
+    })
+}
+
 fn session_config(concurrency: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(concurrency.clamp(1, 2))
@@ -233,17 +245,10 @@ pub(crate) struct Query {
 
 impl Query {
     fn new(engine: Engine, started: Duration, read: &Reads) -> Self {
-        let memory = GreedyMemoryPool::new(engine.0.config.memory_bytes);
-        let mut runtime_env = RuntimeEnv::clone(&engine.0.runtime_env);
-        runtime_env.memory_pool = Arc::new(memory);
-        let state = SessionStateBuilder::new_from_existing(engine.0.template.clone())
-            .with_catalog_list(empty_catalogs(&engine.0.template))
-            .with_runtime_env(Arc::new(runtime_env))
-            .build();
         Self {
             started,
             read: Arc::clone(read),
-            context: SessionContext::new_with_state(state),
+            context: (engine.0.new_session)(),
             engine,
             counters: Arc::default(),
             plans: Mutex::default(),

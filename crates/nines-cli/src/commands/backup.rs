@@ -55,7 +55,7 @@ pub struct BackupArguments {
 #[derive(Debug, Args)]
 #[command(
     long_about = "Put a backup into a new data directory.\n\nThe whole backup is checked before anything is written. Start the node on it afterwards; pages that were waiting when the backup was made are sent then.",
-    after_help = "Examples:\n  nines restore --from /mnt/backups --data /var/lib/nines\n  nines restore --from /mnt/backups --at 20261122T083000Z --data ./look"
+    after_help = "Examples:\n  nines restore --from /mnt/backups --data /var/lib/nines\n  nines restore --from /mnt/backups --at 20261122T083000.125Z --data ./look"
 )]
 pub struct RestoreArguments {
     /// The repository

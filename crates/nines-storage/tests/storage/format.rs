@@ -75,7 +75,7 @@ fn a_hostile_count_does_not_allocate() {
 
 #[test]
 fn version_1_is_refused_with_what_to_do() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/batch-v1.bin");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nines-storage/tests/formats/batch-v1.bin");
     let error = decode_batch(&std::fs::read(path).unwrap()).unwrap_err();
     assert_eq!(error, FormatError::Version(1));
     assert_eq!(
@@ -99,7 +99,7 @@ fn version_2_is_still_read() {
     ];
     let expected =
         batch(Dataset::Logs, START, vec![event(START, &resource, &fields), event(START, &resource, &[])]);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/batch-v2.bin");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nines-storage/tests/formats/batch-v2.bin");
     let sample = std::fs::read(&path).unwrap();
     assert_eq!(decode_batch(&sample).unwrap(), expected);
     assert_eq!(encode_batch(&expected), sample, "the writer has changed: that is a new version");
