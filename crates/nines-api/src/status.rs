@@ -28,12 +28,28 @@ pub struct Status {
 pub struct IngestStatus {
     pub accepted_events: u64,
     pub accepted_bytes: u64,
-    /// Events or requests refused, by reason.
+    /// Requests that the store had no room for, by reason.
     pub refused: Vec<Refused>,
+    pub requests: ReceivedRequests,
     pub events_per_second: f64,
     pub fsync_p50_ms: Option<f64>,
     pub fsync_p99_ms: Option<f64>,
     pub last_event_at: Option<Time>,
+}
+
+/// Requests with telemetry since the start, over HTTP and gRPC, by how they were answered.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReceivedRequests {
+    /// With success, whole or partial.
+    pub accepted: u64,
+    /// They can never succeed: malformed, too large, not allowed.
+    pub rejected: u64,
+    /// They were told to come back.
+    pub deferred: u64,
+    /// Lost to a defect of the node.
+    pub failed: u64,
+    /// Records left out of accepted requests.
+    pub records_rejected: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

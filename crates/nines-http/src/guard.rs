@@ -64,7 +64,7 @@ pub async fn envelope(State(app): State<SharedApp>, request: Request, next: Next
 }
 
 /// There is one spelling of each path. Others are refused before routing, so that no rule can be walked around.
-fn check_path(path: &str) -> ApiResult<()> {
+pub fn check_path(path: &str) -> ApiResult<()> {
     let lower = path.to_ascii_lowercase();
     let ambiguous = path.contains("//")
         || path.contains(['\\', ';', '\0'])

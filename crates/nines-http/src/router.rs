@@ -2,12 +2,14 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, delete, get, on, post};
 use nines_api::{Method, ROUTES, Route};
 
-use crate::guard::{Gate, envelope, gate, not_found, route_access};
+use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
     alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, replay, saved, session, slos,
     status, stream, tail, telemetry, web,
@@ -19,21 +21,26 @@ use crate::{SharedApp, problem::ApiError};
 /// # Panics
 /// If a row of the table has no handler: a defect that a test finds.
 pub fn router(app: SharedApp) -> Router {
-    let mut router = Router::new();
+    let (mut people, mut doors) = (Router::new(), Router::new());
     for route in ROUTES {
         let handler = handler(route)
             .unwrap_or_else(|| panic!("route {} {} has no handler", route.method.as_str(), route.path));
-        let guard = Gate { app: app.clone(), access: route_access(route.access), route };
-        // Receivers ask their own gate, which says no in the words of their protocol.
-        let handler = if is_door(route) { handler } else { handler.layer(from_fn_with_state(guard, gate)) };
-        router = router.route(route.path, handler);
+        if is_door(route) {
+            // Receivers ask their own gate, which says no in the words of their protocol, and contain their own panics.
+            // Nothing is put around them: one event a request must not pay for what only people need.
+            doors = doors.route(route.path, handler);
+        } else {
+            let guard = Gate { app: app.clone(), access: route_access(route.access), route };
+            people = people.route(route.path, handler.layer(from_fn_with_state(guard, gate)));
+        }
     }
-    router
+    let people = people
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone())
         .layer(from_fn(catch_panics))
-        .layer(from_fn_with_state(app, envelope))
+        .layer(from_fn_with_state(app.clone(), envelope));
+    people.merge(doors.method_not_allowed_fallback(method_not_allowed).with_state(app))
 }
 
 fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
@@ -146,11 +153,20 @@ fn filter(method: Method) -> MethodFilter {
 
 /// The receiver has its own limits and speaks the protocol's own errors.
 async fn otlp(State(app): State<SharedApp>, request: Request) -> Response {
-    app.receiver.handle_http(request).await
+    as_sent(app.receiver.handle_http(request).await)
 }
 
 async fn door(State(app): State<SharedApp>, request: Request) -> Response {
-    app.doors.handle(request).await
+    match check_path(request.uri().path()) {
+        Ok(()) => as_sent(app.doors.handle(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Answers repeat what a sender wrote; a browser must not take them for more than they say they are.
+fn as_sent(mut response: Response) -> Response {
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 async fn method_not_allowed(request: Request) -> Response {

@@ -13,6 +13,7 @@ mod loki;
 mod query;
 mod splunk;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -77,7 +78,15 @@ impl OtlpReceiver {
 
 impl Doors {
     /// Answers a request to any door, by its path. The peer's address is expected as [`OtlpReceiver::http_router`] does.
-    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    /// Boxed, so that what runs for every request is compiled with this crate's optimisation and not the caller's.
+    pub fn handle(
+        &self,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
+        Box::pin(self.answer(request))
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
         if let Some(path) = path.strip_prefix("/elastic") {
             let path = path.to_owned();

@@ -36,6 +36,7 @@ pub use config::Limits;
 pub use doors::{Doors, Receipts, ReceiptsError};
 pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity};
 pub use receiver::OtlpReceiver;
+pub use serve::serve;
 pub use sink::{Sink, SinkError};
 pub use stats::Stats;
 pub use syslog::{Syslog, SyslogLimits, SyslogStats};

@@ -1,4 +1,4 @@
-//! The listener loop.
+//! The listener loop, for the receivers and for whoever else serves HTTP.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,68 +42,77 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl OtlpReceiver {
     /// Serves OTLP over gRPC and over HTTP on `listener` (bind it first, to know the port) until `shutdown` begins;
-    /// then stops accepting and returns when the open requests are answered, or cut off after
-    /// [`Limits::drain_timeout`].
+    /// then as [`serve`].
     pub async fn serve(&self, listener: TcpListener, shutdown: Shutdown) {
-        let Limits { connections, drain_timeout, .. } = self.inner.limits;
         let router = self.grpc_router().merge(self.http_router()).fallback(grpc::unknown_path);
-        let slots = Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS)));
-        let mut open = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = accept(&listener, &slots, &self.inner.clock) => accepted,
-                () = shutdown.begun() => break,
-            };
-            let Some((stream, peer, slot)) = accepted else { continue };
-            let connection = self.connection(stream, peer, router.clone(), shutdown.clone());
-            open.spawn(async move {
-                connection.await;
-                drop(slot);
-            });
-            while open.try_join_next().is_some() {}
-        }
-        drop(listener);
-        tokio::select! {
-            () = async { while open.join_next().await.is_some() {} } => {}
-            () = self.inner.clock.sleep(drain_timeout) => {
-                tracing::warn!(connections = open.len(), "connections cut off while stopping");
-                open.shutdown().await;
-            }
+        serve(listener, router, &self.inner.limits, &self.inner.clock, &shutdown).await;
+    }
+}
+
+/// Serves a router over HTTP/1 and HTTP/2 until `shutdown` begins; then stops accepting and returns when the open
+/// requests are answered, or cut off after [`Limits::drain_timeout`]. A request carries its peer as
+/// `ConnectInfo<SocketAddr>`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: &Limits,
+    clock: &SharedClock,
+    shutdown: &Shutdown,
+) {
+    let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let mut open = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &slots, clock) => accepted,
+            () = shutdown.begun() => break,
+        };
+        let Some((stream, peer, slot)) = accepted else { continue };
+        let connection =
+            connection(stream, peer, router.clone(), limits.clone(), Arc::clone(clock), shutdown.clone());
+        open.spawn(async move {
+            connection.await;
+            drop(slot);
+        });
+        while open.try_join_next().is_some() {}
+    }
+    drop(listener);
+    tokio::select! {
+        () = async { while open.join_next().await.is_some() {} } => {}
+        () = clock.sleep(limits.drain_timeout) => {
+            tracing::warn!(connections = open.len(), "connections cut off while stopping");
+            open.shutdown().await;
         }
     }
+}
 
-    fn connection(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        router: Router,
-        shutdown: Shutdown,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let limits = self.inner.limits.clone();
-        let clock = self.inner.clock.clone();
-        async move {
-            if !has_begun(&stream, limits.head_timeout, &clock, &shutdown).await {
-                return;
-            }
-            let builder = connection_builder(&limits);
-            let inner = TowerToHyperService::new(router);
-            let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(peer));
-                inner.call(request)
-            });
-            let connection = builder.serve_connection(TokioIo::new(stream), service);
-            let mut connection = std::pin::pin!(connection);
-            let result = tokio::select! {
-                result = connection.as_mut() => result,
-                () = shutdown.begun() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = result {
-                tracing::debug!(%peer, %error, "connection ended with an error");
-            }
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    clock: SharedClock,
+    shutdown: Shutdown,
+) {
+    if !has_begun(&stream, limits.head_timeout, &clock, &shutdown).await {
+        return;
+    }
+    let builder = connection_builder(&limits);
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        inner.call(request)
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.begun() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%peer, %error, "connection ended with an error");
     }
 }
 

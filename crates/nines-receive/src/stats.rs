@@ -19,6 +19,20 @@ pub struct Stats {
     pub bytes_accepted: u64,
 }
 
+impl std::iter::Sum for Stats {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            requests_accepted: sum.requests_accepted + one.requests_accepted,
+            requests_rejected: sum.requests_rejected + one.requests_rejected,
+            requests_deferred: sum.requests_deferred + one.requests_deferred,
+            requests_failed: sum.requests_failed + one.requests_failed,
+            items_accepted: sum.items_accepted + one.items_accepted,
+            items_rejected: sum.items_rejected + one.items_rejected,
+            bytes_accepted: sum.bytes_accepted + one.bytes_accepted,
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests_accepted: AtomicU64,

@@ -11,6 +11,7 @@ use nines_http::Health;
 use nines_ingest::Ingest;
 use nines_model::{Dataset, Timestamp};
 use nines_notify::{OutboxStore, PageState};
+use nines_receive::OtlpReceiver;
 use nines_storage::Store;
 use parking_lot::Mutex;
 
@@ -30,6 +31,8 @@ pub struct NodeHealth {
     pub keeper: Arc<PromiseKeeper>,
     pub outbox: Arc<dyn OutboxStore>,
     pub vitals: Arc<Vitals>,
+    /// All that take telemetry over HTTP and gRPC.
+    pub receivers: Vec<OtlpReceiver>,
     /// What recovery found damaged, in words.
     pub recovery_damage: Vec<String>,
     /// Accepted events when they were last looked at, for the rate.
@@ -52,6 +55,7 @@ impl Health for NodeHealth {
                     }),
                 )
                 .collect();
+        let received: nines_receive::Stats = self.receivers.iter().map(OtlpReceiver::stats).sum();
         let evaluated_ago = self.vitals.evaluated_ago(&self.clock);
         let accepted: u64 = stats.accepted_events.values().sum();
         let mut modes = Vec::new();
@@ -79,6 +83,13 @@ impl Health for NodeHealth {
                     .iter()
                     .map(|(reason, count)| api::Refused { reason: (*reason).to_owned(), count: *count })
                     .collect(),
+                requests: api::ReceivedRequests {
+                    accepted: received.requests_accepted,
+                    rejected: received.requests_rejected,
+                    deferred: received.requests_deferred,
+                    failed: received.requests_failed,
+                    records_rejected: received.items_rejected,
+                },
                 events_per_second: self.rate(accepted),
                 fsync_p50_ms: millis(stats.journal.commit_latency.quantile(0.5)),
                 fsync_p99_ms: millis(stats.journal.commit_latency.quantile(0.99)),

@@ -15,7 +15,7 @@ use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
 use nines_query::{Engine, EngineConfig};
-use nines_receive::{Limits, OtlpReceiver, Syslog, SyslogLimits};
+use nines_receive::{Limits, OtlpReceiver, Syslog, SyslogLimits, serve};
 use nines_slo::{LiveSlis, RecentChanges};
 use nines_state::access::SqliteAccess;
 use nines_state::alerts::Alerts;
@@ -254,6 +254,12 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     // What people see reads the same file over handles of its own.
     let response = open_database(data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await?;
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(response.clone()));
+    let receiver = |listener: SocketAddr| {
+        let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
+        OtlpReceiver::new(Limits::default(), Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
+    };
+    let [web_receiver, grpc_receiver, http_receiver] =
+        [config.listen, config.otlp_grpc, config.otlp_http].map(receiver);
     let health = NodeHealth {
         clock: Arc::clone(&clock),
         started_at,
@@ -264,14 +270,10 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         keeper: Arc::clone(&keeper),
         outbox: Arc::clone(&outbox),
         vitals,
+        receivers: vec![web_receiver.clone(), grpc_receiver.clone(), http_receiver.clone()],
         recovery_damage,
         last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),
     };
-    let receiver = |listener: SocketAddr| {
-        let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
-        OtlpReceiver::new(Limits::default(), Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
-    };
-    let web_receiver = receiver(config.listen);
     let imports = StoredImports { store: store.clone(), engine: engine.clone() };
     let doors = web_receiver.doors(Some(Arc::new(imports)));
     let app = Arc::new(App {
@@ -301,9 +303,21 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         saved: Arc::new(SqliteSaved::new(control)),
     });
 
-    let mut tasks = vec![tokio::spawn(serve_http(http, router(app), Arc::clone(&clock), shutdown.clone()))];
-    for (listener, address) in [(grpc, config.otlp_grpc), (otlp_http, config.otlp_http)] {
-        let (receiver, stop) = (receiver(address), shutdown.clone());
+    let mut tasks = vec![tokio::spawn({
+        let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
+        async move {
+            serve(
+                http,
+                router(app),
+                &Limits { drain_timeout: HTTP_DRAIN, ..Limits::default() },
+                &clock,
+                &stop,
+            )
+            .await
+        }
+    })];
+    for (listener, receiver) in [(grpc, grpc_receiver), (otlp_http, http_receiver)] {
+        let stop = shutdown.clone();
         tasks.push(tokio::spawn(async move { receiver.serve(listener, stop).await }));
     }
     let syslog = Syslog::new(SyslogLimits::default(), Arc::new(ingest.clone()), Arc::clone(&clock));
@@ -345,22 +359,6 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 async fn open_database(data: &Path, file: &str, domains: &[nines_state::Domain]) -> anyhow::Result<Database> {
     let path = data.join(file);
     Database::open(&path, domains).await.with_context(|| format!("cannot open {}", path.display()))
-}
-
-async fn serve_http(listener: TcpListener, router: axum::Router, clock: SharedClock, shutdown: Shutdown) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = shutdown.clone();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stop.begun().await });
-    let too_long = async {
-        shutdown.begun().await;
-        clock.sleep(HTTP_DRAIN).await;
-    };
-    tokio::select! {
-        ended = serving => if let Err(error) = ended {
-            tracing::error!(%error, "the web listener ended");
-        },
-        () = too_long => tracing::warn!("open requests were cut off"),
-    }
 }
 
 async fn keep_access(access: Access, clock: SharedClock, shutdown: Shutdown) {

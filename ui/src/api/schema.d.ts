@@ -1942,8 +1942,9 @@ export interface components {
             /** Format: double */
             fsync_p99_ms?: number | null;
             last_event_at?: components["schemas"]["String"] | null;
-            /** @description Events or requests refused, by reason. */
+            /** @description Requests that the store had no room for, by reason. */
             refused: components["schemas"]["Refused"][];
+            requests: components["schemas"]["ReceivedRequests"];
         };
         /** @description Where the true figure lies. */
         Interval: {
@@ -2199,6 +2200,34 @@ export interface components {
             segments_scanned: number;
             /** @description More rows matched than the limit let through. */
             truncated: boolean;
+        };
+        /** @description Requests with telemetry since the start, over HTTP and gRPC, by how they were answered. */
+        ReceivedRequests: {
+            /**
+             * Format: int64
+             * @description With success, whole or partial.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description They were told to come back.
+             */
+            deferred: number;
+            /**
+             * Format: int64
+             * @description Lost to a defect of the node.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Records left out of accepted requests.
+             */
+            records_rejected: number;
+            /**
+             * Format: int64
+             * @description They can never succeed: malformed, too large, not allowed.
+             */
+            rejected: number;
         };
         Refused: {
             /** Format: int64 */

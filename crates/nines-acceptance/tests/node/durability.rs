@@ -1,120 +1,215 @@
-//! A1: nothing that was acknowledged is lost when the process is killed.
+//! A1: nothing that was acknowledged is lost when the process is killed, whichever way it came in.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nines_acceptance::{Node, Spans, alone, eventually};
+use anyhow::{Context, ensure};
+use nines_acceptance::{Api, Node, Spans, alone};
 use nines_base::Random;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
+/// Kills of an ordinary run; `NINES_KILLS` asks for more.
 const KILLS: usize = 20;
-const SENDERS: u64 = 4;
-const SPANS_PER_BATCH: u64 = 100;
+/// Rows of one request.
+const ROWS: u64 = 100;
+/// A life ends somewhere between the first and this acknowledged request of all doors together.
+const REQUESTS_A_LIFE: u64 = 300;
 
-/// What one sender knows: batches that were acknowledged, and those whose fate is open because the process died.
+/// A way in. Each row says which door it came through, and in which request: `elastic 17 3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Door {
+    OtlpGrpc,
+    OtlpHttp,
+    Elastic,
+    Loki,
+    Json,
+    Splunk,
+}
+
+const DOORS: [Door; 6] =
+    [Door::OtlpGrpc, Door::OtlpHttp, Door::Elastic, Door::Loki, Door::Json, Door::Splunk];
+
+impl Door {
+    fn name(self) -> &'static str {
+        match self {
+            Self::OtlpGrpc => "otlp-grpc",
+            Self::OtlpHttp => "otlp-http",
+            Self::Elastic => "elastic",
+            Self::Loki => "loki",
+            Self::Json => "json",
+            Self::Splunk => "splunk",
+        }
+    }
+
+    /// Path, content type and body of one request over HTTP.
+    fn request(self, number: u64, now: u64) -> (&'static str, &'static str, String) {
+        let texts = (0..ROWS).map(|row| format!("{} {number} {row}", self.name()));
+        match self {
+            Self::OtlpGrpc => unreachable!("spans go over gRPC"),
+            Self::OtlpHttp => {
+                let records: Vec<Value> = texts
+                    .map(|text| json!({"timeUnixNano": now.to_string(), "body": {"stringValue": text}}))
+                    .collect();
+                let body = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]});
+                ("/v1/logs", "application/json", body.to_string())
+            }
+            Self::Elastic => {
+                let lines = texts.map(|text| {
+                    format!("{{\"create\":{{\"_index\":\"logs\"}}}}\n{}\n", json!({"message": text}))
+                });
+                ("/elastic/_bulk", "application/x-ndjson", lines.collect())
+            }
+            Self::Loki => {
+                let values: Vec<Value> = texts.map(|text| json!([now.to_string(), text])).collect();
+                let body = json!({"streams": [{"stream": {"service_name": "loki"}, "values": values}]});
+                ("/loki/api/v1/push", "application/json", body.to_string())
+            }
+            Self::Json => {
+                let lines = texts.map(|text| format!("{}\n", json!({"body": text})));
+                ("/api/v1/ingest/logs", "application/x-ndjson", lines.collect())
+            }
+            Self::Splunk => {
+                let events = texts.map(|text| json!({"event": text}).to_string());
+                ("/services/collector/event", "application/json", events.collect())
+            }
+        }
+    }
+}
+
+/// What one sender knows: requests that were acknowledged, and those whose fate is open because the process died.
 #[derive(Default)]
 struct Ledger {
-    acknowledged: Vec<u64>,
-    unknown: Vec<u64>,
+    acknowledged: HashSet<u64>,
+    unknown: HashSet<u64>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_kills_under_load_lose_nothing_acknowledged() -> anyhow::Result<()> {
+async fn kills_under_mixed_load_lose_nothing_acknowledged() -> anyhow::Result<()> {
     let _machine = alone().await;
-    let seed = std::env::var("NINES_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(2026);
-    println!("seed {seed} (NINES_SEED replays it)");
+    let of_environment = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = of_environment("NINES_SEED").unwrap_or(2026);
+    let kills = of_environment("NINES_KILLS").unwrap_or(KILLS as u64);
+    println!("seed {seed} (NINES_SEED replays it), {kills} kills (NINES_KILLS asks for more)");
     let random = Random::from_seed(seed);
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
-    #[expect(clippy::disallowed_methods, reason = "the spans must be of now")]
+    #[expect(clippy::disallowed_methods, reason = "the rows must be of now")]
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?;
-    let mut next_batch = 0_u64;
-    let mut ledger = Ledger::default();
+    let mut ledgers: BTreeMap<Door, Ledger> = DOORS.map(|door| (door, Ledger::default())).into();
+    let mut next_request = 0_u64;
 
-    for _ in 0..KILLS {
-        let node = Node::start(&data, &[]).await?;
+    for life in 0..kills {
+        let node = Node::start(&data, &[]).await.with_context(|| format!("after {life} kills"))?;
+        let key = node.key("ingest.key")?;
         let (stop, stopped) = watch::channel(false);
         let (progress, mut seen) = watch::channel(0_u64);
         let mut senders = tokio::task::JoinSet::new();
-        for sender in 0..SENDERS {
-            let address = node.addresses.otlp_grpc.clone();
-            let stopped = stopped.clone();
-            let progress = progress.clone();
-            let first = next_batch + sender;
-            senders.spawn(async move { send_until(address, first, now, stopped, progress).await });
+        for door in DOORS {
+            let (grpc, stopped, progress) =
+                (node.addresses.otlp_grpc.clone(), stopped.clone(), progress.clone());
+            let base = if door == Door::OtlpHttp { &node.addresses.otlp_http } else { &node.addresses.http };
+            let api = Api::new(base, &key);
+            let sending = Sending { door, first: next_request, now, stopped, progress };
+            senders.spawn(async move { (door, sending.run(grpc, api).await) });
         }
-        // Kill somewhere between the first and the fortieth acknowledged batch of this life.
-        let kill_after = 1 + random.below(40);
-        seen.wait_for(|count| *count >= kill_after).await?;
+        let last = 1 + random.below(REQUESTS_A_LIFE);
+        seen.wait_for(|count| *count >= last).await?;
         node.kill().await?;
         stop.send(true)?;
         while let Some(done) = senders.join_next().await {
-            let (one, last) = done?;
+            let (door, (one, next)) = done?;
+            let ledger = ledgers.get_mut(&door).context("every door has a ledger")?;
             ledger.acknowledged.extend(one.acknowledged);
             ledger.unknown.extend(one.unknown);
-            next_batch = next_batch.max(last + SENDERS);
+            next_request = next_request.max(next);
         }
     }
 
     let node = Node::start(&data, &[]).await?;
     let api = node.api()?;
-    let sent = eventually("the node to answer", async || {
-        let rows = api.sql("select cast(\"test.id\" / 100 as bigint) as batch, count(*) as n, count(distinct \"test.id\") as ids from spans group by 1 order by 1 limit 10000").await?;
-        Ok(Some(rows))
-    })
-    .await?;
-    let mut stored = HashSet::new();
-    for row in &sent {
-        let (batch, rows, ids) =
-            (row[0].as_u64().unwrap(), row[1].as_u64().unwrap(), row[2].as_u64().unwrap());
-        assert_eq!(ids, SPANS_PER_BATCH, "batch {batch} is torn: a batch is stored whole or not at all");
-        assert_eq!(rows, ids, "batch {batch} is stored twice though it was sent once");
-        stored.insert(batch);
+    for (door, ledger) in &ledgers {
+        let stored = stored(&api, *door).await?;
+        let lost: Vec<_> = ledger.acknowledged.difference(&stored).collect();
+        println!(
+            "{}: {} requests acknowledged, {} of unknown fate, {} stored, {} lost",
+            door.name(),
+            ledger.acknowledged.len(),
+            ledger.unknown.len(),
+            stored.len(),
+            lost.len()
+        );
+        ensure!(lost.is_empty(), "acknowledged through {} and lost: {lost:?}", door.name());
+        ensure!(!ledger.acknowledged.is_empty(), "nothing came in through {}", door.name());
+        let known: HashSet<u64> = ledger.acknowledged.union(&ledger.unknown).copied().collect();
+        ensure!(stored.is_subset(&known), "stored through {} but never sent", door.name());
     }
-    let lost: Vec<_> = ledger.acknowledged.iter().filter(|batch| !stored.contains(batch)).collect();
-    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-    let known: HashSet<_> = ledger.acknowledged.iter().chain(&ledger.unknown).copied().collect();
-    assert!(stored.is_subset(&known), "stored but never sent");
-    println!(
-        "{KILLS} kills: {} batches acknowledged, {} of unknown fate, {} stored, 0 lost",
-        ledger.acknowledged.len(),
-        ledger.unknown.len(),
-        stored.len()
-    );
     node.stop().await
 }
 
-/// Sends batches `first`, `first + SENDERS`, … each once, until told to stop or refused by a dead process.
-async fn send_until(
-    address: String,
+/// The requests that are stored. Each was sent once, and is there whole or not at all.
+async fn stored(api: &Api, door: Door) -> anyhow::Result<HashSet<u64>> {
+    let question = match door {
+        Door::OtlpGrpc => {
+            "select cast(\"test.id\" / 100 as bigint), count(*), count(distinct \"test.id\") from spans group by 1"
+                .to_owned()
+        }
+        _ => format!(
+            "select cast(split_part(body, ' ', 2) as bigint), count(*), count(distinct body) from logs where body like '{} %' group by 1",
+            door.name()
+        ),
+    };
+    let mut stored = HashSet::new();
+    for row in api.sql(&question).await? {
+        let numbers: Vec<u64> = row.iter().filter_map(Value::as_u64).collect();
+        let &[request, rows, different] = numbers.as_slice() else { anyhow::bail!("{row:?}") };
+        ensure!(different == ROWS, "request {request} of {} is torn: {different} rows", door.name());
+        ensure!(rows == different, "request {request} of {} is stored twice, sent once", door.name());
+        stored.insert(request);
+    }
+    Ok(stored)
+}
+
+/// One sender of one life.
+struct Sending {
+    door: Door,
     first: u64,
-    at: u64,
+    now: u64,
     stopped: watch::Receiver<bool>,
     progress: watch::Sender<u64>,
-) -> (Ledger, u64) {
-    let mut ledger = Ledger::default();
-    let mut batch = first;
-    let Ok(mut client) = TraceServiceClient::connect(address).await else { return (ledger, batch) };
-    while !*stopped.borrow() {
-        let spans = Spans {
-            service: "checkout",
-            first: batch * SPANS_PER_BATCH,
-            count: SPANS_PER_BATCH,
-            at,
-            fail_every: 0,
-        };
-        match spans.send(&mut client).await {
-            Ok(()) => {
-                ledger.acknowledged.push(batch);
-                progress.send_modify(|count| *count += 1);
+}
+
+impl Sending {
+    /// Sends requests, each once, until told to stop or left alone by a dead process. Gives the next number.
+    async fn run(self, grpc: String, api: Api) -> (Ledger, u64) {
+        let mut ledger = Ledger::default();
+        let mut number = self.first;
+        let Ok(mut client) = TraceServiceClient::connect(grpc).await else { return (ledger, number) };
+        while !*self.stopped.borrow() {
+            let is_acknowledged = match self.door {
+                Door::OtlpGrpc => {
+                    let first = number * ROWS;
+                    let spans =
+                        Spans { service: "checkout", first, count: ROWS, at: self.now, fail_every: 0 };
+                    spans.send(&mut client).await.is_ok()
+                }
+                door => {
+                    let (path, content_type, body) = door.request(number, self.now);
+                    let answer = api.call("POST", path, Some((content_type, body.into_bytes()))).await;
+                    answer.is_ok_and(|(status, body)| {
+                        (200..300).contains(&status) && body["errors"] != json!(true)
+                    })
+                }
+            };
+            number += 1;
+            if !is_acknowledged {
+                ledger.unknown.insert(number - 1);
+                break;
             }
-            Err(_) => {
-                ledger.unknown.push(batch);
-                return (ledger, batch);
-            }
+            ledger.acknowledged.insert(number - 1);
+            self.progress.send_modify(|count| *count += 1);
         }
-        batch += SENDERS;
+        (ledger, number)
     }
-    (ledger, batch)
 }

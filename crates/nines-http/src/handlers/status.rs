@@ -70,7 +70,20 @@ fn exposition(status: &api::Status) -> String {
         .iter()
         .map(|refused| (format!("{{reason={:?}}}", refused.reason), refused.count as f64))
         .collect();
-    metric("nines_ingest_refused_total", "counter", "Requests refused.", &refused);
+    metric("nines_ingest_refused_total", "counter", "Requests that the store had no room for.", &refused);
+    let requests = &status.ingest.requests;
+    let answered = [
+        ("accepted", requests.accepted),
+        ("rejected", requests.rejected),
+        ("deferred", requests.deferred),
+        ("failed", requests.failed),
+    ];
+    metric(
+        "nines_receive_requests_total",
+        "counter",
+        "Requests with telemetry, by how they were answered; the deferred ones were told to come back.",
+        &answered.map(|(outcome, count)| (format!("{{outcome={outcome:?}}}"), count as f64)),
+    );
     let by_dataset = |value: fn(&api::DatasetStatus) -> u64| -> Vec<(String, f64)> {
         status
             .storage
