@@ -2,6 +2,14 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// An HTTP client that has nothing of the product's.
+#[expect(clippy::disallowed_methods, reason = "a test's own client, apart from the product's")]
+pub fn client() -> reqwest::Client {
+    // Only fails if a provider is already installed, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// The HTTP API as a plain client sees it: JSON in, JSON out.
 #[derive(Clone)]
 pub struct Api {
@@ -12,11 +20,7 @@ pub struct Api {
 
 impl Api {
     pub fn new(base: &str, key: &str) -> Self {
-        // Only fails if a provider is already installed, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        #[expect(clippy::disallowed_methods, reason = "a test's own client, apart from the product's")]
-        let client = reqwest::Client::new();
-        Self { client, base: base.to_owned(), key: key.to_owned() }
+        Self { client: client(), base: base.to_owned(), key: key.to_owned() }
     }
 
     /// The raw answer: status and body.

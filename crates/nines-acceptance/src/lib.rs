@@ -9,7 +9,7 @@ mod node;
 mod otlp;
 mod tools;
 
-pub use api::{Api, Events};
+pub use api::{Api, Events, client};
 pub use node::{Addresses, Node, binary, command};
 pub use otlp::{Spans, span_request};
 pub use tools::{run_tool, shared_folder, workspace_root};

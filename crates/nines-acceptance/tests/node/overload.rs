@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Node, alone, eventually};
+use nines_acceptance::{Node, alone, client, eventually};
 use nines_base::SystemClock;
 
 /// What the node and all its page cache may take.
@@ -82,8 +82,7 @@ async fn an_overload_in_a_gibibyte_is_refused_countably_and_nothing_else_is_lost
     for sender in 0..SENDERS {
         let (ledger, clock, url, key) = (Arc::clone(&ledger), Arc::clone(&clock), url.clone(), key.clone());
         senders.spawn(async move {
-            #[expect(clippy::disallowed_methods, reason = "a test's own client, apart from the product's")]
-            let client = reqwest::Client::new();
+            let client = client();
             let body = body(sender);
             while clock.monotonic() < until {
                 ledger.sent.fetch_add(ROWS, Ordering::Relaxed);
