@@ -6,10 +6,9 @@ use std::time::Duration;
 use nines_base::{SharedClock, Shutdown};
 
 use crate::annotations::{Annotations, Note};
-use crate::ast::{Expr, Kind, QueryTimes, Span, ValueType};
+use crate::ast::{Expr, QueryTimes, Span, ValueType};
 use crate::error::QueryError;
 use crate::eval::{Evaluator, Evaluated, Grid};
-use crate::functions::Id;
 use crate::parser;
 use crate::row::Row;
 use crate::source::Source;
@@ -103,7 +102,7 @@ impl Engine {
         // A grid of one step; `step()` is zero, but windows need a positive step.
         let times = QueryTimes { start: time_ms, end: time_ms, step: 0 };
         let run = Run::new(self, source, times, control);
-        let evaluator = Evaluator { run: &run, grid: Grid { start: time_ms, step: 1, steps: 1 } };
+        let evaluator = Evaluator { run: &run, grid: Grid { start: time_ms, step: 1, steps: 1 }, finds_resets: false };
         if expr.value_type() == ValueType::Matrix {
             let matrix = sorted(evaluator.matrix(expr)?);
             return Ok(run.answer(Value::Matrix(matrix)));
@@ -166,13 +165,8 @@ impl Engine {
             );
             return Err(QueryError::BadRequest(text));
         }
-        if let Kind::Call { function, .. } = &expr.inner().kind {
-            if matches!(function.id, Id::Sort | Id::SortDesc | Id::SortByLabel | Id::SortByLabelDesc) {
-                run.note(Note::SortInRange, expr.inner().span);
-            }
-        }
         let grid = Grid { start: times.start, step: times.step, steps: steps as usize };
-        let evaluator = Evaluator { run: &run, grid };
+        let evaluator = Evaluator { run: &run, grid, finds_resets: false };
         let rows = match evaluator.eval(expr)? {
             Evaluated::Scalar(values) => vec![Row {
                 labels: Default::default(),

@@ -96,6 +96,9 @@ pub(crate) type Sink<'s> = dyn FnMut(RowView<'_>) -> Result<(), QueryError> + 's
 pub(crate) struct Evaluator<'r> {
     pub run: &'r Run<'r>,
     pub grid: Grid,
+    /// Resets of histograms whose hints are unknown are looked for while reading, as upstream does where only counts and
+    /// sums are asked for (`promql/histogram_stats_iterator.go`).
+    pub finds_resets: bool,
 }
 
 impl Evaluator<'_> {
@@ -263,7 +266,7 @@ impl Evaluator<'_> {
         let grid = Grid { start, step, steps };
         // One row must fit, or the allocation of the first would be the end of the node.
         self.run.keep(steps)?;
-        let inner = Evaluator { run: self.run, grid };
+        let inner = Evaluator { run: self.run, grid, finds_resets: false };
         let rows = inner.rows(&subquery.expr)?;
         Ok((rows, grid, looks, range))
     }

@@ -189,10 +189,11 @@ impl Tally {
         if self.histograms.is_empty() {
             self.histograms.resize_with(steps, || None);
         }
+        let averages = self.op == AggregateOp::Avg;
         for (state, histogram) in self.histograms.iter_mut().zip(row.histograms) {
             let Some(histogram) = histogram else { continue };
             match state {
-                None => *state = Some(HistogramState::Total(Box::new(HistogramTotal::new(histogram)))),
+                None => *state = Some(HistogramState::Total(Box::new(HistogramTotal::new(histogram, averages)))),
                 Some(HistogramState::Incompatible) => {}
                 Some(HistogramState::Total(total)) => {
                     if total.add(histogram).is_err() {

@@ -180,11 +180,9 @@ impl Evaluator<'_> {
         let matching = &binary.matching;
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
-        let (fill_many, fill_one) = if swapped {
-            (matching.fill_right, matching.fill_left)
-        } else {
-            (matching.fill_left, matching.fill_right)
-        };
+        // As upstream, which has swapped the sides for `group_right` when it fills: there too `fill_left` stands for the
+        // "many" side.
+        let (fill_many, fill_one) = (matching.fill_left, matching.fill_right);
         let mut groups = groups_of(matching);
         let mut sides: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
         for (rows, is_many) in [(many, true), (one, false)] {
@@ -296,7 +294,8 @@ impl Evaluator<'_> {
                 let side = if swapped { "left" } else { "right" };
                 return Err(QueryError::execution(format!(
                     "found duplicate series for the match group {group} on the {side} hand-side of the operation: [{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
-                    rows[*second].labels, rows[*first].labels
+                    rows[*first].labels.clone().min(rows[*second].labels.clone()),
+                    rows[*first].labels.clone().max(rows[*second].labels.clone())
                 )));
             }
         }

@@ -68,6 +68,10 @@ impl Evaluator<'_> {
         args: &[Expr],
         expr: &Expr,
     ) -> Result<Vec<Row>, QueryError> {
+        let sorts = matches!(function.id, Id::Sort | Id::SortDesc | Id::SortByLabel | Id::SortByLabelDesc);
+        if sorts && self.run.times.step > 0 {
+            self.run.note(Note::SortInRange, expr.span);
+        }
         match function.id {
             Id::Vector => {
                 let values = self.scalar(&args[0])?;
@@ -265,7 +269,8 @@ impl Evaluator<'_> {
     }
 
     fn of_histograms(&self, id: Id, arg: &Expr) -> Result<Vec<Row>, QueryError> {
-        let mut rows = self.rows(arg)?;
+        let finds_resets = matches!(id, Id::HistogramCount | Id::HistogramSum | Id::HistogramAvg);
+        let mut rows = Evaluator { finds_resets, ..*self }.rows(arg)?;
         rows.retain(|row| !row.histograms.is_empty());
         for row in &mut rows {
             let histograms = std::mem::take(&mut row.histograms);

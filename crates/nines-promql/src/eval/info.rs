@@ -39,6 +39,10 @@ impl Evaluator<'_> {
         let named = !names.is_empty();
         if !named {
             names.push(by_target_info().map_err(QueryError::Execution)?);
+        } else if !names.iter().any(|matcher| matches!(matcher.op(), MatchOp::Equal | MatchOp::Regex)) {
+            // Names that are excluded say nothing of what an info metric is.
+            let info = Matcher::new(METRIC_NAME, MatchOp::Regex, ".+_info");
+            names.push(info.map_err(QueryError::Execution)?);
         }
         let is_info = |labels: &Labels| {
             (named || args.len() < 2) && names.iter().all(|matcher| matcher.matches_labels(labels))

@@ -184,7 +184,7 @@ impl Evaluator<'_> {
         arg: &Expr,
         value: impl Fn(usize, Observed, &str) -> f64,
     ) -> Result<Vec<Row>, QueryError> {
-        let rows = self.rows(arg)?;
+        let rows = Evaluator { finds_resets: false, ..*self }.rows(arg)?;
         let span = arg.span;
         let mut order: Vec<Labels> = Vec::new();
         let mut places: HashMap<Labels, usize> = HashMap::new();

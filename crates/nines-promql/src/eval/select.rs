@@ -1,8 +1,11 @@
 //! From selectors to samples: instant vectors, and the series behind range vectors.
 
+use std::sync::Arc;
+
 use crate::ast::{Duration, Edges, Expr, Kind, Selector, Span};
 use crate::error::QueryError;
 use crate::eval::{Columns, Evaluator, Looks, Sink};
+use crate::histogram::ResetHint;
 use crate::number::is_stale;
 use crate::row::{ABSENT, Cell, RowView, present};
 use crate::source::{HistogramPoint, Selection, SeriesView, SourceError};
@@ -95,6 +98,8 @@ impl Evaluator<'_> {
         let mut set = self.run.source.select(&selection)?;
         while let Some(view) = set.next()? {
             self.run.read(view.times.len() + view.histograms.len())?;
+            let found = if self.finds_resets { with_resets(view.histograms) } else { None };
+            let view = SeriesView { histograms: found.as_deref().unwrap_or(view.histograms), ..view };
             let mut histograms = Vec::new();
             values.fill(ABSENT);
             let mut found = false;
@@ -150,6 +155,8 @@ impl Evaluator<'_> {
                 let mut set = self.run.source.select(&selection)?;
                 while let Some(view) = set.next()? {
                     self.run.read(view.times.len() + view.histograms.len())?;
+                    let found = if self.finds_resets { with_resets(view.histograms) } else { None };
+                    let view = SeriesView { histograms: found.as_deref().unwrap_or(view.histograms), ..view };
                     each(RangeSeries { view: clean.without_stale(view), drop_name: false }, &windows)?;
                 }
                 Ok(())
@@ -168,6 +175,24 @@ impl Evaluator<'_> {
             _ => Err(QueryError::execution("expected a range vector")),
         }
     }
+}
+
+/// The histograms with hints from their numbers, if any hint is unknown.
+fn with_resets(points: &[HistogramPoint]) -> Option<Vec<HistogramPoint>> {
+    if points.iter().all(|point| point.histogram.hint != ResetHint::Unknown) {
+        return None;
+    }
+    let mut hinted = points.to_vec();
+    for at in 1..points.len() {
+        let (before, now) = (&points[at - 1], &points[at]);
+        if now.histogram.hint == ResetHint::Unknown && !before.is_stale() && !now.is_stale() {
+            let reset = now.histogram.shows_reset_after(&before.histogram);
+            let mut histogram = (*now.histogram).clone();
+            histogram.hint = if reset { ResetHint::Reset } else { ResetHint::NotReset };
+            hinted[at].histogram = Arc::new(histogram);
+        }
+    }
+    Some(hinted)
 }
 
 /// The sample that an instant selector finds.

@@ -74,6 +74,9 @@ impl Evaluator<'_> {
                 quantile(q, &mut floats.to_vec())
             }
             Id::MadOverTime => {
+                if floats.iter().any(|value| value.is_nan()) {
+                    return Ok(Some(Cell::Float(f64::NAN)));
+                }
                 let median = quantile(0.5, &mut floats.to_vec());
                 let mut off: Vec<f64> = floats.iter().map(|value| (value - median).abs()).collect();
                 quantile(0.5, &mut off)
@@ -287,7 +290,7 @@ impl Evaluator<'_> {
 
     /// The sum or the average of histograms.
     fn added_up(&self, call: &RangeCall<'_>, points: &[HistogramPoint], average: bool) -> Option<Cell> {
-        let mut total = HistogramTotal::new(&points[0].histogram);
+        let mut total = HistogramTotal::new(&points[0].histogram, average);
         for point in &points[1..] {
             if total.add(&point.histogram).is_err() {
                 self.run.note(Note::MixedSchemas { metric: call.metric.to_owned() }, call.span);
@@ -304,7 +307,8 @@ impl Evaluator<'_> {
 pub(super) struct HistogramTotal {
     sum: Histogram,
     lost: Histogram,
-    /// Once the sum would overflow, the mean is kept instead.
+    /// The mean is wanted, and is kept instead of the sum once that would overflow.
+    averages: bool,
     mean: Option<Histogram>,
     count: f64,
     saw_reset: bool,
@@ -313,11 +317,12 @@ pub(super) struct HistogramTotal {
 }
 
 impl HistogramTotal {
-    pub fn new(first: &Histogram) -> Self {
+    pub fn new(first: &Histogram, averages: bool) -> Self {
         let lost = Histogram { schema: first.schema, ..Histogram::default() };
         let mut total = Self {
             sum: first.clone(),
             lost,
+            averages,
             mean: None,
             count: 1.0,
             saw_reset: false,
@@ -340,7 +345,7 @@ impl HistogramTotal {
             let (mut sum, mut lost) = (self.sum.clone(), self.lost.clone());
             let added = sum.add_compensated(histogram, &mut lost)?;
             self.reconciled |= added.bounds_reconciled;
-            if !sum.has_overflow() || self.sum.has_overflow() || histogram.has_overflow() {
+            if !self.averages || !sum.has_overflow() {
                 (self.sum, self.lost) = (sum, lost);
                 return Ok(());
             }
@@ -368,9 +373,6 @@ impl HistogramTotal {
     }
 
     pub fn sum(mut self) -> Histogram {
-        if let Some(mean) = self.mean {
-            return mean.scaled(self.count);
-        }
         self.sum.settle(&self.lost);
         self.sum
     }
