@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::ast::Span;
 use crate::labels::quoted;
-use crate::number::{format_general, format_float};
+use crate::number::{format_float, format_general};
 
 /// At most so many different ones are kept; upstream's API shows ten of each kind.
 const KEPT_MAX: usize = 200;
@@ -196,7 +196,9 @@ impl Note {
                 text
             }
             Self::IncompatibleTypes { left, op, right } => {
-                format!("incompatible sample types encountered for binary operator \"{op}\": {left} {op} {right}")
+                format!(
+                    "incompatible sample types encountered for binary operator \"{op}\": {left} {op} {right}"
+                )
             }
             Self::HistogramIgnoredInAggregation { aggregation } => {
                 format!("ignored histogram in {aggregation} aggregation")

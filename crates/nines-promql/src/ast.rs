@@ -36,15 +36,24 @@ pub struct Expr {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// `written_as_duration` is only for printing it again.
-    Number { value: f64, written_as_duration: bool },
+    Number {
+        value: f64,
+        written_as_duration: bool,
+    },
     Text(Text),
     Vector(Selector),
     Matrix(Matrix),
     Subquery(Box<Subquery>),
-    Call { function: &'static Function, args: Vec<Expr> },
+    Call {
+        function: &'static Function,
+        args: Vec<Expr>,
+    },
     Aggregate(Box<Aggregate>),
     Binary(Box<Binary>),
-    Unary { negative: bool, expr: Box<Expr> },
+    Unary {
+        negative: bool,
+        expr: Box<Expr>,
+    },
     Paren(Box<Expr>),
 }
 
@@ -117,9 +126,16 @@ pub enum Duration {
     Step,
     /// The length of the query.
     Range,
-    Signed { negative: bool, of: Box<Duration> },
+    Signed {
+        negative: bool,
+        of: Box<Duration>,
+    },
     Paren(Box<Duration>),
-    Binary { op: BinaryOp, left: Box<Duration>, right: Box<Duration> },
+    Binary {
+        op: BinaryOp,
+        left: Box<Duration>,
+        right: Box<Duration>,
+    },
     Least(Box<Duration>, Box<Duration>),
     Greatest(Box<Duration>, Box<Duration>),
 }

@@ -60,13 +60,20 @@ pub fn run_dir(path: &Path) -> std::io::Result<Report> {
     Ok(report)
 }
 
+/// A series from one line of the notation, `name{label="value"} 1 2 _ 3x4`, with a value every `step_ms` from the epoch on.
+pub fn series_from_notation(line: &str, step_ms: i64) -> Result<crate::source::SeriesData, String> {
+    let (labels, items) = notation::series(line)?;
+    let mut storage = Storage::default();
+    let series = script::LoadSeries { labels, items, starts: Vec::new() };
+    storage.load(&script::Load { step: step_ms, with_custom_buckets: false, series: vec![series] })?;
+    storage.source().series.pop().ok_or_else(|| "no series".to_owned())
+}
+
 /// Runs one script and adds to `report`.
 pub fn run_script(name: &str, text: &str, report: &mut Report) {
     report.files += 1;
-    let engine = Engine {
-        options: Options { delayed_name_removal: true, ..Options::default() },
-        ..Engine::default()
-    };
+    let engine =
+        Engine { options: Options { delayed_name_removal: true, ..Options::default() }, ..Engine::default() };
     let mut storage = Storage::default();
     for (line, command) in script::commands(text) {
         let outcome = match command {
@@ -174,8 +181,7 @@ fn at_variants(expr: &Expr, at: i64) -> Vec<(String, i64)> {
         return Vec::new();
     }
     let query = pinned.to_string();
-    let times: Vec<i64> =
-        if at == 0 { vec![-1000, 0, 1000] } else { vec![-10 * at, 0, at / 5, at, 10 * at] };
+    let times: Vec<i64> = if at == 0 { vec![-1000, 0, 1000] } else { vec![-10 * at, 0, at / 5, at, 10 * at] };
     times.into_iter().map(|time| (query.clone(), time)).collect()
 }
 

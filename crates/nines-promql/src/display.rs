@@ -142,7 +142,11 @@ impl fmt::Display for Series<'_> {
             }
         }
         for matcher in &self.0.matchers {
-            if self.0.name.is_none() || matcher.name() != METRIC_NAME {
+            // The name stands once; other conditions on it stay.
+            let is_name = matcher.name() == METRIC_NAME
+                && matcher.op() == crate::matcher::MatchOp::Equal
+                && Some(matcher.value()) == self.0.name.as_deref();
+            if !is_name {
                 matchers.push(matcher.to_string());
             }
         }
@@ -155,8 +159,22 @@ impl fmt::Display for Series<'_> {
 
 fn is_reserved(name: &str) -> bool {
     const WORDS: [&str; 16] = [
-        "and", "or", "unless", "atan2", "bool", "on", "ignoring", "by", "without", "offset", "inf", "nan",
-        "group_left", "group_right", "anchored", "smoothed",
+        "and",
+        "or",
+        "unless",
+        "atan2",
+        "bool",
+        "on",
+        "ignoring",
+        "by",
+        "without",
+        "offset",
+        "inf",
+        "nan",
+        "group_left",
+        "group_right",
+        "anchored",
+        "smoothed",
     ];
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(name)) || AggregateOp::named(name).is_some()
 }

@@ -8,7 +8,7 @@ use nines_base::{SharedClock, Shutdown};
 use crate::annotations::{Annotations, Note};
 use crate::ast::{Expr, QueryTimes, Span, ValueType};
 use crate::error::QueryError;
-use crate::eval::{Evaluator, Evaluated, Grid};
+use crate::eval::{Evaluated, Evaluator, Grid};
 use crate::parser;
 use crate::row::Row;
 use crate::source::Source;
@@ -102,7 +102,8 @@ impl Engine {
         // A grid of one step; `step()` is zero, but windows need a positive step.
         let times = QueryTimes { start: time_ms, end: time_ms, step: 0 };
         let run = Run::new(self, source, times, control);
-        let evaluator = Evaluator { run: &run, grid: Grid { start: time_ms, step: 1, steps: 1 }, finds_resets: false };
+        let evaluator =
+            Evaluator { run: &run, grid: Grid { start: time_ms, step: 1, steps: 1 }, finds_resets: false };
         if expr.value_type() == ValueType::Matrix {
             let matrix = sorted(evaluator.matrix(expr)?);
             return Ok(run.answer(Value::Matrix(matrix)));
@@ -146,11 +147,14 @@ impl Engine {
     ) -> Result<Answer, QueryError> {
         if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
             let found = expr.value_type().name();
-            let text = format!("invalid expression type {found:?} for range query, must be Scalar or instant Vector");
+            let text = format!(
+                "invalid expression type {found:?} for range query, must be Scalar or instant Vector"
+            );
             return Err(QueryError::BadRequest(text));
         }
         if times.step <= 0 {
-            let text = "zero or negative query resolution step widths are not accepted: try a positive integer";
+            let text =
+                "zero or negative query resolution step widths are not accepted: try a positive integer";
             return Err(QueryError::BadRequest(text.to_owned()));
         }
         let run = Run::new(self, source, times, control);
@@ -168,12 +172,9 @@ impl Engine {
         let grid = Grid { start: times.start, step: times.step, steps: steps as usize };
         let evaluator = Evaluator { run: &run, grid, finds_resets: false };
         let rows = match evaluator.eval(expr)? {
-            Evaluated::Scalar(values) => vec![Row {
-                labels: Default::default(),
-                drop_name: false,
-                values,
-                histograms: Vec::new(),
-            }],
+            Evaluated::Scalar(values) => {
+                vec![Row { labels: Default::default(), drop_name: false, values, histograms: Vec::new() }]
+            }
             Evaluated::Rows(rows) => evaluator.finished(rows)?,
             Evaluated::Text(_) => Vec::new(),
         };

@@ -61,7 +61,9 @@ pub enum QueryError {
     /// A request that asks for something impossible, such as a step of zero.
     #[error("{0}")]
     BadRequest(String),
-    #[error("query processing would load too many {what}: at most {limit}: narrow the selectors or the range")]
+    #[error(
+        "query processing would load too many {what}: at most {limit}: narrow the selectors or the range"
+    )]
     TooMuch { what: &'static str, limit: usize },
     #[error("query timed out in expression evaluation")]
     Timeout,

@@ -38,7 +38,6 @@ impl Grid {
     pub fn time(&self, step: usize) -> i64 {
         self.start + self.step * step as i64
     }
-
 }
 
 /// The instants that a selector looks at, one per step: shifted by `offset`, or all the same with `@`.

@@ -13,7 +13,7 @@ mod trim;
 
 pub use arithmetic::{Added, IncompatibleSchemas};
 pub use buckets::Bucket;
-pub use quantile::{classic_fraction, classic_quantile, ClassicBucket, ForcedMonotonicity};
+pub use quantile::{ClassicBucket, ForcedMonotonicity, classic_fraction, classic_quantile};
 
 use std::fmt::Write as _;
 

@@ -95,10 +95,7 @@ impl Lexer<'_> {
         } else {
             let character = self.rest().chars().next().unwrap_or(' ');
             let end = start + character.len_utf8();
-            return Err(ParseError::new(
-                format!("unexpected character {character:?}"),
-                Span { start, end },
-            ));
+            return Err(ParseError::new(format!("unexpected character {character:?}"), Span { start, end }));
         };
         Ok((token, Span { start, end: self.at }))
     }

@@ -28,6 +28,7 @@
 
 mod annotations;
 pub mod ast;
+pub mod conformance;
 mod display;
 mod engine;
 mod error;
@@ -42,7 +43,6 @@ mod parser;
 mod row;
 mod source;
 mod value;
-pub mod conformance;
 
 pub use annotations::Annotations;
 pub use engine::{

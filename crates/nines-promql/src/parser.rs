@@ -123,7 +123,9 @@ impl Parser {
     fn end(&mut self) -> Result<(), ParseError> {
         match self.peek() {
             Token::End => Ok(()),
-            other => Err(ParseError::new(format!("unexpected {} after expression", other.describe()), self.span())),
+            other => {
+                Err(ParseError::new(format!("unexpected {} after expression", other.describe()), self.span()))
+            }
         }
     }
 
@@ -207,7 +209,9 @@ impl Parser {
         }
         let mut returns_bool = false;
         // `bool` may also be the name of a metric; it is one where an operand can not follow it.
-        if self.is_word("bool") && !matches!(self.peek_after(1), Token::End | Token::Sign(")" | "{" | "[" | ",")) {
+        if self.is_word("bool")
+            && !matches!(self.peek_after(1), Token::End | Token::Sign(")" | "{" | "[" | ","))
+        {
             if !op.is_comparison() {
                 let message = "bool modifier can only be used on comparison operators";
                 return Err(ParseError::new(message, self.span()));
@@ -259,7 +263,8 @@ impl Parser {
             }
             let span = self.span();
             if op.is_set() {
-                let message = format!("filling in missing series not allowed for set operator {:?}", op.symbol());
+                let message =
+                    format!("filling in missing series not allowed for set operator {:?}", op.symbol());
                 return Err(ParseError::new(message, span));
             }
             self.advance();
@@ -410,7 +415,10 @@ impl Parser {
             }
             self.expect_sign(",", "function call")?;
             if self.is_sign(")") {
-                return Err(ParseError::new("trailing commas not allowed in function call args", self.span()));
+                return Err(ParseError::new(
+                    "trailing commas not allowed in function call args",
+                    self.span(),
+                ));
             }
         }
     }
@@ -430,7 +438,10 @@ impl Parser {
             let message = if args.is_empty() {
                 "no arguments for aggregate expression provided".to_owned()
             } else {
-                format!("wrong number of arguments for aggregate expression provided, expected {wanted}, got {}", args.len())
+                format!(
+                    "wrong number of arguments for aggregate expression provided, expected {wanted}, got {}",
+                    args.len()
+                )
             };
             return Err(ParseError::new(message, opening.to(span)));
         }

@@ -30,8 +30,14 @@ pub struct Series {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    Scalar { time_ms: i64, value: f64 },
-    Text { time_ms: i64, value: String },
+    Scalar {
+        time_ms: i64,
+        value: f64,
+    },
+    Text {
+        time_ms: i64,
+        value: String,
+    },
     /// In no order, unless the query asks for one.
     Vector(Vec<Sample>),
     /// Sorted by labels.

@@ -85,7 +85,11 @@ impl Storage {
                         let mut kept = (**histogram).clone();
                         kept.hint = hint;
                         let histogram = Arc::new(kept);
-                        series.histograms.push(HistogramPoint { time: *time, start: stored.start, histogram });
+                        series.histograms.push(HistogramPoint {
+                            time: *time,
+                            start: stored.start,
+                            histogram,
+                        });
                     }
                 }
             }

@@ -175,7 +175,8 @@ fn histograms(item: &str) -> Result<Vec<Item>, String> {
         return Ok(vec![Item::Histogram(Arc::new(first), hinted)]);
     }
     let times_of = |text: &str| -> Result<usize, String> {
-        let digits = text.strip_prefix('x').ok_or_else(|| format!("expected x and a number, got {text:?}"))?;
+        let digits =
+            text.strip_prefix('x').ok_or_else(|| format!("expected x and a number, got {text:?}"))?;
         digits.parse::<usize>().map_err(|error| error.to_string())
     };
     if rest.starts_with('x') {

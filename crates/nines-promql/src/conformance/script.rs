@@ -138,7 +138,8 @@ pub(super) fn commands(text: &str) -> Vec<(usize, Result<Command, String>)> {
 fn load(line: &str, body: &[&str]) -> Result<Load, String> {
     let mut words = line.split_whitespace();
     let with_custom_buckets = words.next() == Some("load_with_nhcb");
-    let step = words.next().and_then(parse_duration).ok_or_else(|| format!("invalid load command {line:?}"))?;
+    let step =
+        words.next().and_then(parse_duration).ok_or_else(|| format!("invalid load command {line:?}"))?;
     let mut series = Vec::new();
     let mut pending: Option<(Labels, Vec<Option<i64>>)> = None;
     let mut default_starts: Vec<Option<i64>> = Vec::new();

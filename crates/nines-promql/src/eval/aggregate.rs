@@ -59,7 +59,9 @@ impl Evaluator<'_> {
     }
 
     fn count_values(&self, aggregate: &Aggregate) -> Result<Vec<Row>, QueryError> {
-        let Some(param) = &aggregate.param else { return Err(QueryError::execution("count_values needs a label")) };
+        let Some(param) = &aggregate.param else {
+            return Err(QueryError::execution("count_values needs a label"));
+        };
         let label = self.label_name(param, "label name")?;
         let steps = self.grid.steps;
         let mut grouping = aggregate.grouping.clone();
@@ -193,7 +195,9 @@ impl Tally {
         for (state, histogram) in self.histograms.iter_mut().zip(row.histograms) {
             let Some(histogram) = histogram else { continue };
             match state {
-                None => *state = Some(HistogramState::Total(Box::new(HistogramTotal::new(histogram, averages)))),
+                None => {
+                    *state = Some(HistogramState::Total(Box::new(HistogramTotal::new(histogram, averages))))
+                }
                 Some(HistogramState::Incompatible) => {}
                 Some(HistogramState::Total(total)) => {
                     if total.add(histogram).is_err() {

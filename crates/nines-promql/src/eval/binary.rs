@@ -198,7 +198,8 @@ impl Evaluator<'_> {
         let steps = self.grid.steps;
         let fills = fill_many.is_some() || fill_one.is_some();
         // Duplicates on the "one" side only matter where there is something on the other.
-        let relevant: Vec<bool> = (0..steps).map(|step| fills || many.iter().any(|row| row.has(step))).collect();
+        let relevant: Vec<bool> =
+            (0..steps).map(|step| fills || many.iter().any(|row| row.has(step))).collect();
         let mut joined = Joined { binary, evaluator: self, rows: Vec::new(), places: HashMap::new(), steps };
         for (group, (many_at, one_at)) in sides.iter().enumerate() {
             self.run.go_on()?;
@@ -396,8 +397,11 @@ impl Joined<'_, '_> {
         let matching = &self.binary.matching;
         let mut labels = if changes_metric(self.binary.op) { many.without_metadata() } else { many.clone() };
         if matching.cardinality == Cardinality::OneToOne {
-            labels =
-                if matching.on { labels.keeping(&matching.labels) } else { labels.dropping(&matching.labels) };
+            labels = if matching.on {
+                labels.keeping(&matching.labels)
+            } else {
+                labels.dropping(&matching.labels)
+            };
         }
         for name in &matching.include {
             labels = labels.with(name, one.get(name));

@@ -219,7 +219,8 @@ impl Evaluator<'_> {
         args: &[Expr],
         expr: &Expr,
     ) -> Result<Vec<Row>, QueryError> {
-        let scalars: Result<Vec<Vec<f64>>, QueryError> = args[1..].iter().map(|arg| self.scalar(arg)).collect();
+        let scalars: Result<Vec<Vec<f64>>, QueryError> =
+            args[1..].iter().map(|arg| self.scalar(arg)).collect();
         let scalars = scalars?;
         let mut rows = self.rows(&args[0])?;
         for row in &mut rows {
@@ -327,9 +328,9 @@ impl Evaluator<'_> {
         let names = names?;
         let mut rows = self.rows(&args[0])?;
         rows.sort_by(|a, b| {
-            let by_names = names.iter().map(|name| {
-                super::label_fn::natural_order(a.labels.get(name), b.labels.get(name))
-            });
+            let by_names = names
+                .iter()
+                .map(|name| super::label_fn::natural_order(a.labels.get(name), b.labels.get(name)));
             let order = by_names
                 .fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
                 .then_with(|| a.labels.cmp(&b.labels));

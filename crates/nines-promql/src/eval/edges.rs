@@ -125,7 +125,8 @@ impl Evaluator<'_> {
             let mut skip = left_between;
             let mut before = &left;
             for point in inside {
-                if !skip && !std::ptr::eq(before, &*point.histogram) && point.histogram.is_reset_after(before) {
+                if !skip && !std::ptr::eq(before, &*point.histogram) && point.histogram.is_reset_after(before)
+                {
                     // The first sample of the range may be `left` itself.
                     if !(from == first && std::ptr::eq(point, &points[first])) {
                         growth.add(before)?;
@@ -287,7 +288,10 @@ fn smoothed_float(times: &[i64], values: &[f64], look: i64) -> Option<f64> {
     Some(values[before] + (values[after] - values[before]) * part)
 }
 
-fn smoothed_histogram(points: &[HistogramPoint], look: i64) -> Result<Option<Histogram>, IncompatibleSchemas> {
+fn smoothed_histogram(
+    points: &[HistogramPoint],
+    look: i64,
+) -> Result<Option<Histogram>, IncompatibleSchemas> {
     let after = points.partition_point(|point| point.time <= look);
     let Some(before) = after.checked_sub(1) else { return Ok(None) };
     if points[before].is_stale() {

@@ -31,7 +31,11 @@ impl Evaluator<'_> {
         let mut data: Vec<Matcher> = Vec::new();
         if let Some(Kind::Vector(selector)) = args.get(1).map(|arg| &arg.kind) {
             for matcher in &selector.matchers {
-                if matcher.name() == METRIC_NAME { names.push(matcher.clone()) } else { data.push(matcher.clone()) }
+                if matcher.name() == METRIC_NAME {
+                    names.push(matcher.clone())
+                } else {
+                    data.push(matcher.clone())
+                }
             }
         }
         // Series that are info series themselves stay as they are. Without a name only `target_info` is one, and then
@@ -113,7 +117,8 @@ impl Evaluator<'_> {
             for (step, taken) in taken.iter_mut().enumerate() {
                 if let Some(sample) = latest.at(&view, looks.at(step), lookback) {
                     if matches!(sample.cell, Cell::Histogram(_)) {
-                        let text = format!("this should be an info metric, with float samples: {}", view.labels);
+                        let text =
+                            format!("this should be an info metric, with float samples: {}", view.labels);
                         return Err(QueryError::execution(text));
                     }
                     *taken = Some(sample.time);

@@ -129,7 +129,8 @@ impl Evaluator<'_> {
             let rows = self.over_histograms(arg, |step, found, metric| match found {
                 Observed::Native(histogram) => {
                     let quantile = histogram.quantile(values[step]);
-                    if histogram.sum.is_nan() && histogram.count > 0.0 && (0.0..=1.0).contains(&values[step]) {
+                    if histogram.sum.is_nan() && histogram.count > 0.0 && (0.0..=1.0).contains(&values[step])
+                    {
                         let metric = metric.to_owned();
                         let nan = quantile.is_nan();
                         let note =

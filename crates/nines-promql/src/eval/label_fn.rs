@@ -12,7 +12,8 @@ use crate::row::{Row, merge_same_labels};
 impl Evaluator<'_> {
     pub(super) fn label_replace(&self, args: &[Expr]) -> Result<Vec<Row>, QueryError> {
         let target = self.label_name(&args[1], "destination label name in label_replace():")?;
-        let (replacement, source, pattern) = (self.text(&args[2])?, self.text(&args[3])?, self.text(&args[4])?);
+        let (replacement, source, pattern) =
+            (self.text(&args[2])?, self.text(&args[3])?, self.text(&args[4])?);
         let regex = anchored(&pattern).map_err(|_| {
             QueryError::execution(format!(
                 "invalid regular expression in label_replace(): {}",

@@ -11,7 +11,9 @@ use crate::row::{ABSENT, Cell, Row};
 
 impl Evaluator<'_> {
     pub(super) fn pick(&self, aggregate: &Aggregate, span: Span) -> Result<Vec<Row>, QueryError> {
-        let Some(param) = &aggregate.param else { return Err(QueryError::execution("a parameter is needed")) };
+        let Some(param) = &aggregate.param else {
+            return Err(QueryError::execution("a parameter is needed"));
+        };
         let params = self.scalar(param)?;
         self.check_params(aggregate.op, &params, param.span)?;
         let rows = self.rows(&aggregate.expr)?;

@@ -4,15 +4,15 @@
 //! again for each step (`window_fn`: deviations, quantiles, regressions, smoothing, and everything on native
 //! histograms) cost O(steps × window).
 
-use crate::ast::{Edges, Expr, Kind, ValueType};
 use crate::annotations::Note;
+use crate::ast::Span;
+use crate::ast::{Edges, Expr, Kind, ValueType};
 use crate::error::QueryError;
 use crate::eval::select::{RangeSeries, Windows};
 use crate::eval::{Evaluator, Sink};
 use crate::functions::{Function, Id};
 use crate::row::{ABSENT, Cell, RowView, is_absent, present};
 use crate::source::{HistogramPoint, SeriesView};
-use crate::ast::Span;
 
 /// A window of one series, for functions that want to see all of it.
 pub(super) struct Window<'w> {
@@ -85,7 +85,8 @@ impl Evaluator<'_> {
                 self.note_non_counter(&series.view, &metric, span, &values);
             }
             let drop_name = series.drop_name || !keeps_name;
-            let labels = if keeps_name { series.view.labels.clone() } else { self.dropped(&series.view.labels) };
+            let labels =
+                if keeps_name { series.view.labels.clone() } else { self.dropped(&series.view.labels) };
             sink(RowView { labels: &labels, drop_name, values: &values, histograms: &histograms })
         })
     }

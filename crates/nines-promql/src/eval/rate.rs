@@ -83,7 +83,10 @@ pub(super) fn slides(
     let mut reset_low = 0;
     let mut reset_high = 0;
     // Steps and samples are mostly regular, so one window reaches as far as the one before it.
-    let mut known = (Reach { before: -1, covered: 0, after: 0, gaps: 0 }, Extent { covered: 0.0, before: 0.0, after: 0.0 });
+    let mut known = (
+        Reach { before: -1, covered: 0, after: 0, gaps: 0 },
+        Extent { covered: 0.0, before: 0.0, after: 0.0 },
+    );
     let (times, samples) = (view.times, &view.values[..view.times.len()]);
     for (step, out) in values.iter_mut().enumerate() {
         let (start, end) = windows.bounds(step);
@@ -216,7 +219,8 @@ pub(super) fn with_starts(window: &Window<'_>, counter: bool) -> Option<(f64, Ex
             }
         }
     }
-    let extent = extent_from(window.start, window.end, first_time, last_time, count, from_zero.then_some(start));
+    let extent =
+        extent_from(window.start, window.end, first_time, last_time, count, from_zero.then_some(start));
     Some((growth, extent))
 }
 

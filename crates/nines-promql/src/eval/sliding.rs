@@ -40,7 +40,9 @@ pub(super) fn slides(
         }
         Id::AvgOverTime if overlap_pays(windows, values.len()) => {
             let Some(sums) = exact_sums(samples) else { return false };
-            sweep(times, windows, values, |low, high| difference(sums[high], sums[low]) / (high - low) as f64);
+            sweep(times, windows, values, |low, high| {
+                difference(sums[high], sums[low]) / (high - low) as f64
+            });
         }
         _ => return false,
     }

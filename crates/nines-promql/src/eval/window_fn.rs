@@ -119,7 +119,9 @@ impl Evaluator<'_> {
         if points.len() < 2 && !from_zero {
             return Ok(None);
         }
-        let Some(mut growth) = self.histogram_growth(call, points, counter, from_zero) else { return Ok(None) };
+        let Some(mut growth) = self.histogram_growth(call, points, counter, from_zero) else {
+            return Ok(None);
+        };
         let (last, count) = (&points[points.len() - 1], points.len());
         let zero_at = from_zero.then_some(zero_at);
         let extent = rate::extent_from(window.start, window.end, first.time, last.time, count, zero_at);
@@ -176,7 +178,8 @@ impl Evaluator<'_> {
         }
         let mut growth = (**last).clone();
         if !last.is_custom() && counter {
-            let coarsest = points[1..].iter().map(|point| point.histogram.schema).min().unwrap_or(last.schema);
+            let coarsest =
+                points[1..].iter().map(|point| point.histogram.schema).min().unwrap_or(last.schema);
             growth.reduce_to(coarsest.min(previous.schema));
         }
         match growth.subtract(previous) {
@@ -550,8 +553,7 @@ fn regression(times: &[i64], values: &[f64], origin: i64) -> (f64, f64) {
         xy_sum = kahan(x * y, xy_sum.0, xy_sum.1);
         xx_sum = kahan(x * x, xx_sum.0, xx_sum.1);
     }
-    let (x, y, xy, xx) =
-        (x_sum.0 + x_sum.1, y_sum.0 + y_sum.1, xy_sum.0 + xy_sum.1, xx_sum.0 + xx_sum.1);
+    let (x, y, xy, xx) = (x_sum.0 + x_sum.1, y_sum.0 + y_sum.1, xy_sum.0 + xy_sum.1, xx_sum.0 + xx_sum.1);
     let covariance = xy - x * y / n;
     let variance = xx - x * x / n;
     let slope = covariance / variance;

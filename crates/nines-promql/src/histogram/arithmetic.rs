@@ -59,7 +59,8 @@ impl Histogram {
 
     /// Whether any number has overflowed.
     pub fn has_overflow(&self) -> bool {
-        let mut overflow = self.zero_count.is_infinite() || self.count.is_infinite() || self.sum.is_infinite();
+        let mut overflow =
+            self.zero_count.is_infinite() || self.count.is_infinite() || self.sum.is_infinite();
         for (_, count) in self.positive.iter().chain(&self.negative) {
             overflow |= count.is_infinite();
         }

@@ -40,13 +40,8 @@ impl Histogram {
         let forward = self.sum.is_nan() || q < 0.5;
         let mut rank = if forward { q * self.count } else { (1.0 - q) * self.count };
         let buckets = self.buckets();
-        let mut bucket = Bucket {
-            lower: 0.0,
-            upper: 0.0,
-            lower_inclusive: false,
-            upper_inclusive: false,
-            count: 0.0,
-        };
+        let mut bucket =
+            Bucket { lower: 0.0, upper: 0.0, lower_inclusive: false, upper_inclusive: false, count: 0.0 };
         let mut count = 0.0;
         let mut ordered: Box<dyn Iterator<Item = &Bucket>> =
             if forward { Box::new(buckets.iter()) } else { Box::new(buckets.iter().rev()) };
@@ -162,11 +157,7 @@ fn rank(spans: &[Span], value: f64, total: f64) -> f64 {
             } else {
                 let (low, high, here) =
                     (bucket.lower.abs().log2(), bucket.upper.abs().log2(), value.abs().log2());
-                if value > 0.0 {
-                    (here - low) / (high - low)
-                } else {
-                    1.0 - (here - high) / (low - high)
-                }
+                if value > 0.0 { (here - low) / (high - low) } else { 1.0 - (here - high) / (low - high) }
             };
             return (below + bucket.count * fraction).min(total);
         }
@@ -245,7 +236,8 @@ pub fn classic_fraction(lower: f64, upper: f64, buckets: Vec<ClassicBucket>) -> 
         let first = position == 0 && bucket.upper > 0.0;
         let lower = if first { 0.0 } else { before.upper };
         let count = bucket.count - before.count;
-        let whole = Bucket { lower, upper: bucket.upper, lower_inclusive: false, upper_inclusive: true, count };
+        let whole =
+            Bucket { lower, upper: bucket.upper, lower_inclusive: false, upper_inclusive: true, count };
         spans.push(Span { bucket: whole, linear: true });
         before = bucket;
     }

@@ -75,7 +75,10 @@ fn call(function: &'static Function, args: &[Expr], expr: &Expr) -> Result<(), P
         expect_type(arg, wanted, &format!("call to function \"{}\"", function.name))?;
     }
     if function.id == Id::Info && args.get(1).is_some_and(|arg| !matches!(arg.kind, Kind::Vector(_))) {
-        return Err(ParseError::new("expected label selectors only in second argument of info", args[1].span));
+        return Err(ParseError::new(
+            "expected label selectors only in second argument of info",
+            args[1].span,
+        ));
     }
     Ok(())
 }
@@ -101,7 +104,8 @@ fn binary_operands(binary: &Binary, expr: &Expr) -> Result<(), ParseError> {
         return Ok(());
     }
     if binary.op.is_set() {
-        let message = format!("set operator {:?} not allowed in binary scalar expression", binary.op.symbol());
+        let message =
+            format!("set operator {:?} not allowed in binary scalar expression", binary.op.symbol());
         return Err(ParseError::new(message, expr.span));
     }
     let matching = &binary.matching;
@@ -109,7 +113,10 @@ fn binary_operands(binary: &Binary, expr: &Expr) -> Result<(), ParseError> {
         return Err(ParseError::new("vector matching only allowed between instant vectors", expr.span));
     }
     if matching.fill_left.is_some() || matching.fill_right.is_some() {
-        return Err(ParseError::new("filling in missing series only allowed between instant vectors", expr.span));
+        return Err(ParseError::new(
+            "filling in missing series only allowed between instant vectors",
+            expr.span,
+        ));
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use crate::matcher::{MatchOp, Matcher};
 impl Parser {
     /// The braces, if any, after a name that has been read.
     pub(super) fn selector(&mut self, name: Option<String>, start: Span) -> Result<Expr, ParseError> {
-        let mut matchers = Vec::new();
+        let (mut matchers, mut quoted_name) = (Vec::new(), None);
         if self.is_sign("{") {
-            matchers = self.matchers(name.is_some())?;
+            (matchers, quoted_name) = self.matchers(name.is_some())?;
         }
         let span = start.to(self.previous_span());
         if let Some(name) = &name {
@@ -24,24 +24,29 @@ impl Parser {
             let by_name = Matcher::new(METRIC_NAME, MatchOp::Equal, name);
             matchers.push(by_name.map_err(|message| ParseError::new(message, span))?);
         }
+        let name = name.or(quoted_name);
         let selector = Selector { name, matchers, ..Selector::default() };
         self.node(Kind::Vector(selector), span)
     }
 
-    fn matchers(&mut self, named: bool) -> Result<Vec<Matcher>, ParseError> {
+    /// The matchers, and the name of the metric if it stands in quotes among them.
+    fn matchers(&mut self, named: bool) -> Result<(Vec<Matcher>, Option<String>), ParseError> {
         self.expect_sign("{", "label matching")?;
         let mut matchers = Vec::new();
+        let mut quoted_name = None;
         loop {
             if self.take_sign("}") {
-                return Ok(matchers);
+                return Ok((matchers, quoted_name));
             }
             let span = self.span();
             let (name, quoted) = match self.advance() {
                 Token::Word(word) if !word.contains(':') => (word, false),
                 Token::Text(bytes) => (utf8(bytes, span)?, true),
                 other => {
-                    let message =
-                        format!("unexpected {} in label matching, expected label name or `}}`", other.describe());
+                    let message = format!(
+                        "unexpected {} in label matching, expected label name or `}}`",
+                        other.describe()
+                    );
                     return Err(ParseError::new(message, span));
                 }
             };
@@ -52,10 +57,14 @@ impl Parser {
                 Token::Sign("!~") => MatchOp::NotRegex,
                 Token::Sign("," | "}") if quoted => {
                     if named || matchers.iter().any(|matcher: &Matcher| matcher.name() == METRIC_NAME) {
-                        return Err(ParseError::new(format!("metric name must not be set twice: \"{name}\""), span));
+                        return Err(ParseError::new(
+                            format!("metric name must not be set twice: \"{name}\""),
+                            span,
+                        ));
                     }
                     let matcher = Matcher::new(METRIC_NAME, MatchOp::Equal, &name);
                     matchers.push(matcher.map_err(|message| ParseError::new(message, span))?);
+                    quoted_name = Some(name);
                     self.take_sign(",");
                     continue;
                 }
@@ -64,7 +73,10 @@ impl Parser {
             self.advance();
             let value_span = self.span();
             let Token::Text(bytes) = self.advance() else {
-                return Err(ParseError::new("unexpected token in label matching, expected string", value_span));
+                return Err(ParseError::new(
+                    "unexpected token in label matching, expected string",
+                    value_span,
+                ));
             };
             let matcher = Matcher::new(&name, op, &utf8(bytes, value_span)?);
             matchers.push(matcher.map_err(|message| ParseError::new(message, span.to(value_span)))?);

@@ -6,10 +6,8 @@ use nines_promql::conformance::run_dir;
 
 /// Where the data lies that all parts of the project test with, if it is here.
 fn shared() -> PathBuf {
-    std::env::var_os("NINES_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    )
+    std::env::var_os("NINES_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
 }
 
 #[test]
