@@ -57,12 +57,15 @@ fn a_real_prometheus_gives_the_same_answers() {
         yaml.push_str("    exp_samples: [{labels: '{never=\"there\"}', value: 1}]\n");
         asked.push((text, time));
     }
+    // The peer loads samples up to its latest question only, and some selectors look ahead of theirs.
+    yaml.push_str("  - expr: 'vector(2)'\n    eval_time: 40m\n    exp_samples: []\n");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("queries.yml");
     #[expect(clippy::disallowed_methods, reason = "input of the peer")]
     std::fs::write(&file, yaml).unwrap();
     let output = run(&promtool, &["test", "rules", &file.to_string_lossy()]).unwrap();
-    let peer = parse(&output);
+    let mut peer = parse(&output);
+    peer.pop();
     assert_eq!(peer.len(), count, "the peer answered:\n{}", &output[..output.len().min(2_000)]);
     let (mut empty, mut refused, mut wrong) = (0, 0, Vec::new());
     for ((text, time), theirs) in asked.iter().zip(&peer) {
