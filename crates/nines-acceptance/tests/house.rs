@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-patterns", &["nines-base", "nines-model"]),
     ("nines-masking", &["nines-base", "nines-model"]),
     ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
+    ("nines-promql", &["nines-base"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage", "nines-scan"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
