@@ -1,0 +1,14 @@
+//! Who is on call, how an incident escalates until a person answers, and how an alert storm becomes one page and a list.
+//!
+//! Words introduced here
+//! - **Schedule**: layers of rotations with overrides on top; it answers who is on call at an instant ([`Schedule`]).
+//!   A **shift** is a time during which the answer stays the same, a **gap** one in which it is nobody.
+//!
+//! Nothing here does IO, reads a clock or sends a message: instants are arguments, and what is to be done comes back as a
+//! value. Nothing here is serialised, except by a `format` module.
+
+mod schedule;
+pub mod zone;
+
+pub use schedule::*;
+pub use zone::{UnknownZone, Zone};

@@ -1,0 +1,10 @@
+//! What the crate promises, from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
+#[path = "all/oracle.rs"]
+mod oracle;
+#[path = "all/random.rs"]
+mod random;
+#[path = "all/schedules.rs"]
+mod schedules;
