@@ -3,10 +3,12 @@
 //! Words introduced here
 //! - **Schedule**: layers of rotations with overrides on top; it answers who is on call at an instant ([`Schedule`]).
 //!   A **shift** is a time during which the answer stays the same, a **gap** one in which it is nobody.
+//! - **Escalation**: the way from an incident to a person who answers ([`escalation`]).
 //!
 //! Nothing here does IO, reads a clock or sends a message: instants are arguments, and what is to be done comes back as a
 //! value. Nothing here is serialised, except by a `format` module.
 
+pub mod escalation;
 mod schedule;
 pub mod zone;
 

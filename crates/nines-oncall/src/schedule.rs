@@ -172,14 +172,14 @@ impl Schedule {
 
     /// Who is on call at `at`. Costs a few lookups for each layer and one comparison for each override.
     pub fn on_call_at(&self, at: Timestamp) -> OnCall {
-        let mut found = self.from_layers(at);
+        let mut found = self.by_layers(at);
         for change in self.overrides.iter().filter(|change| change.range.contains(at)) {
             change.apply(&mut found);
         }
         found
     }
 
-    fn from_layers(&self, at: Timestamp) -> OnCall {
+    fn by_layers(&self, at: Timestamp) -> OnCall {
         for (index, layer) in self.layers.iter().enumerate().rev() {
             if let Some((turn, slot)) = layer.turn_at(at, &self.holidays) {
                 return OnCall {

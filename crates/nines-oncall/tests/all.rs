@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
 
+#[path = "all/escalation.rs"]
+mod escalation;
 #[path = "all/oracle.rs"]
 mod oracle;
 #[path = "all/random.rs"]
