@@ -8,7 +8,9 @@
 //! Nothing here does IO, reads a clock or sends a message: instants are arguments, and what is to be done comes back as a
 //! value. Nothing here is serialised, except by a `format` module.
 
+pub mod alert;
 pub mod escalation;
+pub mod noise;
 mod schedule;
 pub mod zone;
 

@@ -4,6 +4,8 @@
 
 #[path = "all/escalation.rs"]
 mod escalation;
+#[path = "all/noise.rs"]
+mod noise;
 #[path = "all/oracle.rs"]
 mod oracle;
 #[path = "all/random.rs"]
