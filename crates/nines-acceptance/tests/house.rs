@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-access",
             "nines-saved",
             "nines-oncall",
+            "nines-filter",
         ],
     ),
     (
