@@ -142,8 +142,8 @@ impl Grouper {
                 notices.extend(group.tell(key, now, repeat));
             }
         }
-        self.groups
-            .retain(|_, group| !(group.firing.is_empty() && group.told_at == Some(now)) && !group.is_void());
+        let is_done = |group: &Group| group.firing.is_empty() && group.told_at == Some(now);
+        self.groups.retain(|_, group| !is_done(group) && !group.is_void());
         notices.sort_by(|a, b| (a.level, a.since, &a.group).cmp(&(b.level, b.since, &b.group)));
         notices
     }

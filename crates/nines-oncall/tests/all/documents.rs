@@ -129,7 +129,7 @@ spec: {}
             "oncall.yaml:8:54: spec.layers[0].rotation.from: `05.01.2026` is not a date; write it as \"2026-01-05\"",
             "oncall.yaml:9:7: spec.layers[0].particpants: unknown key `particpants`; did you mean `participants`?",
             "oncall.yaml:10:42: spec.layers[0].restrictions[0].to: `24:30` is not a time of day; write it as 09:00, up to 24:00",
-            "oncall.yaml:10:58: spec.layers[0].restrictions[0].days[0]: `mun` is not a weekday; did you mean `mon`?",
+            "oncall.yaml:10:58: spec.layers[0].restrictions[0].days[0]: `mun` is not a weekday; one of mon, tue, wed, thu, fri, sat, sun",
             "oncall.yaml:16:11: spec.repeat: must be a whole number from 0 to 9",
             "oncall.yaml:18:18: spec.steps[0].targets[0].shedule: unknown key `shedule`; did you mean `schedule`?",
             "oncall.yaml:21:7: kind: `Shedule` is not a kind of nines/v1; did you mean `Schedule`?",

@@ -411,11 +411,11 @@ impl Model {
         let is_over = before.is_over();
         match event {
             _ if is_over && *event != Event::Reopened => return false,
-            Event::Acked { .. } | Event::Progress => {
-                if matches!(event, Event::Acked { .. }) || self.acked_until.is_some() {
-                    let after = before.policy.unack_after;
-                    self.acked_until = Some(after.map_or(Timestamp::MAX, |after| self.now + after));
-                }
+            Event::Acked { .. } | Event::Progress
+                if matches!(event, Event::Acked { .. }) || self.acked_until.is_some() =>
+            {
+                let after = before.policy.unack_after;
+                self.acked_until = Some(after.map_or(Timestamp::MAX, |after| self.now + after));
             }
             Event::Tick if self.acked_until.is_some_and(|until| until <= self.now) => self.acked_until = None,
             Event::Unacked { .. } | Event::Escalated { .. } | Event::Reopened => self.acked_until = None,
