@@ -33,6 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-access", &["nines-base", "nines-model"]),
     ("nines-saved", &["nines-base", "nines-model"]),
     (
+        "nines-oncall",
+        &["nines-base", "nines-model", "nines-filter", "nines-slo", "nines-incidents"],
+    ),
+    (
         "nines-state",
         &[
             "nines-base",
@@ -43,6 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-notify",
             "nines-access",
             "nines-saved",
+            "nines-oncall",
+            "nines-filter",
         ],
     ),
     (

@@ -31,21 +31,22 @@ use std::sync::Arc;
 
 pub use alert::{AlertCondition, AlertNotificationTarget, AlertPolicy};
 pub(crate) use error::nearest;
-pub use error::{DocumentError, DocumentWarning};
+pub use error::{DocumentError, DocumentWarning, suggest};
 pub use masking::{MASKING_BUILT_INS, MaskingAction, MaskingRule, MaskingRules, MaskingWhat};
-pub use node::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, Mark};
+pub use node::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, Entry, Mark, Node, Raw,
+};
 pub use own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 pub use period::{Period, PeriodUnit, Ratio};
 pub(crate) use read_metric::{duration_unit, threshold_mistakes};
-pub use reader::Marks;
+pub use reader::{Fields, Marks, Reader};
 pub use slo::{
     Budgeting, Metric, NinesSource, Objective, Op, RatioParts, Ref, Settings, Sli, Slo, Source, Threshold,
     Window,
 };
 pub use yaml::Yaml;
 
-use node::{Mark as NodeMark, Node};
-use reader::{Fields, Reader};
+use node::Mark as NodeMark;
 
 pub const OPENSLO_V1: &str = "openslo/v1";
 pub const OPENSLO_V1ALPHA: &str = "openslo/v1alpha";
@@ -113,17 +114,46 @@ pub struct ParsedFile {
     pub warnings: Vec<DocumentWarning>,
 }
 
+/// Kinds under [`NINES_V1`] that another crate reads, in the same files and with the same messages.
+pub trait ForeignKinds {
+    /// As written under `kind:`.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Reads one document. Mistakes go to the reader; the rest of the file is read all the same.
+    fn read(&mut self, reader: &mut Reader<'_>, kind: &str, meta: Meta, spec: Fields<'_>);
+}
+
+struct NoForeignKinds;
+
+impl ForeignKinds for NoForeignKinds {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn read(&mut self, _: &mut Reader<'_>, _: &str, _: Meta, _: Fields<'_>) {}
+}
+
 /// Reads all documents of `text`. `file` is only repeated in messages.
 ///
 /// # Errors
 /// Every mistake found, in the order of the text. A mistake in the YAML itself hides what comes after it.
 pub fn parse(file: Option<&str>, text: &str) -> Result<ParsedFile, Vec<DocumentError>> {
+    parse_with(file, text, &mut NoForeignKinds)
+}
+
+/// As [`parse`], for files in which documents of other crates stand too. Those are not in the answer: `foreign` keeps
+/// what it read.
+pub fn parse_with(
+    file: Option<&str>,
+    text: &str,
+    foreign: &mut dyn ForeignKinds,
+) -> Result<ParsedFile, Vec<DocumentError>> {
     let mut reader = Reader::new(file, text);
     let mut documents = Vec::new();
     match node::parse(text) {
         Ok(nodes) => {
             for node in &nodes {
-                if let Some(document) = read(&mut reader, node) {
+                if let Some(document) = read(&mut reader, node, foreign) {
                     let marks = std::mem::take(&mut reader.marks);
                     documents.push(Parsed { document, file: reader.file.clone(), marks });
                 }
@@ -143,7 +173,7 @@ pub fn parse(file: Option<&str>, text: &str) -> Result<ParsedFile, Vec<DocumentE
     }
 }
 
-fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Document> {
+fn read(reader: &mut Reader<'_>, node: &Node, foreign: &mut dyn ForeignKinds) -> Option<Document> {
     reader.marks = Marks::default();
     let mut root = reader.fields(node, "")?;
     let version = root.required_text(reader, "apiVersion");
@@ -172,12 +202,19 @@ fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Document> {
             return None;
         }
     };
+    if version == NINES_V1 && foreign.kinds().contains(&kind.as_str()) {
+        let meta = read_other::meta(reader, &mut root, true);
+        let spec = root.required_fields(reader, "spec");
+        root.finish(reader);
+        foreign.read(reader, &kind, meta, spec?);
+        return None;
+    }
     let Some((_, found)) = kinds.iter().find(|(word, _)| *word == kind) else {
         reader.error(
             root.mark_of("kind"),
             "kind",
             format!("`{kind}` is not a kind of {version}"),
-            kind_hint(&kind, &version, kinds),
+            kind_hint(&kind, &version, kinds, foreign.kinds()),
         );
         return None;
     };
@@ -185,8 +222,11 @@ fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Document> {
 }
 
 /// The nearest kind, also when it belongs to another version.
-fn kind_hint(kind: &str, version: &str, kinds: &[(&str, DocumentKind)]) -> Option<String> {
-    let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
+fn kind_hint(kind: &str, version: &str, kinds: &[(&str, DocumentKind)], foreign: &[&str]) -> Option<String> {
+    let mut words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
+    if version == NINES_V1 {
+        words.extend(foreign);
+    }
     let elsewhere = match kind {
         "Channel" | "Team" | "MaskingRules" => Some(NINES_V1),
         "DataSource" | "SLO" | "SLI" | "AlertPolicy" | "AlertCondition" | "AlertNotificationTarget" => {

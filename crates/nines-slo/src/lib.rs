@@ -42,6 +42,11 @@ pub use burn::{
     MIN_EVENTS, SECONDS_LONG, SECONDS_SHORT, SECONDS_TIER, SHORT_WINDOW_DIVISOR, Severity, Tier, TierReading,
     Verdict, burn_rate, default_tiers, read_tier, wilson_bounds,
 };
+/// For crates that read kinds of their own in the same files.
+pub mod documents {
+    pub use crate::document::{Entry, Fields, ForeignKinds, Node, Raw, Reader, parse_with, suggest};
+}
+
 pub use changes::{CHANGES_MAX, Change, RecentChanges};
 pub use document::{
     AlertCondition, AlertNotificationTarget, AlertPolicy, Budgeting, Channel, ChannelTarget,

@@ -11,6 +11,8 @@ mod access;
 mod incidents;
 #[path = "all/objects.rs"]
 mod objects;
+#[path = "all/oncall.rs"]
+mod oncall;
 #[path = "all/response.rs"]
 mod response;
 #[path = "all/saved.rs"]

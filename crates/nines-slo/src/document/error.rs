@@ -83,7 +83,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// The hint for a wrong word: the nearest valid one, else all of them.
-pub(crate) fn suggest(word: &str, candidates: &[&str]) -> Option<String> {
+pub fn suggest(word: &str, candidates: &[&str]) -> Option<String> {
     match nearest(word, candidates.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if candidates.is_empty() => None,

@@ -24,16 +24,18 @@ pub struct Mark {
     pub column: u32,
 }
 
+/// A value and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub struct Node {
     pub value: Raw,
     pub mark: Mark,
     /// Bytes of the scalar in the source, quotes included; empty when unknown.
     pub source: std::ops::Range<usize>,
 }
 
+/// What was written, before anything is asked of it.
 #[derive(Debug, Clone)]
-pub(crate) enum Raw {
+pub enum Raw {
     Null,
     Bool(bool),
     Int(i64),
@@ -43,8 +45,9 @@ pub(crate) enum Raw {
     Map(Vec<Entry>),
 }
 
+/// One key of a map with its value.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub struct Entry {
     pub key: String,
     pub key_mark: Mark,
     pub value: Node,

@@ -28,7 +28,7 @@ impl Marks {
 }
 
 /// What one file's reading has found so far.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     pub file: Option<Arc<str>>,
     pub source: &'a str,
     pub errors: Vec<DocumentError>,
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The entries of one map. Each getter names a key that may stand there; [`Fields::finish`] reports the others.
-pub(crate) struct Fields<'n> {
+pub struct Fields<'n> {
     pub path: String,
     pub mark: Mark,
     entries: &'n [Entry],

@@ -1,0 +1,31 @@
+//! Who is on call, how an incident escalates until a person answers, and how an alert storm becomes one page and a list.
+//!
+//! Words introduced here
+//! - **Schedule**: layers of rotations with overrides on top; it answers who is on call at an instant ([`Schedule`]).
+//!   A **shift** is a time during which the answer stays the same, a **gap** one in which it is nobody.
+//! - **Noise control**: what becomes of alerts before anybody hears of them ([`noise`]); **intake** is how alerts of other
+//!   systems come in ([`intake`]).
+//! - **Escalation**: the way from an incident to a person who answers ([`escalation`]).
+//!
+//! Nothing here does IO, reads a clock or sends a message: instants are arguments, and what is to be done comes back as a
+//! value. Nothing here is serialised, except by a `format` module.
+
+pub mod alert;
+#[cfg(feature = "testing")]
+pub mod contract;
+pub mod document;
+pub mod escalation;
+pub mod import;
+pub mod intake;
+#[cfg(feature = "testing")]
+mod memory;
+pub mod noise;
+mod repository;
+mod schedule;
+pub mod zone;
+
+#[cfg(feature = "testing")]
+pub use memory::MemoryOncall;
+pub use repository::{OncallError, OncallRepository, PendingOrder, Stored};
+pub use schedule::*;
+pub use zone::{UnknownZone, Zone};

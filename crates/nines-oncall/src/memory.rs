@@ -1,0 +1,155 @@
+//! The repository in memory, for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use nines_model::Timestamp;
+use parking_lot::Mutex;
+
+use crate::escalation::{Escalation, Order};
+use crate::noise::Silence;
+use crate::repository::{OncallError, OncallRepository, PendingOrder, Stored};
+use crate::schedule::{OVERRIDES_MAX, Override, OverrideId};
+
+#[derive(Debug, Default)]
+pub struct MemoryOncall(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    overrides: BTreeMap<String, Vec<Override>>,
+    turns: BTreeMap<String, u64>,
+    escalations: BTreeMap<String, Stored>,
+    orders: Vec<(PendingOrder, bool)>,
+    silences: BTreeMap<String, Silence>,
+    told: BTreeSet<String>,
+}
+
+impl Inner {
+    fn order(&mut self, state: &Escalation, orders: &[Order], now: Timestamp) {
+        for order in orders {
+            if !self.orders.iter().any(|(known, _)| known.key == order.key) {
+                let pending = PendingOrder {
+                    key: order.key.clone(),
+                    incident: state.incident.clone(),
+                    what: order.what.clone(),
+                    reason: order.reason.to_string(),
+                    ordered_at: now,
+                };
+                self.orders.push((pending, false));
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl OncallRepository for MemoryOncall {
+    async fn overrides(&self, schedule: &str) -> Result<Vec<Override>, OncallError> {
+        Ok(self.0.lock().overrides.get(schedule).cloned().unwrap_or_default())
+    }
+
+    async fn add_overrides(&self, schedule: &str, overrides: &[Override]) -> Result<(), OncallError> {
+        let mut inner = self.0.lock();
+        let mut known = inner.overrides.get(schedule).cloned().unwrap_or_default();
+        for change in overrides {
+            match known.iter().find(|other| other.id == change.id) {
+                Some(other) if other == change => {}
+                Some(_) => {
+                    let (schedule, id) = (schedule.to_owned(), change.id.clone());
+                    return Err(OncallError::OverrideExists { schedule, id });
+                }
+                None => known.push(change.clone()),
+            }
+        }
+        if known.len() > OVERRIDES_MAX {
+            return Err(OncallError::TooManyOverrides { schedule: schedule.to_owned() });
+        }
+        inner.overrides.insert(schedule.to_owned(), known);
+        Ok(())
+    }
+
+    async fn remove_override(&self, schedule: &str, id: &OverrideId) -> Result<bool, OncallError> {
+        let mut inner = self.0.lock();
+        let Some(known) = inner.overrides.get_mut(schedule) else { return Ok(false) };
+        let before = known.len();
+        known.retain(|change| change.id != *id);
+        Ok(known.len() < before)
+    }
+
+    async fn next_turn(&self, policy: &str) -> Result<u64, OncallError> {
+        let mut inner = self.0.lock();
+        let next = inner.turns.entry(policy.to_owned()).or_default();
+        *next += 1;
+        Ok(*next - 1)
+    }
+
+    async fn start(&self, state: &Escalation, orders: &[Order], now: Timestamp) -> Result<(), OncallError> {
+        let mut inner = self.0.lock();
+        if inner.escalations.contains_key(&state.incident) {
+            return Err(OncallError::Exists { incident: state.incident.clone() });
+        }
+        inner.escalations.insert(state.incident.clone(), Stored { state: state.clone(), version: 1 });
+        inner.order(state, orders, now);
+        Ok(())
+    }
+
+    async fn save(
+        &self,
+        state: &Escalation,
+        version: u64,
+        orders: &[Order],
+        now: Timestamp,
+    ) -> Result<u64, OncallError> {
+        let mut inner = self.0.lock();
+        let incident = || state.incident.clone();
+        let stored = inner
+            .escalations
+            .get_mut(&state.incident)
+            .ok_or_else(|| OncallError::NotFound { incident: incident() })?;
+        if stored.version != version {
+            return Err(OncallError::Stale { incident: incident() });
+        }
+        *stored = Stored { state: state.clone(), version: version + 1 };
+        inner.order(state, orders, now);
+        Ok(version + 1)
+    }
+
+    async fn escalation(&self, incident: &str) -> Result<Option<Stored>, OncallError> {
+        Ok(self.0.lock().escalations.get(incident).cloned())
+    }
+
+    async fn open_escalations(&self) -> Result<Vec<Stored>, OncallError> {
+        let inner = self.0.lock();
+        Ok(inner.escalations.values().filter(|stored| !stored.state.is_over()).cloned().collect())
+    }
+
+    async fn pending_orders(&self, limit: u32) -> Result<Vec<PendingOrder>, OncallError> {
+        let inner = self.0.lock();
+        let pending = inner.orders.iter().filter(|(_, done)| !done).map(|(order, _)| order.clone());
+        Ok(pending.take(limit as usize).collect())
+    }
+
+    async fn order_done(&self, key: &str, _: Timestamp) -> Result<(), OncallError> {
+        let mut inner = self.0.lock();
+        for (order, done) in &mut inner.orders {
+            *done |= order.key == key;
+        }
+        Ok(())
+    }
+
+    async fn silences(&self) -> Result<Vec<Silence>, OncallError> {
+        Ok(self.0.lock().silences.values().cloned().collect())
+    }
+
+    async fn put_silence(&self, silence: &Silence) -> Result<(), OncallError> {
+        self.0.lock().silences.insert(silence.id.0.clone(), silence.clone());
+        Ok(())
+    }
+
+    async fn remove_silence(&self, id: &str) -> Result<bool, OncallError> {
+        Ok(self.0.lock().silences.remove(id).is_some())
+    }
+
+    async fn tell_once(&self, key: &str, _: Timestamp) -> Result<bool, OncallError> {
+        Ok(self.0.lock().told.insert(key.to_owned()))
+    }
+}
