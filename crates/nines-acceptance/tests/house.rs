@@ -32,10 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),
     ("nines-access", &["nines-base", "nines-model"]),
     ("nines-saved", &["nines-base", "nines-model"]),
-    (
-        "nines-oncall",
-        &["nines-base", "nines-model", "nines-filter", "nines-slo", "nines-incidents"],
-    ),
+    ("nines-oncall", &["nines-base", "nines-model", "nines-filter", "nines-slo", "nines-incidents"]),
     (
         "nines-state",
         &[

@@ -154,7 +154,7 @@ impl Duration {
         let seconds = self.seconds(times)?;
         let millis = (seconds * 1000.0).round();
         // A million years is beyond every timestamp; it also keeps sums of a few durations inside of an i64.
-        if !(millis.abs() < 3.2e16) {
+        if millis.is_nan() || millis.abs() >= 3.2e16 {
             return Err("duration out of range".to_owned());
         }
         Ok(millis as i64)

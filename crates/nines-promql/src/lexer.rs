@@ -209,7 +209,7 @@ pub fn format_duration(millis: i64) -> String {
     for (unit, size) in UNITS {
         let size = size as u64;
         // Years and weeks only if nothing smaller follows, so that 61 minutes do not become a puzzle.
-        let exact = matches!(unit, "y" | "w") && rest % size != 0;
+        let exact = matches!(unit, "y" | "w") && !rest.is_multiple_of(size);
         if rest >= size && !exact {
             text.push_str(&format!("{}{unit}", rest / size));
             rest %= size;

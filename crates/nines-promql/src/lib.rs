@@ -26,6 +26,8 @@
 //! After upstream's `promql`, `promql/parser` and `model/histogram` of version 3.14; where a rule is not obvious the
 //! code names the file it follows.
 
+#![allow(clippy::needless_range_loop, reason = "a step is a place in several columns at once")]
+
 mod annotations;
 pub mod ast;
 pub mod conformance;

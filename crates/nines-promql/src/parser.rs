@@ -365,11 +365,11 @@ impl Parser {
     }
 
     fn word(&mut self, word: &str, span: Span) -> Result<Expr, ParseError> {
-        if let Some(value) = special_number(word) {
-            if !self.sign_follows(1, "{") {
-                self.advance();
-                return self.node(Kind::Number { value, written_as_duration: false }, span);
-            }
+        if let Some(value) = special_number(word)
+            && !self.sign_follows(1, "{")
+        {
+            self.advance();
+            return self.node(Kind::Number { value, written_as_duration: false }, span);
         }
         let parenthesis = self.sign_follows(1, "(");
         if let Some(op) = AggregateOp::named(word) {

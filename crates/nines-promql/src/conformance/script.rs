@@ -9,7 +9,7 @@ use crate::lexer::{parse_duration, unquote};
 pub(super) enum Command {
     Clear,
     Load(Load),
-    Eval(Eval),
+    Eval(Box<Eval>),
 }
 
 pub(super) struct Load {
@@ -122,7 +122,7 @@ pub(super) fn commands(text: &str) -> Vec<(usize, Result<Command, String>)> {
             match parsed {
                 Ok((eval, used)) => {
                     end = at + 1 + used;
-                    Ok(Command::Eval(eval))
+                    Ok(Command::Eval(Box::new(eval)))
                 }
                 Err(why) => Err(why),
             }

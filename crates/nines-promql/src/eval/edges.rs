@@ -95,7 +95,8 @@ impl Evaluator<'_> {
         if counter && points[first..=last].iter().any(gauge) {
             self.run.note(Note::NotCounter { metric: call.metric.to_owned() }, call.span);
         }
-        if !counter && !(gauge(&points[first]) && gauge(&points[last])) {
+        let are_gauges = gauge(&points[first]) && gauge(&points[last]);
+        if !counter && !are_gauges {
             self.run.note(Note::NotGauge { metric: call.metric.to_owned() }, call.span);
         }
         let custom = points[first].histogram.is_custom();

@@ -30,7 +30,7 @@ impl Evaluator<'_> {
         let mut kept: Vec<Option<Row>> = vec![None; rows.len()];
         let mut order: Vec<usize> = Vec::new();
         let shares: Vec<f64> = match aggregate.op {
-            AggregateOp::LimitRatio => rows.iter().map(|row| share(row)).collect(),
+            AggregateOp::LimitRatio => rows.iter().map(share).collect(),
             _ => Vec::new(),
         };
         let mut candidates: Vec<(usize, f64)> = Vec::new();

@@ -51,10 +51,12 @@ impl Extent {
     /// the counter cannot have been below zero before it.
     pub fn factor(&self, growth: f64, zero: Option<f64>) -> f64 {
         let mut before = self.before;
-        if let Some(first) = zero {
-            if growth > 0.0 && first >= 0.0 && self.covered * first < before * growth {
-                before = self.covered * (first / growth);
-            }
+        if let Some(first) = zero
+            && growth > 0.0
+            && first >= 0.0
+            && self.covered * first < before * growth
+        {
+            before = self.covered * (first / growth);
         }
         (self.covered + before + self.after) / self.covered
     }

@@ -149,7 +149,8 @@ impl Evaluator<'_> {
         if counter && points.iter().any(gauge) {
             run.note(Note::NotCounter { metric: metric() }, call.span);
         }
-        if !counter && !(gauge(&points[0]) && gauge(&points[points.len() - 1])) {
+        let are_gauges = gauge(&points[0]) && gauge(&points[points.len() - 1]);
+        if !counter && !are_gauges {
             run.note(Note::NotGauge { metric: metric() }, call.span);
         }
         // Of a first sample before a reset nothing is needed, so it may even have another layout.
@@ -232,7 +233,8 @@ impl Evaluator<'_> {
                 if counter && (gauge(a) || gauge(b)) {
                     run.note(Note::NotCounter { metric: metric() }, call.span);
                 }
-                if !counter && !(gauge(a) && gauge(b)) {
+                let are_gauges = gauge(a) && gauge(b);
+                if !counter && !are_gauges {
                     run.note(Note::NotGauge { metric: metric() }, call.span);
                 }
                 let mut growth = (*b.histogram).clone();

@@ -64,10 +64,10 @@ impl Parser {
         let word = self.span();
         self.advance();
         let duration = self.offset_duration()?;
-        if duration.is_constant() {
-            if let Err(message) = duration.resolve(QueryTimes::default()) {
-                return Err(ParseError::new(message, word));
-            }
+        if duration.is_constant()
+            && let Err(message) = duration.resolve(QueryTimes::default())
+        {
+            return Err(ParseError::new(message, word));
         }
         let end = self.previous_span();
         let slot = match &mut expr.kind {
@@ -126,7 +126,7 @@ impl Parser {
         let number = self.number("@ modifier")?;
         let seconds = if negative { -number } else { number };
         let millis = (seconds * 1000.0).round();
-        if !(millis.abs() < 9.2e18) {
+        if millis.is_nan() || millis.abs() >= 9.2e18 {
             let message = format!("timestamp out of bounds for @ modifier: {seconds}");
             return Err(ParseError::new(message, span));
         }

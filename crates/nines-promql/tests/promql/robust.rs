@@ -9,7 +9,11 @@ use crate::generate::{Dice, query, series};
 fn source(seed: u64) -> MemorySource {
     let mut dice = Dice::new(seed);
     let lines = series(&mut dice).into_iter().map(|(name, values)| format!("{name} {values}"));
-    MemorySource { series: lines.map(|line| series_from_notation(&line, 15_000).unwrap()).collect() }
+    MemorySource {
+        series: lines
+            .map(|line| series_from_notation(&line, 15_000).expect("a generator writes what can be read"))
+            .collect(),
+    }
 }
 
 /// Pieces that PromQL is made of, in any order.
