@@ -179,6 +179,9 @@ impl Ingest {
         if batches.is_empty() {
             return Ok(None);
         }
+        if let Some(notice) = batches.iter().find_map(|batch| self.0.store.refusal(batch.dataset)) {
+            return Err(IngestError::StoreFull(notice));
+        }
         self.mend_times(&mut batches);
         let encoded = if bytes > ENCODE_INLINE_BYTES_MAX {
             let scrubber = self.0.config.scrubber.clone();

@@ -3,6 +3,7 @@
 //!
 //! No column is named by a keyword of SQLite or DuckDB, because views over these tables are read by both.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,14 @@ use sqlx::{Row, Sqlite, Transaction};
 use nines_model::{Dataset, Timestamp, ValueType};
 
 use crate::StoreError;
+use crate::limits::Limit;
 use crate::schema::Column;
 use crate::snapshot::{DamagedSegment, SegmentFile};
 
 /// Each entry brings the catalog from its index to the next version, kept in `PRAGMA user_version`. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_catalog.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_catalog.sql"), include_str!("../migrations/0002_limits.sql")];
 
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -279,6 +282,42 @@ impl Catalog {
             .await
             .map(drop)
             .map_err(StoreError::catalog("write the retention clock"))
+    }
+
+    /// `None` if none was ever accepted.
+    pub async fn accepted_limits(&self) -> Result<Option<BTreeMap<Limit, u64>>, StoreError> {
+        let rows = sqlx::query("SELECT limit_kind, limit_scope, limit_amount FROM accepted_limits");
+        let rows = rows.fetch_all(&self.pool).await.map_err(StoreError::catalog("read the accepted limits"))?;
+        let limits = rows.iter().filter_map(|row| {
+            let key = (row.get::<&str, _>("limit_kind"), row.get::<&str, _>("limit_scope"));
+            let limit = Limit::all().find(|limit| limit.key() == key)?;
+            Some((limit, to_u64(row.get("limit_amount"))))
+        });
+        let limits: BTreeMap<_, _> = limits.collect();
+        Ok((!limits.is_empty()).then_some(limits))
+    }
+
+    /// One transaction.
+    pub async fn accept_limits(&self, limits: &BTreeMap<Limit, u64>) -> Result<(), StoreError> {
+        let failed = StoreError::catalog("accept a limit");
+        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        for (limit, amount) in limits {
+            let (kind, scope) = limit.key();
+            sqlx::query(
+                "INSERT OR REPLACE INTO accepted_limits (limit_kind, limit_scope, limit_amount) VALUES (?, ?, ?)",
+            )
+            .bind(kind)
+            .bind(scope)
+            .bind(i64::try_from(*amount).unwrap_or(i64::MAX))
+            .execute(&mut *transaction)
+            .await
+            .map_err(&failed)?;
+        }
+        transaction.commit().await.map_err(&failed)
+    }
+
+    pub async fn accept_limit(&self, limit: Limit, amount: u64) -> Result<(), StoreError> {
+        self.accept_limits(&BTreeMap::from([(limit, amount)])).await
     }
 
     pub async fn close(&self) {

@@ -13,5 +13,7 @@ mod format;
 mod index;
 #[path = "storage/lifecycle.rs"]
 mod lifecycle;
+#[path = "storage/limits.rs"]
+mod limits;
 #[path = "storage/retention.rs"]
 mod retention;
