@@ -16,14 +16,18 @@ use sqlx::{Row, Sqlite, Transaction};
 use nines_model::{Dataset, Timestamp, ValueType};
 
 use crate::StoreError;
+use crate::blocks::BlockChecksums;
 use crate::limits::Limit;
 use crate::schema::Column;
 use crate::snapshot::{DamagedSegment, SegmentFile};
 
 /// Each entry brings the catalog from its index to the next version, kept in `PRAGMA user_version`. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_catalog.sql"), include_str!("../migrations/0002_limits.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_catalog.sql"),
+    include_str!("../migrations/0002_limits.sql"),
+    include_str!("../migrations/0003_blocks.sql"),
+];
 
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -137,6 +141,12 @@ impl Catalog {
             rows: number("row_count"),
             bytes: number("byte_size"),
             checksum: number("file_crc32c") as u32,
+            // Absent in a catalog of an earlier version that is read as it is.
+            blocks: row
+                .try_get::<Option<Vec<u8>>, _>("block_crc32c")
+                .ok()
+                .flatten()
+                .map_or_else(BlockChecksums::default, |bytes| BlockChecksums::from_bytes(&bytes)),
             min_time: time("min_time_ns"),
             max_time: time("max_time_ns"),
             min_sequence: number("min_sequence"),
@@ -241,8 +251,8 @@ impl Catalog {
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT OR REPLACE INTO segments (segment_id, dataset_name, file_path, row_count, byte_size, file_crc32c,
-                min_time_ns, max_time_ns, min_sequence, max_sequence, newest_received_ns, created_ns)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                min_time_ns, max_time_ns, min_sequence, max_sequence, newest_received_ns, created_ns, block_crc32c)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(segment.id)
         .bind(segment.dataset.as_str())
@@ -256,6 +266,7 @@ impl Catalog {
         .bind(segment.max_sequence as i64)
         .bind(segment.newest_received_at.as_nanos())
         .bind(created_at.as_nanos())
+        .bind(segment.blocks.to_bytes())
         .execute(&mut **transaction)
         .await
         .map(drop)

@@ -17,7 +17,8 @@
 //!   in `overflow`; nothing is dropped.
 //! - Removal for age or for the disk budget is bounded, and a stricter policy that would cost much is refused until it is
 //!   confirmed ([`Limits`], [`Notice`]). What is on legal hold stays.
-//! - A damaged segment is named in [`Snapshot::damaged`], never silently skipped.
+//! - A damaged segment is named in [`Snapshot::damaged`], never silently skipped. Reading a part of one through
+//!   [`SegmentFile::read`] finds the damage before a wrong answer is made of it.
 //!
 //! Arrow types: `timestamp` is `Timestamp(ns, "UTC")`, not null; strings and JSON text are `Utf8View`, bytes are
 //! `BinaryView`, the rest `Int64`, `Float64`, `Boolean`, nullable. Views rather than dictionaries because the query engine
@@ -29,6 +30,7 @@
 //! `docs/formats/batch.md`.
 
 mod ballast;
+mod blocks;
 mod catalog;
 mod column;
 mod error;
@@ -45,6 +47,7 @@ mod snapshot;
 mod store;
 
 pub use ballast::BALLAST_BYTES;
+pub use blocks::{BLOCK_BYTES, BlockChecksums};
 pub use error::StoreError;
 pub use inventory::inventory;
 pub use limits::{Limit, Limits, Notice};

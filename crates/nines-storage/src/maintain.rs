@@ -239,7 +239,7 @@ impl Store {
             })
             .await??
         };
-        let Written { rows, bytes, checksum, min_time, max_time } = written;
+        let Written { rows, bytes, checksum, blocks, min_time, max_time } = written;
         let segment = Arc::new(SegmentFile {
             id: sealing.segment_id,
             dataset,
@@ -247,6 +247,7 @@ impl Store {
             rows,
             bytes,
             checksum,
+            blocks,
             min_time,
             max_time,
             min_sequence: sealing.min_sequence,
@@ -274,10 +275,12 @@ impl Store {
             return Some(Arc::clone(sealing));
         }
         let since = state.hot_since.take()?;
-        let (bytes, rows) = (state.memtable.bytes(), state.memtable.rows());
+        let rows = state.memtable.rows();
+        let chunks = state.memtable.take(&state.registry);
+        let bytes = chunks.iter().map(|chunk| chunk.bytes).sum();
         let sealing = Arc::new(Sealing {
             segment_id: self.0.next_segment_id.fetch_add(1, Ordering::Relaxed),
-            chunks: state.memtable.take(&state.registry),
+            chunks,
             columns: state.registry.columns().to_vec(),
             min_sequence: since.sequence,
             max_sequence: state.last_sequence,

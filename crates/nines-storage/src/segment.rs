@@ -22,6 +22,7 @@ use nines_base::disk::{Disk, DiskFile};
 use nines_model::{Dataset, Timestamp, field};
 
 use crate::StoreError;
+use crate::blocks::{BlockChecksums, BlockSummer};
 use crate::column::is_unique;
 use crate::index::{self, CountsBuilder, FilterBuilder, INDEX_KEY};
 use crate::memtable::Widener;
@@ -44,6 +45,7 @@ pub struct Written {
     pub rows: u64,
     pub bytes: u64,
     pub checksum: u32,
+    pub blocks: BlockChecksums,
     pub min_time: Timestamp,
     pub max_time: Timestamp,
 }
@@ -80,6 +82,7 @@ pub fn write_segment(
         rows: order.len() as u64,
         bytes: tally.bytes,
         checksum: tally.checksum,
+        blocks: tally.blocks.finish(),
         min_time: Timestamp::from_nanos(min),
         max_time: Timestamp::from_nanos(max),
     })
@@ -318,6 +321,7 @@ fn sorting(dataset: Dataset, schema: &Schema) -> Vec<SortingColumn> {
 struct Tally {
     bytes: u64,
     checksum: u32,
+    blocks: BlockSummer,
 }
 
 /// Counts and sums what goes to the file.
@@ -331,6 +335,7 @@ impl Write for SegmentOutput<'_> {
         self.file.write_all(bytes)?;
         self.tally.bytes += bytes.len() as u64;
         self.tally.checksum = crc32c::crc32c_append(self.tally.checksum, bytes);
+        self.tally.blocks.add(bytes);
         Ok(bytes.len())
     }
 

@@ -3,6 +3,8 @@
 
 #[path = "storage/batches.rs"]
 mod batches;
+#[path = "storage/blocks.rs"]
+mod blocks;
 #[path = "storage/columns.rs"]
 mod columns;
 #[path = "storage/damage.rs"]

@@ -65,6 +65,7 @@ impl Store {
             rows: written.rows,
             bytes: written.bytes,
             checksum: written.checksum,
+            blocks: written.blocks,
             min_time: written.min_time,
             max_time: written.max_time,
             min_sequence: inputs.iter().map(|input| input.min_sequence).min().unwrap_or(0),
