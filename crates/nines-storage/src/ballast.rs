@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 
 use nines_base::MIB;
-use nines_base::disk::Disk;
+use nines_base::disk::{Disk, TEMPORARY_EXTENSION};
 
 use crate::StoreError;
 
@@ -83,6 +83,8 @@ impl Ballast {
         let root = self.path.parent().unwrap_or(Path::new("."));
         let free = disk.free_bytes(root).map_err(|source| StoreError::io("ask for the free space of", root, source))?;
         if *self.state.lock() == State::Unknown {
+            // Of a start that was cut short.
+            let _ = disk.remove(&self.path.with_extension(TEMPORARY_EXTENSION));
             let is_whole = disk.size(&self.path).is_ok_and(|size| size == self.bytes);
             *self.state.lock() = if is_whole { State::Held } else { State::Released };
         }

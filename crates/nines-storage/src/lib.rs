@@ -40,6 +40,7 @@ mod inventory;
 mod limits;
 mod maintain;
 mod memtable;
+mod merge;
 mod overflow;
 mod schema;
 mod segment;

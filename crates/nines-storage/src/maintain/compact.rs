@@ -1,31 +1,29 @@
 //! Small segments become larger ones.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::array::RecordBatch;
-
 use nines_base::MIB;
-use nines_base::disk::Disk;
 use nines_model::{Dataset, Timestamp};
 
 use super::{DAY, HOUR, Maintenance, MaintenanceReport};
-use crate::segment::{Written, decode_segment, write_segment};
+use crate::merge::{MergeError, merge};
 use crate::snapshot::SegmentFile;
 use crate::store::Store;
-use crate::{Column, StoreError};
+use crate::StoreError;
 
 /// While a day is still being received, segments below this size are worth merging: those that were sealed for their
 /// age. A seal of 128 MiB hot gives about 10 MiB and is left alone, so that a busy hour is not written twice.
 const COMPACT_BYTES_SMALL: u64 = 4 * MIB;
 /// Once the day is over and quiet, segments below this size are merged once.
 const COMPACT_BYTES_SMALL_QUIET: u64 = 32 * MIB;
-/// One merge reads at most this much (or two segments), and holds it decoded: some hundred MiB.
-const COMPACT_BYTES_MAX: u64 = 64 * MIB;
+/// One merge reads at most this much. It holds the files, and decoded only the pages that it is at: about 3 MiB an input.
+const COMPACT_BYTES_MAX: u64 = 48 * MIB;
 const COMPACT_ROWS_MAX: u64 = 2_000_000;
 /// While a day is still being received, wait for this many: each row is then merged about once.
 const COMPACT_SEGMENTS_MIN: usize = 8;
+/// One merge has at most this many inputs, which bounds what it holds decoded to about 100 MiB.
+const COMPACT_SEGMENTS_MAX: usize = 32;
 
 impl Store {
     pub(super) async fn compact(
@@ -84,44 +82,6 @@ impl Store {
     }
 }
 
-enum MergeError {
-    Damaged(Arc<SegmentFile>, String),
-    Unreadable(Arc<SegmentFile>, std::io::Error),
-    Store(StoreError),
-}
-
-fn merge(
-    disk: &dyn Disk,
-    path: &Path,
-    dataset: Dataset,
-    columns: &[Column],
-    inputs: &[Arc<SegmentFile>],
-) -> Result<Written, MergeError> {
-    let mut batches = Vec::new();
-    for input in inputs {
-        let damaged = |reason: String| MergeError::Damaged(Arc::clone(input), reason);
-        let bytes =
-            disk.read(&input.path).map_err(|error| MergeError::Unreadable(Arc::clone(input), error))?;
-        // Never merge what the scrub has not caught yet: afterwards nobody could tell.
-        if crc32c::crc32c(&bytes) != input.checksum {
-            return Err(damaged("checksum does not fit".to_owned()));
-        }
-        let read = decode_segment(&input.path, bytes).map_err(|error| damaged(error.to_string()))?;
-        let rows: usize = read.iter().map(RecordBatch::num_rows).sum();
-        if rows as u64 != input.rows {
-            return Err(damaged(format!("file has {rows} rows, {} were written", input.rows)));
-        }
-        batches.extend(read);
-    }
-    let written = write_segment(disk, path, dataset, columns, &batches).map_err(MergeError::Store)?;
-    assert_eq!(
-        written.rows,
-        inputs.iter().map(|input| input.rows).sum::<u64>(),
-        "compaction keeps every row"
-    );
-    Ok(written)
-}
-
 /// Small segments of one day that are worth merging, oldest first; empty if there are none.
 fn compaction_inputs(segments: &[Arc<SegmentFile>], now: Timestamp) -> Vec<Arc<SegmentFile>> {
     let mut sorted = segments.to_vec();
@@ -135,7 +95,7 @@ fn compaction_inputs(segments: &[Arc<SegmentFile>], now: Timestamp) -> Vec<Arc<S
             rows += segment.rows;
             bytes <= COMPACT_BYTES_MAX && rows <= COMPACT_ROWS_MAX
         });
-        let inputs: Vec<_> = fits.cloned().collect();
+        let inputs: Vec<_> = fits.take(COMPACT_SEGMENTS_MAX).cloned().collect();
         let enough = if quiet { 2 } else { COMPACT_SEGMENTS_MIN };
         if inputs.len() >= enough {
             return inputs;
