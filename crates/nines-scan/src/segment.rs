@@ -21,8 +21,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaD
 use parquet::file::reader::{ChunkReader, Length};
 use twox_hash::XxHash64;
 
-use nines_storage::{BLOCK_BYTES, SegmentFile};
 use nines_storage::index::{CountGroup, SegmentIndex, Token, index_location};
+use nines_storage::{BLOCK_BYTES, SegmentFile};
 
 use crate::cache::Cache;
 use crate::facts::Facts;

@@ -81,7 +81,9 @@ impl Ballast {
             return Ok(());
         }
         let root = self.path.parent().unwrap_or(Path::new("."));
-        let free = disk.free_bytes(root).map_err(|source| StoreError::io("ask for the free space of", root, source))?;
+        let free = disk
+            .free_bytes(root)
+            .map_err(|source| StoreError::io("ask for the free space of", root, source))?;
         if *self.state.lock() == State::Unknown {
             // Of a start that was cut short.
             let _ = disk.remove(&self.path.with_extension(TEMPORARY_EXTENSION));

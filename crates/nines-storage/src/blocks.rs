@@ -54,7 +54,8 @@ impl BlockChecksums {
         read_exact_at: impl FnOnce(&mut [u8], u64) -> io::Result<()>,
     ) -> io::Result<Bytes> {
         if range.start > range.end || range.end > length {
-            let text = format!("bytes {} to {} are beyond the end of the file at {length}", range.start, range.end);
+            let text =
+                format!("bytes {} to {} are beyond the end of the file at {length}", range.start, range.end);
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         let cover = self.cover(&range, length);

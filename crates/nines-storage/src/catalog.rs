@@ -298,7 +298,8 @@ impl Catalog {
     /// `None` if none was ever accepted.
     pub async fn accepted_limits(&self) -> Result<Option<BTreeMap<Limit, u64>>, StoreError> {
         let rows = sqlx::query("SELECT limit_kind, limit_scope, limit_amount FROM accepted_limits");
-        let rows = rows.fetch_all(&self.pool).await.map_err(StoreError::catalog("read the accepted limits"))?;
+        let rows =
+            rows.fetch_all(&self.pool).await.map_err(StoreError::catalog("read the accepted limits"))?;
         let limits = rows.iter().filter_map(|row| {
             let key = (row.get::<&str, _>("limit_kind"), row.get::<&str, _>("limit_scope"));
             let limit = Limit::all().find(|limit| limit.key() == key)?;

@@ -64,8 +64,9 @@ pub enum Notice {
 impl Limit {
     /// All that there are.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let of_datasets =
-            Dataset::ALL.into_iter().flat_map(|dataset| [Self::Retention(dataset), Self::DatasetDisk(dataset)]);
+        let of_datasets = Dataset::ALL
+            .into_iter()
+            .flat_map(|dataset| [Self::Retention(dataset), Self::DatasetDisk(dataset)]);
         of_datasets.chain([Self::Disk])
     }
 

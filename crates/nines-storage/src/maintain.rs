@@ -173,7 +173,10 @@ impl Store {
 
     fn note_ballast(&self) {
         let ballast_bytes = self.0.ballast.bytes();
-        self.set_notice(Notice::BallastReleased { ballast_bytes }, ballast_bytes > 0 && self.0.ballast.is_released());
+        self.set_notice(
+            Notice::BallastReleased { ballast_bytes },
+            ballast_bytes > 0 && self.0.ballast.is_released(),
+        );
     }
 
     /// Raises the notice, or takes it back. Loud when it is new.

@@ -72,7 +72,10 @@ pub fn merge(
     Ok(written)
 }
 
-fn open(disk: &dyn Disk, input: &Arc<SegmentFile>) -> Result<(ParquetRecordBatchReader, SchemaRef), MergeError> {
+fn open(
+    disk: &dyn Disk,
+    input: &Arc<SegmentFile>,
+) -> Result<(ParquetRecordBatchReader, SchemaRef), MergeError> {
     let damaged = |reason: String| MergeError::Damaged(Arc::clone(input), reason);
     let bytes = disk.read(&input.path).map_err(|error| MergeError::Unreadable(Arc::clone(input), error))?;
     // Never merge what the scrub has not caught yet: afterwards nobody could tell.
@@ -147,9 +150,11 @@ impl Merger {
 
     /// The cursor whose row comes next; the earliest of those that are equal.
     fn first(&self) -> Option<usize> {
-        let live = self.cursors.iter().enumerate().filter_map(|(index, cursor)| {
-            Some((cursor.keys.as_ref()?.of(cursor.row), index))
-        });
+        let live = self
+            .cursors
+            .iter()
+            .enumerate()
+            .filter_map(|(index, cursor)| Some((cursor.keys.as_ref()?.of(cursor.row), index)));
         live.min().map(|(_, index)| index)
     }
 
@@ -176,7 +181,8 @@ impl Cursor {
                 .then_some(())
                 .ok_or_else(|| wrong(format!("file has {read} rows, {written} were written")));
         };
-        let batch = batch.and_then(|batch| self.widener.widen(&batch)).map_err(|error| wrong(error.to_string()))?;
+        let batch =
+            batch.and_then(|batch| self.widener.widen(&batch)).map_err(|error| wrong(error.to_string()))?;
         self.rows_read += batch.num_rows() as u64;
         self.keys = Some(Keys::of_batch(dataset, &batch));
         self.source = sources.len();

@@ -47,7 +47,14 @@ async fn a_flipped_bit_is_never_a_wrong_answer() {
     for part in 0..2_i64 {
         let events = (part * 3_000..(part + 1) * 3_000).map(|n| {
             let body = format!("needle{} of a haystack, straw {n}", n % 100);
-            event(n, &[("n", n.into()), ("body", body.as_str().into()), ("trace_id", format!("{n:032x}").as_str().into())])
+            event(
+                n,
+                &[
+                    ("n", n.into()),
+                    ("body", body.as_str().into()),
+                    ("trace_id", format!("{n:032x}").as_str().into()),
+                ],
+            )
         });
         fixture.append(Dataset::Logs, events.collect());
         fixture.seal().await;

@@ -7,10 +7,10 @@ use nines_base::MIB;
 use nines_model::{Dataset, Timestamp};
 
 use super::{DAY, HOUR, Maintenance, MaintenanceReport};
+use crate::StoreError;
 use crate::merge::{MergeError, merge};
 use crate::snapshot::SegmentFile;
 use crate::store::Store;
-use crate::StoreError;
 
 /// While a day is still being received, segments below this size are worth merging: those that were sealed for their
 /// age. A seal of 128 MiB hot gives about 10 MiB and is left alone, so that a busy hour is not written twice.

@@ -57,7 +57,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let removable = self.removable(limit, limits);
         let used = |store: &Self| -> u64 {
-            let datasets = Dataset::ALL.into_iter().filter(|dataset| limit.dataset().is_none_or(|only| only == *dataset));
+            let datasets = Dataset::ALL
+                .into_iter()
+                .filter(|dataset| limit.dataset().is_none_or(|only| only == *dataset));
             datasets.map(|dataset| store.segment_bytes(dataset)).sum()
         };
         let before = used(self);
@@ -87,7 +89,8 @@ impl Store {
         let (wanted, accepted) = (limits.amount(limit), maintenance.in_force(limit));
         let is_confirmed = maintenance.confirmed.contains(&limit);
         let by_wanted = due(wanted);
-        let refused = wanted < accepted && !is_confirmed && within_share(&by_wanted, live_bytes) < by_wanted.len();
+        let refused =
+            wanted < accepted && !is_confirmed && within_share(&by_wanted, live_bytes) < by_wanted.len();
         let notice = Notice::RemovalRefused {
             limit,
             segments: by_wanted.len() as u64,
@@ -133,15 +136,18 @@ impl Store {
         self.set_notice(Notice::ClockNotTrusted { clock: now, trusted }, trusted < now);
         self.0.catalog.set_retention_time(trusted).await?;
         maintenance.retained_at = Some(monotonic);
-        let is_silent = self.newest_received_at().is_none_or(|newest| trusted > newest + RETENTION_SILENCE_MAX);
+        let is_silent =
+            self.newest_received_at().is_none_or(|newest| trusted > newest + RETENTION_SILENCE_MAX);
         Ok((!is_silent).then_some(trusted))
     }
 
     /// Segments that the limit is about and that may go, oldest first.
     fn removable(&self, limit: Limit, limits: &Limits) -> Vec<Arc<SegmentFile>> {
-        let datasets = Dataset::ALL.into_iter().filter(|dataset| limit.dataset().is_none_or(|only| only == *dataset));
+        let datasets =
+            Dataset::ALL.into_iter().filter(|dataset| limit.dataset().is_none_or(|only| only == *dataset));
         let free = datasets.filter(|dataset| !limits.legal_hold.contains(dataset));
-        let mut segments: Vec<_> = free.flat_map(|dataset| self.table(dataset).state.lock().segments.clone()).collect();
+        let mut segments: Vec<_> =
+            free.flat_map(|dataset| self.table(dataset).state.lock().segments.clone()).collect();
         segments.sort_by_key(|segment| (segment.newest_received_at, segment.id));
         segments
     }

@@ -13,7 +13,8 @@ use crate::batches::{START, logs};
 /// As a file would be read.
 fn read(segment: &SegmentFile, content: &[u8], range: Range<u64>) -> io::Result<bytes::Bytes> {
     segment.read(range, |buffer, at| {
-        let stored = content.get(at as usize..at as usize + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let stored =
+            content.get(at as usize..at as usize + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         buffer.copy_from_slice(stored);
         Ok(())
     })

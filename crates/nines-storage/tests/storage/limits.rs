@@ -82,7 +82,8 @@ async fn a_much_shorter_retention_is_refused_until_it_is_confirmed_even_after_a_
         node.clock.advance(HOUR);
     }
     let notices = node.notices();
-    let [Notice::RemovalRefused { limit: Limit::Retention(Dataset::Logs), segments, .. }] = notices[..] else {
+    let [Notice::RemovalRefused { limit: Limit::Retention(Dataset::Logs), segments, .. }] = notices[..]
+    else {
         panic!("{notices:?}")
     };
     assert!((36..=38).contains(&segments), "{segments}");
@@ -157,7 +158,10 @@ async fn budgets_remove_the_oldest_first_and_only_as_much_as_is_needed() {
     // 29 of 30 fit: one step within a twentieth, accepted at once. The oldest is of logs.
     node.store.set_limits(Limits { disk_bytes: Some(all - each / 2), ..forever() });
     let report = node.store.maintain().await.unwrap();
-    assert_eq!((report.evicted_segments, node.segments(Dataset::Logs), node.segments(Dataset::Spans)), (1, 14, 15));
+    assert_eq!(
+        (report.evicted_segments, node.segments(Dataset::Logs), node.segments(Dataset::Spans)),
+        (1, 14, 15)
+    );
     assert_eq!(node.store.maintain().await.unwrap().evicted_segments, 0);
     // A new one pushes the oldest out: now of spans.
     node.days(Dataset::Logs, 1).await;
