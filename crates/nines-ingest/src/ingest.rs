@@ -53,7 +53,7 @@ impl IngestConfig {
         Self {
             journal,
             request_bytes_max: 64 * MIB,
-            inflight_bytes_max: 128 * MIB,
+            inflight_bytes_max: 64 * MIB,
             free_bytes_min: 256 * MIB,
             scrubber: None,
         }

@@ -43,8 +43,9 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// Seals at 128 MiB (some hundred thousand rows, about 10 MiB of Parquet) or 10 minutes, which also bounds what
-    /// recovery replays; at most 512 MiB hot, so that two datasets can fill up while two others are written.
+    /// Seals at 64 MiB (a quarter of a million rows, about 6 MiB of Parquet) or 10 minutes, which also bounds what
+    /// recovery replays; at most 256 MiB hot, so that two datasets can fill up while two others are written. Both are
+    /// of real memory, and are what the memory of a busy node mostly is.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let days = |dataset| match dataset {
@@ -55,9 +56,9 @@ impl StoreConfig {
         };
         Self {
             root: root.into(),
-            seal_bytes: 128 * MIB,
+            seal_bytes: 64 * MIB,
             seal_age: Duration::from_secs(10 * 60),
-            hot_bytes_max: 512 * MIB,
+            hot_bytes_max: 256 * MIB,
             limits: Limits {
                 retention: Dataset::ALL.into_iter().map(|dataset| (dataset, DAY * days(dataset))).collect(),
                 ..Limits::default()

@@ -13,7 +13,7 @@ use crate::snapshot::SegmentFile;
 use crate::store::Store;
 
 /// While a day is still being received, segments below this size are worth merging: those that were sealed for their
-/// age. A seal of 128 MiB hot gives about 10 MiB and is left alone, so that a busy hour is not written twice.
+/// age. A seal of 64 MiB hot gives about 6 MiB and is left alone, so that a busy hour is not written twice.
 const COMPACT_BYTES_SMALL: u64 = 4 * MIB;
 /// Once the day is over and quiet, segments below this size are merged once.
 const COMPACT_BYTES_SMALL_QUIET: u64 = 32 * MIB;
