@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use nines_base::{ByteSize, ErrorKind};
+use nines_storage::Notice;
 use nines_storage::format::FormatError;
 use nines_wal::JournalError;
 
@@ -10,6 +11,8 @@ pub enum IngestError {
     Overloaded { bound: &'static str, retry_after: Duration },
     #[error("disk is nearly full ({} free, {} needed): free space or shorten retention", ByteSize(*.free), ByteSize(*.needed))]
     DiskFull { free: u64, needed: u64 },
+    #[error("{0}")]
+    StoreFull(Notice),
     #[error("request of {} is larger than ingest takes ({}): send smaller batches", ByteSize(*.bytes), ByteSize(*.limit))]
     TooLarge { bytes: u64, limit: u64 },
     #[error("batch was not made durable")]
@@ -32,7 +35,7 @@ const RETRY_AFTER_DISK: Duration = Duration::from_secs(10);
 impl IngestError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Overloaded { .. } | Self::DiskFull { .. } => ErrorKind::Exhausted,
+            Self::Overloaded { .. } | Self::DiskFull { .. } | Self::StoreFull(_) => ErrorKind::Exhausted,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::Journal(error) => error.kind(),
             Self::Record { .. } => ErrorKind::InvalidInput,
@@ -45,7 +48,7 @@ impl IngestError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Overloaded { retry_after, .. } => Some(*retry_after),
-            Self::DiskFull { .. } => Some(RETRY_AFTER_DISK),
+            Self::DiskFull { .. } | Self::StoreFull(_) => Some(RETRY_AFTER_DISK),
             Self::Journal(error) if error.is_disk_full() => Some(RETRY_AFTER_DISK),
             error if error.kind().is_retryable() => Some(RETRY_AFTER),
             _ => None,
@@ -57,6 +60,8 @@ impl IngestError {
         match self {
             Self::Overloaded { bound, .. } => bound,
             Self::DiskFull { .. } => "disk full",
+            Self::StoreFull(Notice::OverBudget { .. }) => "disk budget",
+            Self::StoreFull(_) => "disk full",
             Self::TooLarge { .. } => "request too large",
             Self::Journal(error) if error.is_disk_full() => "disk full",
             Self::Journal(JournalError::QueueFull { .. }) => "journal queue",

@@ -53,7 +53,7 @@ impl IngestConfig {
         Self {
             journal,
             request_bytes_max: 64 * MIB,
-            inflight_bytes_max: 128 * MIB,
+            inflight_bytes_max: 64 * MIB,
             free_bytes_min: 256 * MIB,
             scrubber: None,
         }
@@ -178,6 +178,9 @@ impl Ingest {
         batches.retain(|batch| !batch.rows.is_empty());
         if batches.is_empty() {
             return Ok(None);
+        }
+        if let Some(notice) = batches.iter().find_map(|batch| self.0.store.refusal(batch.dataset)) {
+            return Err(IngestError::StoreFull(notice));
         }
         self.mend_times(&mut batches);
         let encoded = if bytes > ENCODE_INLINE_BYTES_MAX {

@@ -5,6 +5,8 @@
 mod crashes;
 #[path = "ingest/cuts.rs"]
 mod cuts;
+#[path = "ingest/full.rs"]
+mod full;
 #[path = "ingest/limits.rs"]
 mod limits;
 #[path = "ingest/node.rs"]

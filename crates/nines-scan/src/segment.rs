@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
 use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use twox_hash::XxHash64;
 
-use nines_storage::SegmentFile;
 use nines_storage::index::{CountGroup, SegmentIndex, Token, index_location};
+use nines_storage::{BLOCK_BYTES, SegmentFile};
 
 use crate::cache::Cache;
 use crate::facts::Facts;
@@ -58,7 +59,7 @@ impl Footers {
     pub fn open(&self, file: &Arc<SegmentFile>, counters: &Arc<Counters>) -> Result<Segment> {
         let bytes = SegmentBytes {
             file: Arc::new(File::open(&file.path)?),
-            length: file.bytes,
+            segment: Arc::clone(file),
             counters: Arc::clone(counters),
         };
         let footer = match self.0.get(&file.id) {
@@ -84,7 +85,7 @@ impl Footer {
             ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema))?;
         let fields = metadata.schema().fields().iter().enumerate();
         let by_name = fields.map(|(index, field)| (field.name().clone(), index)).collect();
-        let index = read_index(bytes, metadata.metadata());
+        let index = read_index(bytes, metadata.metadata())?;
         Ok(Self { metadata, by_name, index })
     }
 
@@ -94,14 +95,15 @@ impl Footer {
     }
 }
 
-/// The index, if there is a sound one: without it the segment is only slower to read.
-fn read_index(bytes: &SegmentBytes, metadata: &ParquetMetaData) -> Option<SegmentIndex> {
-    let pairs = metadata.file_metadata().key_value_metadata()?;
-    let pairs = pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_deref()));
-    let (offset, length) = index_location(pairs)?;
-    let index = bytes.get_bytes(offset, usize::try_from(length).ok()?).map_err(|error| error.to_string());
-    let index = index.and_then(|bytes| SegmentIndex::decode(&bytes).map_err(|error| error.to_string()));
-    index.inspect_err(|error| tracing::warn!(error, "a segment is read without its index")).ok()
+/// The index, if there is one that this build knows: without it the segment is only slower to read. An error if its bytes
+/// are not what was written.
+fn read_index(bytes: &SegmentBytes, metadata: &ParquetMetaData) -> Result<Option<SegmentIndex>> {
+    let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let pairs = pairs.map(|pair| (pair.key.as_str(), pair.value.as_deref()));
+    let Some((offset, length)) = index_location(pairs) else { return Ok(None) };
+    let Ok(length) = usize::try_from(length) else { return Ok(None) };
+    let index = SegmentIndex::decode(&bytes.get_bytes(offset, length)?);
+    Ok(index.inspect_err(|error| tracing::warn!(%error, "a segment is read without its index")).ok())
 }
 
 /// The schema with the columns of text that are dictionary-encoded throughout read as such: codes are tested and
@@ -225,50 +227,63 @@ impl Segment {
     }
 }
 
-/// The file's bytes, read where they are asked for, without a position that threads would share.
+/// The file's bytes, read where they are asked for, without a position that threads would share. What is not what was
+/// written is an error, so that no answer is made of it.
 #[derive(Debug, Clone)]
 pub(crate) struct SegmentBytes {
     file: Arc<File>,
-    length: u64,
+    segment: Arc<SegmentFile>,
     counters: Arc<Counters>,
+}
+
+impl SegmentBytes {
+    fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        self.segment.read(range, |buffer, at| {
+            self.counters.add_bytes(buffer.len());
+            self.file.read_exact_at(buffer, at)
+        })
+    }
 }
 
 impl Length for SegmentBytes {
     fn len(&self) -> u64 {
-        self.length
+        self.segment.bytes
     }
 }
 
 impl ChunkReader for SegmentBytes {
-    type T = BufReader<SegmentCursor>;
+    type T = SegmentCursor;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::new(SegmentCursor { bytes: self.clone(), at: start }))
+        Ok(SegmentCursor { bytes: self.clone(), at: start, block: Bytes::new() })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
-            let text = format!("{length} bytes at {start} are beyond the end of the file at {}", self.length);
-            return Err(ParquetError::EOF(text));
-        }
-        let mut buffer = vec![0; length];
-        self.file.read_exact_at(&mut buffer, start)?;
-        self.counters.add_bytes(length);
-        Ok(buffer.into())
+        let end = start.checked_add(length as u64).unwrap_or(u64::MAX);
+        Ok(self.read(start..end)?)
     }
 }
 
+/// Reads on from a position, block by block.
 #[derive(Debug)]
 pub(crate) struct SegmentCursor {
     bytes: SegmentBytes,
     at: u64,
+    /// What is left of the block that `at` lies in.
+    block: Bytes,
 }
 
 impl Read for SegmentCursor {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.bytes.file.read_at(buffer, self.at)?;
+        if self.block.is_empty() {
+            let end = (self.at - self.at % BLOCK_BYTES + BLOCK_BYTES).min(self.bytes.len());
+            if self.at < end {
+                self.block = self.bytes.read(self.at..end)?;
+            }
+        }
+        let count = buffer.len().min(self.block.len());
+        buffer[..count].copy_from_slice(&self.block.split_to(count));
         self.at += count as u64;
-        self.bytes.counters.add_bytes(count);
         Ok(count)
     }
 }

@@ -4,6 +4,7 @@
 
 mod scan {
     mod aggregates;
+    mod damage;
     mod large;
     mod limits;
     mod search;

@@ -3,6 +3,7 @@
 //!
 //! No column is named by a keyword of SQLite or DuckDB, because views over these tables are read by both.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,18 @@ use sqlx::{Row, Sqlite, Transaction};
 use nines_model::{Dataset, Timestamp, ValueType};
 
 use crate::StoreError;
+use crate::blocks::BlockChecksums;
+use crate::limits::Limit;
 use crate::schema::Column;
 use crate::snapshot::{DamagedSegment, SegmentFile};
 
 /// Each entry brings the catalog from its index to the next version, kept in `PRAGMA user_version`. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_catalog.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_catalog.sql"),
+    include_str!("../migrations/0002_limits.sql"),
+    include_str!("../migrations/0003_blocks.sql"),
+];
 
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -134,6 +141,12 @@ impl Catalog {
             rows: number("row_count"),
             bytes: number("byte_size"),
             checksum: number("file_crc32c") as u32,
+            // Absent in a catalog of an earlier version that is read as it is.
+            blocks: row
+                .try_get::<Option<Vec<u8>>, _>("block_crc32c")
+                .ok()
+                .flatten()
+                .map_or_else(BlockChecksums::default, |bytes| BlockChecksums::from_bytes(&bytes)),
             min_time: time("min_time_ns"),
             max_time: time("max_time_ns"),
             min_sequence: number("min_sequence"),
@@ -238,8 +251,8 @@ impl Catalog {
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT OR REPLACE INTO segments (segment_id, dataset_name, file_path, row_count, byte_size, file_crc32c,
-                min_time_ns, max_time_ns, min_sequence, max_sequence, newest_received_ns, created_ns)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                min_time_ns, max_time_ns, min_sequence, max_sequence, newest_received_ns, created_ns, block_crc32c)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(segment.id)
         .bind(segment.dataset.as_str())
@@ -253,6 +266,7 @@ impl Catalog {
         .bind(segment.max_sequence as i64)
         .bind(segment.newest_received_at.as_nanos())
         .bind(created_at.as_nanos())
+        .bind(segment.blocks.to_bytes())
         .execute(&mut **transaction)
         .await
         .map(drop)
@@ -279,6 +293,43 @@ impl Catalog {
             .await
             .map(drop)
             .map_err(StoreError::catalog("write the retention clock"))
+    }
+
+    /// `None` if none was ever accepted.
+    pub async fn accepted_limits(&self) -> Result<Option<BTreeMap<Limit, u64>>, StoreError> {
+        let rows = sqlx::query("SELECT limit_kind, limit_scope, limit_amount FROM accepted_limits");
+        let rows =
+            rows.fetch_all(&self.pool).await.map_err(StoreError::catalog("read the accepted limits"))?;
+        let limits = rows.iter().filter_map(|row| {
+            let key = (row.get::<&str, _>("limit_kind"), row.get::<&str, _>("limit_scope"));
+            let limit = Limit::all().find(|limit| limit.key() == key)?;
+            Some((limit, to_u64(row.get("limit_amount"))))
+        });
+        let limits: BTreeMap<_, _> = limits.collect();
+        Ok((!limits.is_empty()).then_some(limits))
+    }
+
+    /// One transaction.
+    pub async fn accept_limits(&self, limits: &BTreeMap<Limit, u64>) -> Result<(), StoreError> {
+        let failed = StoreError::catalog("accept a limit");
+        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        for (limit, amount) in limits {
+            let (kind, scope) = limit.key();
+            sqlx::query(
+                "INSERT OR REPLACE INTO accepted_limits (limit_kind, limit_scope, limit_amount) VALUES (?, ?, ?)",
+            )
+            .bind(kind)
+            .bind(scope)
+            .bind(i64::try_from(*amount).unwrap_or(i64::MAX))
+            .execute(&mut *transaction)
+            .await
+            .map_err(&failed)?;
+        }
+        transaction.commit().await.map_err(&failed)
+    }
+
+    pub async fn accept_limit(&self, limit: Limit, amount: u64) -> Result<(), StoreError> {
+        self.accept_limits(&BTreeMap::from([(limit, amount)])).await
     }
 
     pub async fn close(&self) {

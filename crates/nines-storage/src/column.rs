@@ -16,6 +16,9 @@ const SHARED_TEXT_BYTES_MAX: u32 = 128;
 
 /// Text is gathered in blocks of this size. A chunk's columns of long text fill tens of them, and most columns have none.
 const TEXT_BLOCK_BYTES: u32 = 64 * 1024;
+/// The same for columns whose texts are shared: a chunk has a handful of them, and a block is kept whole however little
+/// is in it.
+const SHARED_TEXT_BLOCK_BYTES: u32 = 8 * 1024;
 
 /// Integers up to this size are exact as a 64-bit float (2^53).
 const EXACT_FLOAT_MAX: u64 = 1 << 53;
@@ -43,7 +46,10 @@ impl ColumnBuilder {
         let values = match column.kind {
             ValueType::Str if is_unique(&column.name) => Values::Str(texts()),
             ValueType::Str => Values::Str(
-                texts().with_deduplicate_strings().with_max_deduplication_len(SHARED_TEXT_BYTES_MAX),
+                texts()
+                    .with_fixed_block_size(SHARED_TEXT_BLOCK_BYTES)
+                    .with_deduplicate_strings()
+                    .with_max_deduplication_len(SHARED_TEXT_BYTES_MAX),
             ),
             ValueType::Json => Values::Json(texts()),
             ValueType::Int => Values::Int(Int64Builder::with_capacity(0)),

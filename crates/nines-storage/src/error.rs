@@ -45,8 +45,13 @@ impl StoreError {
         }
     }
 
-    fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
+        /// `SQLITE_FULL`.
+        const DATABASE_FULL: &str = "13";
         let error = match self {
+            Self::Catalog { source: sqlx::Error::Database(error), .. } => {
+                return error.code().is_some_and(|code| code == DATABASE_FULL);
+            }
             Self::Io { source, .. } => Some(source),
             Self::Write { source: ParquetError::External(inner), .. } => inner.downcast_ref(),
             _ => None,

@@ -15,7 +15,10 @@
 //!   what the catalog says is sealed, and files that the catalog does not know are removed.
 //! - Column types are the same hot and cold, for the life of a dataset. A value that does not fit its column is kept
 //!   in `overflow`; nothing is dropped.
-//! - A damaged segment is named in [`Snapshot::damaged`], never silently skipped.
+//! - Removal for age or for the disk budget is bounded, and a stricter policy that would cost much is refused until it is
+//!   confirmed ([`Limits`], [`Notice`]). What is on legal hold stays.
+//! - A damaged segment is named in [`Snapshot::damaged`], never silently skipped. Reading a part of one through
+//!   [`SegmentFile::read`] finds the damage before a wrong answer is made of it.
 //!
 //! Arrow types: `timestamp` is `Timestamp(ns, "UTC")`, not null; strings and JSON text are `Utf8View`, bytes are
 //! `BinaryView`, the rest `Int64`, `Float64`, `Boolean`, nullable. Views rather than dictionaries because the query engine
@@ -26,22 +29,29 @@
 //! The format of segments and of the catalog is described in `docs/formats/segment.md`, that of journal payloads in
 //! `docs/formats/batch.md`.
 
+mod ballast;
+mod blocks;
 mod catalog;
 mod column;
 mod error;
 pub mod format;
 pub mod index;
 mod inventory;
+mod limits;
 mod maintain;
 mod memtable;
+mod merge;
 mod overflow;
 mod schema;
 mod segment;
 mod snapshot;
 mod store;
 
+pub use ballast::BALLAST_BYTES;
+pub use blocks::{BLOCK_BYTES, BlockChecksums};
 pub use error::StoreError;
 pub use inventory::inventory;
+pub use limits::{Limit, Limits, Notice};
 pub use maintain::MaintenanceReport;
 pub use schema::{COLUMNS_MAX, Column, arrow_type};
 pub use segment::read_segment;

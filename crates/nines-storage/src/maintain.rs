@@ -2,6 +2,10 @@
 //! when a dataset is worth sealing. A step that fails is tried again at the next round and does not keep the others
 //! from running: a full disk must not stop retention, which makes room.
 
+mod compact;
+mod retain;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,10 +15,11 @@ use arrow::array::RecordBatch;
 use nines_base::{MIB, Shutdown};
 use nines_model::{Dataset, Timestamp};
 
-use crate::segment::{Written, decode_segment, write_segment};
+use crate::StoreError;
+use crate::limits::{Limit, Limits, Notice, UNLIMITED};
+use crate::segment::{Written, write_segment};
 use crate::snapshot::SegmentFile;
 use crate::store::{Sealing, Store};
-use crate::{Column, StoreError};
 
 const ROUND: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -25,31 +30,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SEAL_QUIET: Duration = Duration::from_secs(15);
 const SEAL_QUIET_BYTES: u64 = 16 * MIB;
 
-/// While a day is still being received, segments below this size are worth merging: those that were sealed for their
-/// age. A seal of 128 MiB hot gives about 10 MiB and is left alone, so that a busy hour is not written twice.
-const COMPACT_BYTES_SMALL: u64 = 4 * MIB;
-/// Once the day is over and quiet, segments below this size are merged once.
-const COMPACT_BYTES_SMALL_QUIET: u64 = 32 * MIB;
-/// One merge reads at most this much (or two segments), and holds it decoded: some hundred MiB.
-const COMPACT_BYTES_MAX: u64 = 64 * MIB;
-const COMPACT_ROWS_MAX: u64 = 2_000_000;
-/// While a day is still being received, wait for this many: each row is then merged about once.
-const COMPACT_SEGMENTS_MIN: usize = 8;
-
 /// A removed file is kept this long for readers that know only its path; a held snapshot keeps it longer.
 const REMOVED_FILE_GRACE: Duration = Duration::from_secs(10 * 60);
-
-const RETENTION_PASS: Duration = HOUR;
-/// One pass removes at most this share of a dataset's rows, or one segment.
-const RETENTION_SHARE_MAX: f64 = 0.05;
-/// Retention's own clock follows the wall clock, but never gains more than this per pass beyond the time that really
-/// passed. A clock that jumps ten years ahead thus costs at most one extra hour of data per hour of running.
-const RETENTION_ADVANCE_MAX: Duration = HOUR;
-/// The same for the first pass after a start, when nobody knows how long we were down.
-const RETENTION_ADVANCE_AT_START_MAX: Duration = DAY;
-/// No retention when the newest data is older than this: either the clock is wrong or nothing arrives, and then the old
-/// data is all there is.
-const RETENTION_SILENCE_MAX: Duration = DAY;
 
 /// Read per round to check checksums: 5 s rounds give 4 TiB in 7 days, more than a node holds.
 const SCRUB_BYTES_PER_ROUND: u64 = 32 * MIB;
@@ -62,6 +44,9 @@ pub struct MaintenanceReport {
     pub compacted_segments: u64,
     pub expired_segments: u64,
     pub expired_rows: u64,
+    /// Removed because a disk budget was used up.
+    pub evicted_segments: u64,
+    pub evicted_bytes: u64,
     pub scrubbed_bytes: u64,
     pub damaged_segments: u64,
     pub journal_bytes_freed: u64,
@@ -73,8 +58,24 @@ pub(crate) struct Maintenance {
     /// Out of the catalog; the file is still there. With the monotonic time of removal.
     removed: Vec<(Arc<SegmentFile>, Duration)>,
     retained_at: Option<Duration>,
+    /// Retention runs at the next round even if its hour is not over.
+    pass_due: bool,
+    /// What removal goes by; see [`crate::limits`].
+    accepted: BTreeMap<Limit, u64>,
+    /// Accepted by hand: the next pass may remove as much as it takes.
+    confirmed: BTreeSet<Limit>,
     /// The segment that was scrubbed last.
     scrubbed_id: i64,
+}
+
+impl Maintenance {
+    pub fn new(accepted: BTreeMap<Limit, u64>) -> Self {
+        Self { accepted, ..Self::default() }
+    }
+
+    fn in_force(&self, limit: Limit) -> u64 {
+        self.accepted.get(&limit).copied().unwrap_or(UNLIMITED)
+    }
 }
 
 impl Store {
@@ -102,9 +103,13 @@ impl Store {
         let mut failure = None;
         let mut note = |outcome: Result<(), StoreError>| {
             if let Err(error) = outcome {
+                if error.is_disk_full() {
+                    self.release_ballast();
+                }
                 failure.get_or_insert(error);
             }
         };
+        note(self.tend_ballast().await);
         for dataset in Dataset::ALL {
             if self.is_worth_sealing(dataset) {
                 note(self.seal(dataset, &mut report).await);
@@ -118,6 +123,78 @@ impl Store {
         note(self.delete_removed(&mut maintenance).await);
         note(self.scrub(&mut maintenance, &mut report).await);
         failure.map_or(Ok(report), Err)
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.0.limits.lock().clone()
+    }
+
+    /// From the next round on these are wanted; what is in force may differ until it is confirmed.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.0.limits.lock() = limits;
+        self.0.wake.notify_one();
+    }
+
+    /// Accepts the wanted limits as they are, whatever they cost: the next round removes by them, at once and without
+    /// the bound of a pass. For an operator who has read [`Notice::RemovalRefused`].
+    pub async fn confirm_limits(&self) -> Result<(), StoreError> {
+        let mut maintenance = self.0.maintenance.lock().await;
+        let limits = self.limits();
+        for limit in Limit::all() {
+            let wanted = limits.amount(limit);
+            if wanted < maintenance.in_force(limit) {
+                self.0.catalog.accept_limit(limit, wanted).await?;
+                maintenance.accepted.insert(limit, wanted);
+                maintenance.confirmed.insert(limit);
+            }
+        }
+        maintenance.pass_due = true;
+        drop(maintenance);
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    /// Gives the ballast back, for whoever finds the disk full first: a control database, say. Blocks for as long as it
+    /// takes to delete a file. It is made again when there is room.
+    pub fn release_ballast(&self) {
+        self.0.ballast.release(self.0.disk.as_ref());
+        self.note_ballast();
+    }
+
+    async fn tend_ballast(&self) -> Result<(), StoreError> {
+        if self.0.ballast.bytes() == 0 {
+            return Ok(());
+        }
+        let store = self.clone();
+        let tended = tokio::task::spawn_blocking(move || store.0.ballast.tend(store.0.disk.as_ref())).await?;
+        self.note_ballast();
+        tended
+    }
+
+    fn note_ballast(&self) {
+        let ballast_bytes = self.0.ballast.bytes();
+        self.set_notice(
+            Notice::BallastReleased { ballast_bytes },
+            ballast_bytes > 0 && self.0.ballast.is_released(),
+        );
+    }
+
+    /// Raises the notice, or takes it back. Loud when it is new.
+    fn set_notice(&self, notice: Notice, is_so: bool) {
+        let mut notices = self.0.notices.lock();
+        let known = notices.iter().position(|known| known.is_about_the_same(&notice));
+        match (known, is_so) {
+            (None, true) => {
+                tracing::error!(notice = %notice, "the store needs an operator");
+                notices.push(notice);
+            }
+            (Some(position), true) => notices[position] = notice,
+            (Some(position), false) => {
+                let over = notices.remove(position);
+                tracing::info!(notice = %over, "no longer so");
+            }
+            (None, false) => {}
+        }
     }
 
     /// Seals everything and truncates the journal.
@@ -165,7 +242,7 @@ impl Store {
             })
             .await??
         };
-        let Written { rows, bytes, checksum, min_time, max_time } = written;
+        let Written { rows, bytes, checksum, blocks, min_time, max_time } = written;
         let segment = Arc::new(SegmentFile {
             id: sealing.segment_id,
             dataset,
@@ -173,6 +250,7 @@ impl Store {
             rows,
             bytes,
             checksum,
+            blocks,
             min_time,
             max_time,
             min_sequence: sealing.min_sequence,
@@ -200,10 +278,12 @@ impl Store {
             return Some(Arc::clone(sealing));
         }
         let since = state.hot_since.take()?;
-        let (bytes, rows) = (state.memtable.bytes(), state.memtable.rows());
+        let rows = state.memtable.rows();
+        let chunks = state.memtable.take(&state.registry);
+        let bytes = chunks.iter().map(|chunk| chunk.bytes).sum();
         let sealing = Arc::new(Sealing {
             segment_id: self.0.next_segment_id.fetch_add(1, Ordering::Relaxed),
-            chunks: state.memtable.take(&state.registry),
+            chunks,
             columns: state.registry.columns().to_vec(),
             min_sequence: since.sequence,
             max_sequence: state.last_sequence,
@@ -227,111 +307,6 @@ impl Store {
         Ok(())
     }
 
-    async fn compact(
-        &self,
-        dataset: Dataset,
-        maintenance: &mut Maintenance,
-        report: &mut MaintenanceReport,
-    ) -> Result<(), StoreError> {
-        let inputs = compaction_inputs(&self.table(dataset).state.lock().segments, self.0.clock.now());
-        if inputs.is_empty() {
-            return Ok(());
-        }
-        let columns = self.columns(dataset);
-        let id = self.0.next_segment_id.fetch_add(1, Ordering::Relaxed);
-        let path = self.segment_path(dataset, id);
-        let merged = {
-            let (disk, inputs, path) = (Arc::clone(&self.0.disk), inputs.clone(), path.clone());
-            tokio::task::spawn_blocking(move || merge(disk.as_ref(), &path, dataset, &columns, &inputs))
-                .await?
-        };
-        let written = match merged {
-            Ok(written) => written,
-            Err(MergeError::Damaged(segment, reason)) => {
-                report.damaged_segments += 1;
-                return self.report_damage(&segment, &reason).await;
-            }
-            Err(MergeError::Unreadable(segment, error)) => {
-                self.report_unreadable(&segment, &error);
-                return Ok(());
-            }
-            Err(MergeError::Store(error)) => return Err(error),
-        };
-        let segment = Arc::new(SegmentFile {
-            id,
-            dataset,
-            path,
-            rows: written.rows,
-            bytes: written.bytes,
-            checksum: written.checksum,
-            min_time: written.min_time,
-            max_time: written.max_time,
-            min_sequence: inputs.iter().map(|input| input.min_sequence).min().unwrap_or(0),
-            max_sequence: inputs.iter().map(|input| input.max_sequence).max().unwrap_or(0),
-            newest_received_at: inputs.iter().map(|input| input.newest_received_at).max().unwrap_or_default(),
-        });
-        self.0.catalog.commit_compaction(&segment, &inputs, self.0.clock.now()).await?;
-        {
-            let mut state = self.table(dataset).state.lock();
-            state.segments.retain(|known| !inputs.iter().any(|input| input.id == known.id));
-            state.segments.push(segment);
-        }
-        report.compacted_segments += inputs.len() as u64;
-        self.bury(inputs, maintenance);
-        Ok(())
-    }
-
-    async fn retain(
-        &self,
-        maintenance: &mut Maintenance,
-        report: &mut MaintenanceReport,
-    ) -> Result<(), StoreError> {
-        let monotonic = self.0.clock.monotonic();
-        let elapsed = maintenance.retained_at.map(|at| monotonic.saturating_sub(at));
-        if elapsed.is_some_and(|elapsed| elapsed < RETENTION_PASS) {
-            return Ok(());
-        }
-        let now = self.0.clock.now();
-        let advance =
-            elapsed.map_or(RETENTION_ADVANCE_AT_START_MAX, |elapsed| elapsed + RETENTION_ADVANCE_MAX);
-        let trusted = match self.0.catalog.retention_time().await? {
-            Some(before) if now > before + advance => {
-                tracing::warn!(clock = %now, trusted = %(before + advance), "retention does not trust the clock yet");
-                before + advance
-            }
-            _ => now,
-        };
-        self.0.catalog.set_retention_time(trusted).await?;
-        maintenance.retained_at = Some(monotonic);
-        if self.newest_received_at().is_none_or(|newest| trusted > newest + RETENTION_SILENCE_MAX) {
-            return Ok(());
-        }
-        for (&dataset, &keep) in &self.0.config.retention {
-            let expired = expired(&self.table(dataset).state.lock().segments, trusted - keep);
-            if expired.is_empty() {
-                continue;
-            }
-            self.0.catalog.commit_removal(&expired, now).await?;
-            let gone = |id: i64| expired.iter().any(|segment| segment.id == id);
-            self.table(dataset).state.lock().segments.retain(|known| !gone(known.id));
-            report.expired_segments += expired.len() as u64;
-            report.expired_rows += expired.iter().map(|segment| segment.rows).sum::<u64>();
-            self.bury(expired, maintenance);
-        }
-        Ok(())
-    }
-
-    fn newest_received_at(&self) -> Option<Timestamp> {
-        let newest = self.0.tables.values().filter_map(|table| {
-            let state = table.state.lock();
-            let sealed = state.segments.iter().map(|segment| segment.newest_received_at);
-            let sealing = state.sealing.iter().map(|sealing| sealing.newest_received_at);
-            let hot = state.hot_since.map(|_| state.newest_received_at);
-            sealed.chain(sealing).chain(hot).max()
-        });
-        newest.max()
-    }
-
     fn bury(&self, segments: Vec<Arc<SegmentFile>>, maintenance: &mut Maintenance) {
         let now = self.0.clock.monotonic();
         maintenance.removed.extend(segments.into_iter().map(|segment| (segment, now)));
@@ -341,8 +316,10 @@ impl Store {
     /// the next start.
     async fn delete_removed(&self, maintenance: &mut Maintenance) -> Result<(), StoreError> {
         let now = self.0.clock.monotonic();
+        // On a full disk the space is worth more than a copy that somebody makes by path.
+        let grace = if self.0.ballast.is_released() { Duration::ZERO } else { REMOVED_FILE_GRACE };
         let is_free = |(segment, at): &mut (Arc<SegmentFile>, Duration)| {
-            Arc::strong_count(segment) == 1 && now.saturating_sub(*at) >= REMOVED_FILE_GRACE
+            Arc::strong_count(segment) == 1 && now.saturating_sub(*at) >= grace
         };
         let free: Vec<_> = maintenance.removed.extract_if(.., is_free).collect();
         if free.is_empty() {
@@ -393,80 +370,4 @@ impl Store {
         maintenance.scrubbed_id = 0;
         Ok(())
     }
-}
-
-enum MergeError {
-    Damaged(Arc<SegmentFile>, String),
-    Unreadable(Arc<SegmentFile>, std::io::Error),
-    Store(StoreError),
-}
-
-fn merge(
-    disk: &dyn nines_base::disk::Disk,
-    path: &std::path::Path,
-    dataset: Dataset,
-    columns: &[Column],
-    inputs: &[Arc<SegmentFile>],
-) -> Result<Written, MergeError> {
-    let mut batches = Vec::new();
-    for input in inputs {
-        let damaged = |reason: String| MergeError::Damaged(Arc::clone(input), reason);
-        let bytes =
-            disk.read(&input.path).map_err(|error| MergeError::Unreadable(Arc::clone(input), error))?;
-        // Never merge what the scrub has not caught yet: afterwards nobody could tell.
-        if crc32c::crc32c(&bytes) != input.checksum {
-            return Err(damaged("checksum does not fit".to_owned()));
-        }
-        let read = decode_segment(&input.path, bytes).map_err(|error| damaged(error.to_string()))?;
-        let rows: usize = read.iter().map(RecordBatch::num_rows).sum();
-        if rows as u64 != input.rows {
-            return Err(damaged(format!("file has {rows} rows, {} were written", input.rows)));
-        }
-        batches.extend(read);
-    }
-    let written = write_segment(disk, path, dataset, columns, &batches).map_err(MergeError::Store)?;
-    assert_eq!(
-        written.rows,
-        inputs.iter().map(|input| input.rows).sum::<u64>(),
-        "compaction keeps every row"
-    );
-    Ok(written)
-}
-
-/// Small segments of one day that are worth merging, oldest first; empty if there are none.
-fn compaction_inputs(segments: &[Arc<SegmentFile>], now: Timestamp) -> Vec<Arc<SegmentFile>> {
-    let mut sorted = segments.to_vec();
-    sorted.sort_by_key(|segment| (segment.min_time.floor_to(DAY), segment.id));
-    for day in sorted.chunk_by(|a, b| a.min_time.floor_to(DAY) == b.min_time.floor_to(DAY)) {
-        let quiet = day.iter().all(|segment| now > segment.newest_received_at + HOUR);
-        let small = if quiet { COMPACT_BYTES_SMALL_QUIET } else { COMPACT_BYTES_SMALL };
-        let (mut bytes, mut rows) = (0, 0);
-        let fits = day.iter().filter(|segment| segment.bytes < small).take_while(|segment| {
-            bytes += segment.bytes;
-            rows += segment.rows;
-            bytes <= COMPACT_BYTES_MAX && rows <= COMPACT_ROWS_MAX
-        });
-        let inputs: Vec<_> = fits.cloned().collect();
-        let enough = if quiet { 2 } else { COMPACT_SEGMENTS_MIN };
-        if inputs.len() >= enough {
-            return inputs;
-        }
-    }
-    Vec::new()
-}
-
-/// Segments whose newest row was received before `horizon`, oldest first, within what one pass may remove.
-fn expired(segments: &[Arc<SegmentFile>], horizon: Timestamp) -> Vec<Arc<SegmentFile>> {
-    let live: u64 = segments.iter().map(|segment| segment.rows).sum();
-    let mut expired: Vec<_> =
-        segments.iter().filter(|segment| segment.newest_received_at < horizon).cloned().collect();
-    expired.sort_by_key(|segment| (segment.newest_received_at, segment.id));
-    let mut rows = 0;
-    let within = expired.iter().enumerate().take_while(|(position, segment)| {
-        rows += segment.rows;
-        *position == 0 || rows as f64 <= live as f64 * RETENTION_SHARE_MAX
-    });
-    let count = within.count();
-    expired.truncate(count);
-    expired
 }

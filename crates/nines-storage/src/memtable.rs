@@ -33,6 +33,7 @@ pub struct Chunk {
     pub batch: RecordBatch,
     pub min_time: Timestamp,
     pub max_time: Timestamp,
+    /// Memory, as the allocator was asked for it.
     pub bytes: u64,
 }
 
@@ -322,7 +323,9 @@ impl Growing {
         let fields: Vec<FieldRef> = slots.iter().map(|&slot| Arc::clone(registry.field(slot))).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .expect("builders are made from the schema and padded to the same length");
-        Chunk { batch, min_time: self.min_time, max_time: self.max_time, bytes: self.bytes }
+        // What it really takes counts against the bounds: nulls and half-filled blocks of text too.
+        let bytes = batch.get_array_memory_size() as u64;
+        Chunk { batch, min_time: self.min_time, max_time: self.max_time, bytes }
     }
 }
 

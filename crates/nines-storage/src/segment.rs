@@ -22,6 +22,7 @@ use nines_base::disk::{Disk, DiskFile};
 use nines_model::{Dataset, Timestamp, field};
 
 use crate::StoreError;
+use crate::blocks::{BlockChecksums, BlockSummer};
 use crate::column::is_unique;
 use crate::index::{self, CountsBuilder, FilterBuilder, INDEX_KEY};
 use crate::memtable::Widener;
@@ -32,7 +33,7 @@ const ROW_GROUP_ROWS: usize = 131_072;
 
 /// Rows that are gathered in sorted order at a time. A whole number of times in a row group, so that the index can tell
 /// where one ends.
-const GATHER_ROWS: usize = 16_384;
+pub const GATHER_ROWS: usize = 16_384;
 const _: () = assert!(ROW_GROUP_ROWS.is_multiple_of(GATHER_ROWS));
 
 /// Whoever wants one row reads a page of each column: with Parquet's usual 20 000 rows that was most of what a trace by its
@@ -48,6 +49,7 @@ pub struct Written {
     pub rows: u64,
     pub bytes: u64,
     pub checksum: u32,
+    pub blocks: BlockChecksums,
     pub min_time: Timestamp,
     pub max_time: Timestamp,
 }
@@ -68,24 +70,39 @@ pub fn write_segment(
         Widener::new(Arc::clone(&schema), batches.iter().map(RecordBatch::num_rows).max().unwrap_or(0));
     let batches = batches.iter().map(|batch| widener.widen(batch)).collect::<Result<Vec<_>, _>>()?;
     let order = sorted_order(dataset, &batches);
+    let sources: Vec<&RecordBatch> = batches.iter().collect();
+    let mut parts = order.chunks(GATHER_ROWS);
+    let mut next = || parts.next().map(|rows| interleave_record_batch(&sources, rows)).transpose();
+    write_sorted(disk, path, dataset, schema, &mut next)
+}
+
+/// Publishes rows that come in order as one file: [`GATHER_ROWS`] at a time, fewer only at the end. Holds the row group
+/// that it is at. Blocks, and computes for as long as it takes to compress.
+pub fn write_sorted(
+    disk: &dyn Disk,
+    path: &Path,
+    dataset: Dataset,
+    schema: SchemaRef,
+    next: &mut dyn FnMut() -> Result<Option<RecordBatch>, ArrowError>,
+) -> Result<Written, StoreError> {
     let mut tally = Tally::default();
+    let mut content = Content { rows: 0, min_time: i64::MAX, max_time: i64::MIN };
     let published = nines_base::disk::publish(disk, path, |file| {
         let output = SegmentOutput { file, tally: &mut tally };
-        write_rows(output, dataset, schema, &batches, &order)
+        write_rows(output, dataset, schema, &mut content, next)
     });
     published.map_err(|failure| match failure {
         WriteFailure::Io(source) => StoreError::io("publish", path, source),
         WriteFailure::Parquet(source) => StoreError::Write { path: path.to_owned(), source },
         WriteFailure::Arrow(error) => error.into(),
     })?;
-    let times = batches.iter().flat_map(|batch| timestamps(batch).iter().copied());
-    let (min, max) = times.fold((i64::MAX, i64::MIN), |(min, max), at| (min.min(at), max.max(at)));
     Ok(Written {
-        rows: order.len() as u64,
+        rows: content.rows,
         bytes: tally.bytes,
         checksum: tally.checksum,
-        min_time: Timestamp::from_nanos(min),
-        max_time: Timestamp::from_nanos(max),
+        blocks: tally.blocks.finish(),
+        min_time: Timestamp::from_nanos(content.min_time),
+        max_time: Timestamp::from_nanos(content.max_time),
     })
 }
 
@@ -102,13 +119,13 @@ pub fn decode_segment(path: &Path, bytes: Vec<u8>) -> Result<Vec<RecordBatch>, S
     reader.map(|batch| batch.map_err(StoreError::from)).collect()
 }
 
-fn segment_schema(columns: &[&Column]) -> SchemaRef {
+pub fn segment_schema(columns: &[&Column]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|column| arrow_field(column)).collect::<Vec<_>>()))
 }
 
 /// What rows are sorted by before `timestamp`: what most queries fix, so that their rows lie together, and what
 /// makes neighbours alike, so that they compress.
-fn sort_columns(dataset: Dataset) -> &'static [&'static str] {
+pub fn sort_columns(dataset: Dataset) -> &'static [&'static str] {
     match dataset {
         Dataset::Metrics => &[field::NAME, field::SERVICE_NAME],
         _ => &[field::SERVICE_NAME],
@@ -191,15 +208,14 @@ fn write_rows(
     output: SegmentOutput<'_>,
     dataset: Dataset,
     schema: SchemaRef,
-    batches: &[RecordBatch],
-    order: &[(usize, usize)],
+    content: &mut Content,
+    next: &mut dyn FnMut() -> Result<Option<RecordBatch>, ArrowError>,
 ) -> Result<(), WriteFailure> {
     let properties = properties(dataset, &schema);
     let mut writer = ArrowWriter::try_new(output, schema, Some(properties))?;
-    let batches: Vec<&RecordBatch> = batches.iter().collect();
     let mut index = Indexer::new(dataset);
-    for rows in order.chunks(GATHER_ROWS) {
-        let gathered = interleave_record_batch(&batches, rows)?;
+    while let Some(gathered) = next()? {
+        content.add(&gathered);
         index.add(&gathered);
         writer.write(&gathered)?;
     }
@@ -211,6 +227,22 @@ fn write_rows(
     }
     writer.close()?;
     Ok(())
+}
+
+/// What went by.
+struct Content {
+    rows: u64,
+    min_time: i64,
+    max_time: i64,
+}
+
+impl Content {
+    fn add(&mut self, batch: &RecordBatch) {
+        self.rows += batch.num_rows() as u64;
+        for &at in timestamps(batch) {
+            (self.min_time, self.max_time) = (self.min_time.min(at), self.max_time.max(at));
+        }
+    }
 }
 
 /// Makes the index of a segment while its rows go by.
@@ -324,6 +356,7 @@ fn sorting(dataset: Dataset, schema: &Schema) -> Vec<SortingColumn> {
 struct Tally {
     bytes: u64,
     checksum: u32,
+    blocks: BlockSummer,
 }
 
 /// Counts and sums what goes to the file.
@@ -337,6 +370,7 @@ impl Write for SegmentOutput<'_> {
         self.file.write_all(bytes)?;
         self.tally.bytes += bytes.len() as u64;
         self.tally.checksum = crc32c::crc32c_append(self.tally.checksum, bytes);
+        self.tally.blocks.add(bytes);
         Ok(bytes.len())
     }
 

@@ -1,10 +1,15 @@
+use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 
 use nines_model::{Dataset, TimeRange, Timestamp};
+
+use crate::blocks::BlockChecksums;
 
 /// All rows of a dataset at one moment that may lie in a time range. It stays readable while it is held: files that
 /// compaction or retention replace are deleted only after the last snapshot that names them is dropped.
@@ -35,6 +40,8 @@ pub struct SegmentFile {
     pub bytes: u64,
     /// CRC-32C of the whole file.
     pub checksum: u32,
+    /// By which a part of it can be checked: see [`SegmentFile::read`].
+    pub blocks: BlockChecksums,
     pub min_time: Timestamp,
     /// Inclusive.
     pub max_time: Timestamp,
@@ -52,6 +59,18 @@ pub struct DamagedSegment {
 }
 
 impl SegmentFile {
+    /// A part of the file, checked: as [`BlockChecksums::read`].
+    ///
+    /// # Errors
+    /// `InvalidData` if it is not what was written: then the segment is damaged.
+    pub fn read(
+        &self,
+        range: Range<u64>,
+        read_exact_at: impl FnOnce(&mut [u8], u64) -> io::Result<()>,
+    ) -> io::Result<Bytes> {
+        self.blocks.read(range, self.bytes, read_exact_at)
+    }
+
     pub fn overlaps(&self, range: TimeRange) -> bool {
         self.min_time < range.end && range.start <= self.max_time
     }

@@ -14,7 +14,9 @@ use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_wal::Journal;
 
 use crate::StoreError;
+use crate::ballast::Ballast;
 use crate::catalog::Catalog;
+use crate::limits::{Limit, Limits, Notice};
 use crate::maintain::Maintenance;
 use crate::memtable::{CHUNK_ROWS, Chunk, Memtable, Widener};
 use crate::schema::{Column, Registry};
@@ -33,13 +35,17 @@ pub struct StoreConfig {
     pub seal_age: Duration,
     /// Hot rows of all datasets together; ingest refuses more.
     pub hot_bytes_max: u64,
-    /// How long after it was received a row is kept. A dataset that is absent is kept for ever.
-    pub retention: BTreeMap<Dataset, Duration>,
+    /// How much is kept, to begin with.
+    pub limits: Limits,
+    /// Kept free for the control databases; see [`crate::BALLAST_BYTES`]. 0 for none, as in a folder that is not the
+    /// node's own.
+    pub ballast_bytes: u64,
 }
 
 impl StoreConfig {
-    /// Seals at 128 MiB (some hundred thousand rows, about 10 MiB of Parquet) or 10 minutes, which also bounds what
-    /// recovery replays; at most 512 MiB hot, so that two datasets can fill up while two others are written.
+    /// Seals at 64 MiB (a quarter of a million rows, about 6 MiB of Parquet) or 10 minutes, which also bounds what
+    /// recovery replays; at most 256 MiB hot, so that two datasets can fill up while two others are written. Both are
+    /// of real memory, and are what the memory of a busy node mostly is.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let days = |dataset| match dataset {
@@ -50,10 +56,14 @@ impl StoreConfig {
         };
         Self {
             root: root.into(),
-            seal_bytes: 128 * MIB,
+            seal_bytes: 64 * MIB,
             seal_age: Duration::from_secs(10 * 60),
-            hot_bytes_max: 512 * MIB,
-            retention: Dataset::ALL.into_iter().map(|dataset| (dataset, DAY * days(dataset))).collect(),
+            hot_bytes_max: 256 * MIB,
+            limits: Limits {
+                retention: Dataset::ALL.into_iter().map(|dataset| (dataset, DAY * days(dataset))).collect(),
+                ..Limits::default()
+            },
+            ballast_bytes: 0,
         }
     }
 }
@@ -75,6 +85,10 @@ pub(crate) struct Inner {
     pub wake: Notify,
     pub journal: OnceLock<Journal>,
     pub maintenance: tokio::sync::Mutex<Maintenance>,
+    /// Wanted.
+    pub limits: Mutex<Limits>,
+    pub ballast: Ballast,
+    pub notices: Mutex<Vec<Notice>>,
 }
 
 pub(crate) struct Table {
@@ -134,6 +148,10 @@ pub struct StoreStats {
     pub last_sequence: u64,
     /// 0 before a journal is attached.
     pub journal_bytes: u64,
+    /// What an operator has to know, and what can be done.
+    pub notices: Vec<Notice>,
+    /// Whether the ballast is in place.
+    pub is_ballast_held: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -191,7 +209,18 @@ impl Store {
         })
         .await??;
         let next_segment_id = AtomicI64::new(catalog.next_segment_id().await?);
+        let accepted = match catalog.accepted_limits().await? {
+            Some(accepted) => accepted,
+            None => {
+                let accepted = config.limits.first_accepted();
+                catalog.accept_limits(&accepted).await?;
+                accepted
+            }
+        };
         let inner = Inner {
+            limits: Mutex::new(config.limits.clone()),
+            ballast: Ballast::new(&config.root, config.ballast_bytes),
+            notices: Mutex::default(),
             config,
             disk,
             clock,
@@ -201,7 +230,7 @@ impl Store {
             last_sequence: AtomicU64::new(recovery.sealed_sequence),
             wake: Notify::new(),
             journal: OnceLock::new(),
-            maintenance: tokio::sync::Mutex::new(Maintenance::default()),
+            maintenance: tokio::sync::Mutex::new(Maintenance::new(accepted)),
         };
         let store = Self(Arc::new(inner));
         store.check_sizes().await?;
@@ -316,7 +345,20 @@ impl Store {
             datasets: datasets.collect(),
             last_sequence: self.last_sequence(),
             journal_bytes: self.0.journal.get().map_or(0, |journal| journal.stats().bytes),
+            notices: self.0.notices.lock().clone(),
+            is_ballast_held: self.0.ballast.is_held(),
         }
+    }
+
+    /// Why no more rows of the dataset may be taken in, if so: its budget is used up, or the disk is. Cheap.
+    pub fn refusal(&self, dataset: Dataset) -> Option<Notice> {
+        let notices = self.0.notices.lock();
+        let forbids = |notice: &&Notice| match notice {
+            Notice::OverBudget { limit: Limit::Disk, .. } | Notice::BallastReleased { .. } => true,
+            Notice::OverBudget { limit, .. } => limit.dataset() == Some(dataset),
+            Notice::ClockNotTrusted { .. } | Notice::RemovalRefused { .. } => false,
+        };
+        notices.iter().find(forbids).cloned()
     }
 
     /// Segments that were found damaged, in all datasets.

@@ -3,6 +3,8 @@
 
 #[path = "storage/batches.rs"]
 mod batches;
+#[path = "storage/blocks.rs"]
+mod blocks;
 #[path = "storage/columns.rs"]
 mod columns;
 #[path = "storage/damage.rs"]
@@ -13,5 +15,7 @@ mod format;
 mod index;
 #[path = "storage/lifecycle.rs"]
 mod lifecycle;
+#[path = "storage/limits.rs"]
+mod limits;
 #[path = "storage/retention.rs"]
 mod retention;
