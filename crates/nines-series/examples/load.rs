@@ -9,7 +9,6 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
@@ -36,10 +35,8 @@ fn main() -> Result<()> {
     for body in each_body(&blob, &index) {
         let raw = decompress(Encoding::Snappy, body, 256 << 20)?;
         raw_bytes += raw.len();
-        samples += raw.iter().filter(|&&byte| byte == 0x12).count().min(1) as u64;
     }
     println!("snappy alone: {} MB, {}", raw_bytes / 1_000_000, before.until(timer.as_ref()).text());
-    samples = 0;
     let before = Cost::now(timer.as_ref());
     for body in each_body(&blob, &index) {
         let raw = decompress(Encoding::Snappy, body, 256 << 20)?;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use nines_base::disk::SharedDisk;
 use nines_base::{MIB, Random, SharedClock};
 use nines_wal::{Journal, JournalConfig};
 
-use crate::SeriesError;
 use crate::error::Reason;
 use crate::head::index::{Budgets, Index};
 use crate::head::pages::Pages;

@@ -23,10 +23,6 @@ impl<'a> Cursor<'a> {
         self.bytes.is_empty()
     }
 
-    pub fn remaining(&self) -> usize {
-        self.bytes.len()
-    }
-
     pub fn damaged(&self) -> Damaged {
         Damaged { what: self.what }
     }

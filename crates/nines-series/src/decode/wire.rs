@@ -26,10 +26,6 @@ impl<'a> Wire<'a> {
         self.rest.is_empty()
     }
 
-    pub fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
     fn offset(&self) -> usize {
         self.end - self.rest.len()
     }

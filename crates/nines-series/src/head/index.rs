@@ -28,6 +28,9 @@ pub const LABEL_VALUE_BYTES_MAX: usize = 8_192;
 /// How many records of the journal hold the definition of a series, so that damage to one of them loses only what is in it.
 pub const DEFINITION_COPIES: u32 = 2;
 
+/// Of a store that has just been opened. What was replayed is not defined in it, so the next records define it again.
+pub const FIRST_EPOCH: u32 = 1;
+
 /// How many active series there may be. An active series is one that had a sample since about the last two seals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
@@ -159,11 +162,6 @@ impl Index {
         self.live
     }
 
-    /// One more than the largest number that was ever given out.
-    pub fn refs_end(&self) -> u32 {
-        self.entries.len() as u32
-    }
-
     pub fn refs(&self) -> impl Iterator<Item = SeriesRef> {
         let numbered = self.entries.iter().enumerate();
         numbered.filter(|(_, entry)| entry.labels_len > 0).map(|(series, _)| series as SeriesRef)
@@ -210,6 +208,8 @@ impl Index {
             self.free.swap_remove(at);
         }
         self.place(series, hash, labels);
+        // What the journal brings back counts as named just now: its senders are about to come back too.
+        self.touch(series, FIRST_EPOCH);
     }
 
     fn place(&mut self, series: SeriesRef, hash: u64, labels: &[(&str, &str)]) -> SeriesRef {

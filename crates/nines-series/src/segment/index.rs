@@ -157,10 +157,6 @@ impl SegmentIndex {
         part(&self.chunks, &self.chunk_ends, series)
     }
 
-    pub fn all_chunks(&self) -> &[ChunkRef] {
-        &self.chunks
-    }
-
     pub fn labels(&self, series: u32) -> Labels {
         let text = |symbol: u32| Arc::clone(&self.symbols[symbol as usize]);
         let pairs = self.pairs(series).as_chunks::<2>().0.iter();

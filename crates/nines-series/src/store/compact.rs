@@ -44,6 +44,13 @@ impl SeriesStore {
         inner.merge(&group).map(Some)
     }
 
+    /// Reads and checks every part of every segment; the errors name what is damaged. For the scrub that covers all data
+    /// once a week: costs one read of it.
+    pub fn verify(&self) -> Vec<SeriesError> {
+        let segments = self.0.segments.read().clone();
+        segments.iter().flat_map(|segment| segment.check()).collect()
+    }
+
     /// What [`SeriesStore::delete_before`] would delete: segments whose newest sample is older than `before_ms`.
     pub fn plan_retention(&self, before_ms: i64) -> RetentionPlan {
         plan_retention(&self.0.segments.read(), before_ms)

@@ -12,7 +12,7 @@ use nines_wal::{Journal, JournalRecovery};
 use super::{INFLIGHT_WRITES_MAX, Inner, SeriesStore, StoreConfig, publish, seal};
 use crate::SeriesError;
 use crate::codec::Scratch;
-use crate::head::index::Index;
+use crate::head::index::{FIRST_EPOCH, Index};
 use crate::head::pages::Pages;
 use crate::record;
 use crate::segment::{FILE_EXTENSION, Segment};
@@ -84,8 +84,7 @@ impl SeriesStore {
             metadata: metadata.into(),
             budgets,
             offenders: Default::default(),
-            // What was replayed is defined in epoch 0 of an earlier run: the next records define it again.
-            epoch: 1.into(),
+            epoch: FIRST_EPOCH.into(),
             queue: Some(sender).into(),
             evicting: Default::default(),
             in_flight: 0.into(),

@@ -73,7 +73,7 @@ fn a_crash_at_any_operation_loses_nothing_that_was_acknowledged() {
         assert!(recovery.damaged_segments.is_empty(), "{point}: {:?}", recovery.damaged_segments);
         ledger.check(&store, &point);
         // And it goes on from there.
-        ledger.write(&store, 100).unwrap();
+        ledger.write(&store, 90).unwrap();
         store.seal().unwrap();
         while store.compact().unwrap().is_some() {}
         ledger.check(&store, &point);

@@ -20,7 +20,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let samples = proptest::collection::vec((0u16..3_000, any::<i8>()), 1..60);
+    let samples = proptest::collection::vec((0u16..2_800, any::<i8>()), 1..60);
     let write = proptest::collection::vec((0u8..6, samples), 1..4).prop_map(Step::Write);
     prop_oneof![
         6 => write,

@@ -46,7 +46,7 @@ fn the_order_of_labels_does_not_make_another_series_and_empty_values_are_absent(
 fn the_last_write_of_a_time_counts_wherever_the_others_lie() {
     let machine = Machine::new(3);
     let (store, _) = machine.open();
-    let value = |store| all(store)[0].1.clone();
+    let value = |store: &nines_series::SeriesStore| all(store)[0].1.clone();
     write(&store, UP, &[(DAY_MS, 1.0), (DAY_MS + 1, 1.0)]).unwrap();
     write(&store, UP, &[(DAY_MS, 2.0)]).unwrap();
     assert_eq!(value(&store), [(DAY_MS, 2.0), (DAY_MS + 1, 1.0)]);
