@@ -100,7 +100,11 @@ fn main() -> Result<()> {
     let before = Cost::now(timer.as_ref());
     while let Some(report) = store.compact()? {
         let bytes = report.bytes_after as f64 / report.samples as f64;
-        println!("merge: {} segments, {bytes:.3} B a sample, {}", report.inputs, before.until(timer.as_ref()).text());
+        println!(
+            "merge: {} segments, {bytes:.3} B a sample, {}",
+            report.inputs,
+            before.until(timer.as_ref()).text()
+        );
     }
     ask(&store, timer.as_ref(), newest, "merged")?;
     Ok(())
@@ -121,7 +125,10 @@ fn ask(store: &SeriesStore, timer: &dyn Clock, newest: i64, of: &str) -> Result<
         })?;
         let samples: usize = selection.series.iter().map(|series| series.times_ms.len()).sum();
         let series = selection.series.len();
-        println!("select {of}, {threads} threads: {series} series, {samples} samples, {}", before.until(timer).text());
+        println!(
+            "select {of}, {threads} threads: {series} series, {samples} samples, {}",
+            before.until(timer).text()
+        );
     }
     Ok(())
 }

@@ -28,8 +28,14 @@ enum Test {
     OneOf(Vec<String>),
     Anything,
     NotEmpty,
-    Prefix { prefix: String, more: bool },
-    Suffix { suffix: String, more: bool },
+    Prefix {
+        prefix: String,
+        more: bool,
+    },
+    Suffix {
+        suffix: String,
+        more: bool,
+    },
     Contains(String),
     Regex(regex::Regex),
 }
@@ -39,11 +45,7 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 
 impl Matcher {
     /// Fails for an expression that is not valid or compiles to more than a MiB.
-    pub fn new(
-        name: impl Into<String>,
-        op: MatchOp,
-        value: impl Into<String>,
-    ) -> Result<Self, SeriesError> {
+    pub fn new(name: impl Into<String>, op: MatchOp, value: impl Into<String>) -> Result<Self, SeriesError> {
         let (name, value) = (name.into(), value.into());
         let test = match op {
             MatchOp::Equal | MatchOp::NotEqual => Test::OneOf(vec![value.clone()]),
@@ -53,9 +55,7 @@ impl Matcher {
                     let anchored = format!("^(?s:{value})$");
                     let built = regex::RegexBuilder::new(&anchored).size_limit(REGEX_BYTES_MAX).build();
                     let named = || format!("{name}=~{value:?}");
-                    Test::Regex(
-                        built.map_err(|source| SeriesError::Regex { matcher: named(), source })?,
-                    )
+                    Test::Regex(built.map_err(|source| SeriesError::Regex { matcher: named(), source })?)
                 }
             },
         };
@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn simple_forms_answer_as_the_expression_would() {
         let patterns = [
-            ".*", ".+", "", "a", "a|b", "(a|b)", "a|", "ab.*", "ab.+", ".*ab", ".+ab", ".*ab.*", "a.b", "a.*b",
-            "[ab]", "a?", "a|b.*", "a\\.b", "(a)|b", "^a$", ".*a|b", "a\nb", ".*.*", "x|.*",
+            ".*", ".+", "", "a", "a|b", "(a|b)", "a|", "ab.*", "ab.+", ".*ab", ".+ab", ".*ab.*", "a.b",
+            "a.*b", "[ab]", "a?", "a|b.*", "a\\.b", "(a)|b", "^a$", ".*a|b", "a\nb", ".*.*", "x|.*",
         ];
         let values = ["", "a", "b", "ab", "abc", "xab", "xabx", "a.b", "a\nb", "aXb", "a|", "x", "(a", "b)"];
         for pattern in patterns {

@@ -120,10 +120,7 @@ impl SeriesStore {
         Ok((labels, damaged))
     }
 
-    fn find(
-        &self,
-        select: &Select<'_>,
-    ) -> Result<(Vec<Found>, Vec<Source>, Vec<DamagedPart>), SeriesError> {
+    fn find(&self, select: &Select<'_>) -> Result<(Vec<Found>, Vec<Source>, Vec<DamagedPart>), SeriesError> {
         let head = self.find_in_head(select);
         let range = select.start_ms..=select.end_ms;
         let (sources, damaged) = self.sources(&range);
@@ -141,7 +138,12 @@ impl SeriesStore {
                     continue;
                 }
                 let labels = index.labels(series);
-                let known = place_of(&mut found, &mut by_labels, labels, sources.len() + usize::from(!head.is_empty()));
+                let known = place_of(
+                    &mut found,
+                    &mut by_labels,
+                    labels,
+                    sources.len() + usize::from(!head.is_empty()),
+                );
                 found[known].sealed.push((place as u32, series));
             }
         }
@@ -330,7 +332,8 @@ impl Found {
 
 /// As `Labels::cmp`, but most names, and many values, are the very same string.
 fn compare(a: &Labels, b: &Labels) -> std::cmp::Ordering {
-    let text = |a: &Arc<str>, b: &Arc<str>| if Arc::ptr_eq(a, b) { std::cmp::Ordering::Equal } else { a.cmp(b) };
+    let text =
+        |a: &Arc<str>, b: &Arc<str>| if Arc::ptr_eq(a, b) { std::cmp::Ordering::Equal } else { a.cmp(b) };
     let differing = a.iter().zip(b.iter()).map(|(a, b)| text(a.0, b.0).then_with(|| text(a.1, b.1)));
     differing.into_iter().find(|order| order.is_ne()).unwrap_or_else(|| a.len().cmp(&b.len()))
 }

@@ -29,8 +29,11 @@ pub fn decode_v1(body: &[u8]) -> Result<WriteRequest<'_>, DecodeError> {
 }
 
 pub(super) fn check_size(request: &WriteRequest<'_>) -> Result<(), DecodeError> {
-    let counts =
-        [("labels", request.labels.len()), ("samples", request.samples.len()), ("series", request.series.len())];
+    let counts = [
+        ("labels", request.labels.len()),
+        ("samples", request.samples.len()),
+        ("series", request.series.len()),
+    ];
     match counts.into_iter().find(|&(_, count)| count > REQUEST_ITEMS_MAX) {
         Some((what, _)) => Err(DecodeError::TooMany { what, limit: REQUEST_ITEMS_MAX }),
         None => Ok(()),
@@ -207,7 +210,9 @@ fn take_side(wire: &mut Wire<'_>, part: u32, wire_type: u8, side: &mut Side) -> 
             let mut span = Span::default();
             while !message.is_empty() {
                 match message.tag()? {
-                    (1, wire_type) => span.offset = zigzag32(message.take_varint("a span's offset", wire_type)?),
+                    (1, wire_type) => {
+                        span.offset = zigzag32(message.take_varint("a span's offset", wire_type)?)
+                    }
                     (2, wire_type) => span.length = message.take_varint("a span's length", wire_type)? as u32,
                     (_, wire_type) => message.skip(wire_type)?,
                 }

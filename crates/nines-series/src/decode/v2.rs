@@ -109,10 +109,12 @@ fn take_exemplar<'a>(
     let mut pairs = Pairs { symbols, waiting: None, bad: false };
     while !wire.is_empty() {
         match wire.tag()? {
-            (1, wire_type) => wire.take_varints("an exemplar's label references", wire_type, |reference| {
-                labels.extend(pairs.next(reference));
-                Ok(())
-            })?,
+            (1, wire_type) => {
+                wire.take_varints("an exemplar's label references", wire_type, |reference| {
+                    labels.extend(pairs.next(reference));
+                    Ok(())
+                })?
+            }
             (2, wire_type) => value = wire.take_double("an exemplar's value", wire_type)?,
             (3, wire_type) => t_ms = wire.take_varint("an exemplar's time", wire_type)? as i64,
             (_, wire_type) => wire.skip(wire_type)?,

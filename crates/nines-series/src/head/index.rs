@@ -172,12 +172,7 @@ impl Index {
     }
 
     /// Adds a series that is not there, or says why not. `labels` sorted, unique and not empty; they are checked here.
-    pub fn add(
-        &mut self,
-        hash: u64,
-        labels: &[RawLabel<'_>],
-        budgets: Budgets,
-    ) -> Result<SeriesRef, Reason> {
+    pub fn add(&mut self, hash: u64, labels: &[RawLabel<'_>], budgets: Budgets) -> Result<SeriesRef, Reason> {
         let texts = check(labels)?;
         self.check_budgets(&texts, budgets)?;
         let series = self.free.pop().unwrap_or(self.entries.len() as SeriesRef);
@@ -406,7 +401,9 @@ fn check<'a>(labels: &[RawLabel<'a>]) -> Result<Vec<(&'a str, &'a str)>, Reason>
         if name.is_empty() {
             return Err(Reason::EmptyLabelName);
         }
-        for (part, bytes, limit) in [("name", name, LABEL_NAME_BYTES_MAX), ("value", value, LABEL_VALUE_BYTES_MAX)] {
+        for (part, bytes, limit) in
+            [("name", name, LABEL_NAME_BYTES_MAX), ("value", value, LABEL_VALUE_BYTES_MAX)]
+        {
             if bytes.len() > limit {
                 return Err(Reason::LabelTooLong { part, limit });
             }

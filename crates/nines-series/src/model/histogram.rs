@@ -71,7 +71,9 @@ pub enum HistogramFault {
     Count,
     #[error("custom bounds are not strictly increasing numbers")]
     CustomBounds,
-    #[error("custom buckets go with neither negative buckets, nor a zero bucket, nor spans beyond the bounds")]
+    #[error(
+        "custom buckets go with neither negative buckets, nor a zero bucket, nor spans beyond the bounds"
+    )]
     CustomLayout,
     #[error("more than 10000 buckets")]
     TooManyBuckets,
@@ -265,7 +267,12 @@ mod tests {
             negative_spans: Vec::new(),
             positive_spans: vec![Span { offset: 0, length: 3 }],
             custom_values: vec![0.1, 1.0],
-            counts: Counts::Fractional { count: 1.5, zero: 0.0, positive: vec![0.5, 0.5, 0.5], negative: vec![] },
+            counts: Counts::Fractional {
+                count: 1.5,
+                zero: 0.0,
+                positive: vec![0.5, 0.5, 0.5],
+                negative: vec![],
+            },
             ..sample()
         };
         for histogram in [sample(), custom] {

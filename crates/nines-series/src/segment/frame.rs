@@ -53,7 +53,8 @@ impl Decompressor {
     pub fn open(&mut self, frame: &[u8], raw: &mut Vec<u8>, what: &'static str) -> Result<(), Damaged> {
         let damaged = Damaged { what };
         let (header, stored) = frame.split_first_chunk::<HEADER_BYTES>().ok_or(damaged)?;
-        let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let number =
+            |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let (stored_bytes, raw_bytes) = (number(0) as usize, number(4) as usize);
         let whole = stored_bytes == stored.len() && raw_bytes <= RAW_BYTES_MAX;
         if !whole || number(8) != checksum(&header[..8], stored) {

@@ -87,7 +87,8 @@ impl Merging<'_> {
     fn write(mut self, mut writer: SegmentWriter<'_>) -> Result<SegmentInfo, Failure> {
         // The series that each input is at, and its labels in the numbers of the union.
         let mut at = vec![0u32; self.inputs.len()];
-        let mut heads: Vec<Option<Vec<u32>>> = (0..self.inputs.len()).map(|input| self.labels(input, 0)).collect();
+        let mut heads: Vec<Option<Vec<u32>>> =
+            (0..self.inputs.len()).map(|input| self.labels(input, 0)).collect();
         let mut join = Join::default();
         while let Some(least) = heads.iter().flatten().min().cloned() {
             join.clear();

@@ -156,7 +156,11 @@ fn decode_directory(raw: &[u8], directory_at: u64) -> Result<Directory, Damaged>
         index_frames.push((kind, at, stored));
         at += u64::from(stored);
     }
-    if at == directory_at && cursor.is_empty() { Ok((info, blocks, index_frames)) } else { Err(cursor.damaged()) }
+    if at == directory_at && cursor.is_empty() {
+        Ok((info, blocks, index_frames))
+    } else {
+        Err(cursor.damaged())
+    }
 }
 
 /// Reads blocks of one segment and keeps the last one: whoever asks in the order of the table reads each once.

@@ -2,9 +2,9 @@ use std::io;
 
 use nines_base::disk::DiskFile;
 
+use super::SegmentInfo;
 use super::frame::Compressor;
 use super::index::ChunkKind;
-use super::SegmentInfo;
 use crate::codec::cursor::{put_bytes, put_varint, put_zigzag};
 
 pub const MAGIC: [u8; 8] = *b"NINESSER";
@@ -54,7 +54,14 @@ impl<'a> SegmentWriter<'a> {
         Ok(Self {
             file,
             compressor: Compressor::new()?,
-            info: SegmentInfo { t_min: i64::MAX, t_max: i64::MIN, series: 0, samples: 0, histograms: 0, ..info },
+            info: SegmentInfo {
+                t_min: i64::MAX,
+                t_max: i64::MIN,
+                series: 0,
+                samples: 0,
+                histograms: 0,
+                ..info
+            },
             block: Vec::with_capacity(BLOCK_BYTES),
             framed: Vec::new(),
             blocks: Vec::new(),
@@ -209,4 +216,3 @@ pub fn footer(directory_at: u64, directory_bytes: u32) -> [u8; FOOTER_BYTES] {
     footer[24..28].copy_from_slice(&checksum.to_le_bytes());
     footer
 }
-

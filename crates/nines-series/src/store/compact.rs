@@ -74,9 +74,9 @@ impl Inner {
     fn merge(&self, group: &[Arc<Segment>]) -> Result<CompactReport, SeriesError> {
         let order = group.iter().map(|segment| segment.info().order).max().unwrap_or(0);
         let start_ms = group.iter().map(|segment| segment.info().start_ms).min().unwrap_or(0);
-        let same = group.iter().all(|segment| {
-            segment.info().start_ms == start_ms && segment.info().span_ms == PARTITION_MS
-        });
+        let same = group
+            .iter()
+            .all(|segment| segment.info().start_ms == start_ms && segment.info().span_ms == PARTITION_MS);
         let span_ms = if same { PARTITION_MS } else { MERGED_PARTITION_MS };
         let start_ms = partition_of(start_ms, span_ms);
         let path = self.segment_path(start_ms, order);

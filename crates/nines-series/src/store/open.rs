@@ -138,7 +138,11 @@ impl Replay {
             .map(|part| part.samples.len() + part.histograms.len())
             .sum();
         if orphans > 0 {
-            tracing::error!(sequence, samples = orphans, "metric journal record speaks of series that no record defines");
+            tracing::error!(
+                sequence,
+                samples = orphans,
+                "metric journal record speaks of series that no record defines"
+            );
         }
         batch.parts.retain(|part| !orphan(&part.series));
         batch.exemplars.retain(|(series, _)| !orphan(series));

@@ -298,7 +298,8 @@ fn each_span(written: &Written, mut each: impl FnMut(i64, i64)) {
 
 fn note_partitions(partitions: &mut BTreeSet<i64>, written: &Written, join: &mut Join) {
     for chunk in &written.chunks {
-        let (first, last) = (partition_of(chunk.t_min, PARTITION_MS), partition_of(chunk.t_max, PARTITION_MS));
+        let (first, last) =
+            (partition_of(chunk.t_min, PARTITION_MS), partition_of(chunk.t_max, PARTITION_MS));
         partitions.extend([first, last]);
         if last > first.saturating_add(PARTITION_MS) {
             // A chunk of an import can span years: only its samples say which partitions there are.

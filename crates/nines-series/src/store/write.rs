@@ -236,7 +236,11 @@ impl Inner {
         let times = self.allowed_times();
         let mut batch = Batch {
             samples: request.samples,
-            histograms: request.histograms.into_iter().map(|(t, histogram)| (t, Arc::new(histogram))).collect(),
+            histograms: request
+                .histograms
+                .into_iter()
+                .map(|(t, histogram)| (t, Arc::new(histogram)))
+                .collect(),
             ..Batch::default()
         };
         let labels_of = |part: Part| &request.labels[part.range()];
@@ -334,6 +338,7 @@ fn canonical<'a>(labels: &[RawLabel<'a>]) -> Result<Vec<RawLabel<'a>>, Reason> {
 
 fn text_labels(labels: &[RawLabel<'_>]) -> Option<Labels> {
     let text = |bytes| std::str::from_utf8(bytes).ok();
-    let pairs: Option<Vec<_>> = labels.iter().map(|(name, value)| Some((text(*name)?, text(*value)?))).collect();
+    let pairs: Option<Vec<_>> =
+        labels.iter().map(|(name, value)| Some((text(*name)?, text(*value)?))).collect();
     pairs.map(Labels::new)
 }

@@ -53,8 +53,14 @@ fn a_budget_holds_names_the_label_and_lets_known_series_flow() {
         "metric `requests_total` is at its limit of 5000 active series, and label `user_id` has 4999 values: drop the label or raise the budget"
     );
     let cardinality = store.cardinality(1);
-    assert_eq!((&*cardinality.series_by_metric[0].name, cardinality.series_by_metric[0].count), ("requests_total", 5_000));
-    assert_eq!((&*cardinality.values_by_label[0].name, cardinality.values_by_label[0].count), ("user_id", 4_999));
+    assert_eq!(
+        (&*cardinality.series_by_metric[0].name, cardinality.series_by_metric[0].count),
+        ("requests_total", 5_000)
+    );
+    assert_eq!(
+        (&*cardinality.values_by_label[0].name, cardinality.values_by_label[0].count),
+        ("user_id", 4_999)
+    );
     // Raised while it runs.
     store.set_budgets(Budgets { series_per_metric_max: 5_001, ..store.budgets() });
     let labels = [("__name__", "requests_total"), ("user_id", "late")];

@@ -16,8 +16,10 @@ struct Ledger {
 impl Ledger {
     fn write(&mut self, store: &SeriesStore, number: i64) -> Result<(), SeriesError> {
         let name = format!("s{}", number % 5);
-        let samples: Vec<_> = (0..3).map(|i| (DAY_MS + number * HOUR_MS / 2 + i, (number * 3 + i) as f64)).collect();
-        let keyed: Vec<_> = samples.iter().map(|&(t, value)| ((format!("{{series={name:?}}}"), t), value)).collect();
+        let samples: Vec<_> =
+            (0..3).map(|i| (DAY_MS + number * HOUR_MS / 2 + i, (number * 3 + i) as f64)).collect();
+        let keyed: Vec<_> =
+            samples.iter().map(|&(t, value)| ((format!("{{series={name:?}}}"), t), value)).collect();
         self.sent.extend(keyed.iter().cloned());
         let outcome = write(store, &[("series", &name)], &samples)?;
         assert!(outcome.is_whole());

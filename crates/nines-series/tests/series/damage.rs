@@ -47,7 +47,8 @@ fn damage_to_a_segment_is_named_and_never_a_wrong_answer() {
     let mut partly = 0;
     for round in 0..150 {
         // Half of them in the index and the footer, which are a small part of the file.
-        let bit = if round % 2 == 0 { random.below(size * 8) } else { (size - 1) * 8 - random.below(4_000 * 8) };
+        let bit =
+            if round % 2 == 0 { random.below(size * 8) } else { (size - 1) * 8 - random.below(4_000 * 8) };
         machine.disk.flip_bit(&path, bit);
         let (store, recovery) = machine.open();
         let selection = select(&store, &[], i64::MIN, i64::MAX);

@@ -143,9 +143,13 @@ fn label() -> impl Strategy<Value = Label> {
 }
 
 fn sample() -> impl Strategy<Value = Sample> {
-    (any::<u64>(), any::<i64>(), prop_oneof![Just(0), any::<i64>()]).prop_map(|(bits, timestamp, start_timestamp)| {
-        Sample { value: f64::from_bits(bits), timestamp, start_timestamp }
-    })
+    (any::<u64>(), any::<i64>(), prop_oneof![Just(0), any::<i64>()]).prop_map(
+        |(bits, timestamp, start_timestamp)| Sample {
+            value: f64::from_bits(bits),
+            timestamp,
+            start_timestamp,
+        },
+    )
 }
 
 fn histogram() -> impl Strategy<Value = Histogram> {
@@ -174,11 +178,8 @@ fn some<S: Strategy>(of: S) -> impl Strategy<Value = Vec<S::Value>> {
 }
 
 fn request1() -> impl Strategy<Value = Request1> {
-    let exemplar = (some(label()), any::<u64>(), any::<i64>()).prop_map(|(labels, bits, timestamp)| Exemplar1 {
-        labels,
-        value: f64::from_bits(bits),
-        timestamp,
-    });
+    let exemplar = (some(label()), any::<u64>(), any::<i64>())
+        .prop_map(|(labels, bits, timestamp)| Exemplar1 { labels, value: f64::from_bits(bits), timestamp });
     let series = (some(label()), some(sample()), some(exemplar), some(histogram())).prop_map(
         |(labels, samples, exemplars, histograms)| Series1 { labels, samples, exemplars, histograms },
     );
@@ -200,15 +201,20 @@ fn describe(request: &WriteRequest<'_>) -> Vec<String> {
     let histogram = |t: &i64, h: &nines_series::Histogram| {
         let Counts::Whole { count, zero, positive, .. } = &h.counts else { panic!("whole counts were sent") };
         let hint = h.reset_hint as u32;
-        format!("{t} {count} {zero} {positive:?} {:?} {} {hint} {:?}", h.positive_spans, h.schema, h.custom_values)
+        format!(
+            "{t} {count} {zero} {positive:?} {:?} {} {hint} {:?}",
+            h.positive_spans, h.schema, h.custom_values
+        )
     };
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let each = |(labels, samples, histograms): (&[nines_series::RawLabel<'_>], &[nines_series::Sample], &[_])| {
-        let labels: Vec<_> = labels.iter().map(|(name, value)| (text(name), text(value))).collect();
-        let samples: Vec<_> = samples.iter().map(|sample| (sample.t_ms, sample.value.to_bits())).collect();
-        let histograms: Vec<_> = histograms.iter().map(|(t, h)| histogram(t, h)).collect();
-        format!("{labels:?} {samples:?} {histograms:?}")
-    };
+    let each =
+        |(labels, samples, histograms): (&[nines_series::RawLabel<'_>], &[nines_series::Sample], &[_])| {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| (text(name), text(value))).collect();
+            let samples: Vec<_> =
+                samples.iter().map(|sample| (sample.t_ms, sample.value.to_bits())).collect();
+            let histograms: Vec<_> = histograms.iter().map(|(t, h)| histogram(t, h)).collect();
+            format!("{labels:?} {samples:?} {histograms:?}")
+        };
     request.iter().map(each).collect()
 }
 
@@ -323,8 +329,15 @@ proptest! {
 #[test]
 fn errors_say_where() {
     let error = |bytes: &[u8]| decode_v1(bytes).unwrap_err().to_string();
-    assert_eq!(error(&[0x0a, 0x05, 0x12]), "remote write body ends inside the request at byte 2: send the whole message");
-    assert!(error(&[0x0d, 0, 0, 0, 0]).contains("wire type 5 for a time series"), "{}", error(&[0x0d, 0, 0, 0, 0]));
+    assert_eq!(
+        error(&[0x0a, 0x05, 0x12]),
+        "remote write body ends inside the request at byte 2: send the whole message"
+    );
+    assert!(
+        error(&[0x0d, 0, 0, 0, 0]).contains("wire type 5 for a time series"),
+        "{}",
+        error(&[0x0d, 0, 0, 0, 0])
+    );
     let first = Request2 { symbols: vec!["x".into()], timeseries: vec![] }.encode_to_vec();
     assert!(decode_v2(&first).unwrap_err().to_string().contains("do not start with the empty string"));
 }

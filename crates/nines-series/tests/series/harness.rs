@@ -4,7 +4,8 @@ use std::time::Duration;
 use nines_base::disk::SimDisk;
 use nines_base::{ManualClock, Random};
 use nines_series::{
-    Matcher, Select, Selection, SeriesError, SeriesRecovery, SeriesStore, StoreConfig, WriteOutcome, WriteRequest,
+    Matcher, Select, Selection, SeriesError, SeriesRecovery, SeriesStore, StoreConfig, WriteOutcome,
+    WriteRequest,
 };
 
 /// The start of a partition, and of a day.

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use nines_base::ErrorKind;
 use nines_series::{
-    Counts, Histogram, MatchOp, Matcher, MetricType, RawMetadata, Reason, ResetHint, SeriesError, Span, WriteRequest,
+    Counts, Histogram, MatchOp, Matcher, MetricType, RawMetadata, Reason, ResetHint, SeriesError, Span,
+    WriteRequest,
 };
 
 use crate::harness::{DAY_MS, HOUR_MS, Machine, add, all, select, write};
@@ -15,8 +16,10 @@ fn what_is_acknowledged_is_visible_and_survives_a_restart() {
     let (store, _) = machine.open();
     let outcome = write(&store, UP, &[(DAY_MS, 1.0), (DAY_MS + 15_000, 0.0)]).unwrap();
     assert_eq!((outcome.samples_written, outcome.is_whole()), (2, true));
-    let expected =
-        vec![("up{instance=\"a:9100\", job=\"node\"}".to_owned(), vec![(DAY_MS, 1.0), (DAY_MS + 15_000, 0.0)])];
+    let expected = vec![(
+        "up{instance=\"a:9100\", job=\"node\"}".to_owned(),
+        vec![(DAY_MS, 1.0), (DAY_MS + 15_000, 0.0)],
+    )];
     assert_eq!(all(&store), expected);
     drop(store);
     machine.disk.crash();
@@ -236,7 +239,8 @@ fn quiet_series_are_forgotten_and_their_numbers_are_given_to_others() {
     let machine = Machine::new(8);
     let (store, _) = machine.open();
     for number in 0..100 {
-        write(&store, &[("__name__", "old"), ("n", &number.to_string())], &[(DAY_MS, f64::from(number))]).unwrap();
+        write(&store, &[("__name__", "old"), ("n", &number.to_string())], &[(DAY_MS, f64::from(number))])
+            .unwrap();
     }
     let mut forgotten = 0;
     for round in 0..4 {
@@ -252,7 +256,9 @@ fn quiet_series_are_forgotten_and_their_numbers_are_given_to_others() {
         assert_eq!(series.len(), 151);
         let of = |name: &str| series.iter().filter(|(labels, _)| labels.starts_with(name)).count();
         assert_eq!((of("old"), of("new"), of("up")), (100, 50, 1));
-        assert!(series.iter().filter(|(labels, _)| labels.starts_with("new")).all(|(_, s)| s == &[(DAY_MS, 0.5)]));
+        assert!(
+            series.iter().filter(|(labels, _)| labels.starts_with("new")).all(|(_, s)| s == &[(DAY_MS, 0.5)])
+        );
     };
     check(&store);
     drop(store);
