@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-protocols", &["nines-base", "nines-model"]),
     ("nines-wal", &["nines-base", "nines-model"]),
     ("nines-storage", &["nines-base", "nines-model", "nines-wal"]),
+    ("nines-series", &["nines-base", "nines-model", "nines-wal"]),
     ("nines-ingest", &["nines-base", "nines-model", "nines-wal", "nines-storage"]),
     ("nines-patterns", &["nines-base", "nines-model"]),
     ("nines-masking", &["nines-base", "nines-model"]),

@@ -29,6 +29,9 @@ pub trait Disk: Send + Sync + Debug {
     /// The whole content.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// The file for reading parts of it. What was opened stays readable after the file has been removed or replaced.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskReader>>;
+
     /// The size in bytes.
     fn size(&self, path: &Path) -> io::Result<u64>;
 
@@ -57,6 +60,15 @@ pub trait DiskFile: Send {
 
     /// Makes everything written so far durable (`fdatasync`).
     fn sync_data(&mut self) -> io::Result<()>;
+}
+
+/// A finished file, read in parts. Readers may share it.
+pub trait DiskReader: Send + Sync + Debug {
+    /// Fills `buffer` from `offset` on; `UnexpectedEof` if the file ends before.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// In bytes.
+    fn size(&self) -> io::Result<u64>;
 }
 
 /// Writes `path` so that after a crash it is either absent (or its old self) or whole: temporary name, sync, rename,
@@ -123,6 +135,10 @@ impl Disk for RealDisk {
         Ok(content)
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskReader>> {
+        Ok(Box::new(fs::File::open(path)?))
+    }
+
     fn size(&self, path: &Path) -> io::Result<u64> {
         Ok(fs::metadata(path)?.len())
     }
@@ -181,6 +197,16 @@ impl DiskFile for fs::File {
 
     fn sync_data(&mut self) -> io::Result<()> {
         fs::File::sync_data(self)
+    }
+}
+
+impl DiskReader for fs::File {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
     }
 }
 

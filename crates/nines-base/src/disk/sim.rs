@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, DiskReader};
 use crate::Random;
 
 /// Linux `EIO` and `ENOSPC`; the numbers are the same on every architecture that we build for.
@@ -68,6 +68,13 @@ struct SimFile {
     disk: SimDisk,
     content: usize,
     boot: u64,
+}
+
+/// Reading changes nothing, so what an earlier boot has opened can still be read.
+#[derive(Debug)]
+struct SimReader {
+    disk: SimDisk,
+    content: usize,
 }
 
 impl SimDisk {
@@ -221,6 +228,11 @@ impl Disk for SimDisk {
         Ok(state.contents[state.file(path)?].bytes.clone())
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskReader>> {
+        let content = self.0.lock().file(path)?;
+        Ok(Box::new(SimReader { disk: self.clone(), content }))
+    }
+
     fn size(&self, path: &Path) -> io::Result<u64> {
         let state = self.0.lock();
         Ok(state.contents[state.file(path)?].bytes.len() as u64)
@@ -322,6 +334,21 @@ impl DiskFile for SimFile {
             content.synced = content.bytes.len();
         }
         Ok(())
+    }
+}
+
+impl DiskReader for SimReader {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let state = self.disk.0.lock();
+        let bytes = &state.contents[self.content].bytes;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let part = start.checked_add(buffer.len()).and_then(|end| bytes.get(start..end));
+        buffer.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.disk.0.lock().contents[self.content].bytes.len() as u64)
     }
 }
 
