@@ -1,0 +1,8 @@
+//! The one integration-test binary of this crate.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests do")]
+
+mod abuse;
+mod kills;
+mod machine;
+mod support;
