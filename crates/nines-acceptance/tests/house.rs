@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),
     ("nines-access", &["nines-base", "nines-model"]),
     ("nines-saved", &["nines-base", "nines-model"]),
+    ("nines-actions", &["nines-base", "nines-model", "nines-egress"]),
     (
         "nines-state",
         &[
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-notify",
             "nines-access",
             "nines-saved",
+            "nines-actions",
         ],
     ),
     (

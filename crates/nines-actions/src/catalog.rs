@@ -29,7 +29,7 @@ pub struct Action {
     pub level: Level,
     /// Whether somebody other than the author must approve each plan.
     pub four_eyes: bool,
-    pub parameters: &'static [Parameter],
+    pub parameters: &'static [Parameter<'static>],
     pub work: Work,
 }
 
@@ -67,39 +67,39 @@ pub fn find(name: &str) -> Result<&'static Action, ActionError> {
 
 const ELB: &str = "elasticloadbalancing";
 
-const INSTANCES: Parameter = Parameter {
+const INSTANCES: Parameter<'static> = Parameter {
     name: "instanceIds",
     kind: Kind::Instances,
     required: true,
     about: "the machines, such as [\"i-0abcd1234abcd1234\"]",
 };
-const TARGET_GROUP: Parameter = Parameter {
+const TARGET_GROUP: Parameter<'static> = Parameter {
     name: "targetGroup",
     kind: Kind::Arn(ELB),
     required: true,
     about: "the arn of the target group",
 };
-const LISTENER: Parameter =
+const LISTENER: Parameter<'static> =
     Parameter { name: "listener", kind: Kind::Arn(ELB), required: true, about: "the arn of the listener" };
-const SCALING_GROUP: Parameter = Parameter {
+const SCALING_GROUP: Parameter<'static> = Parameter {
     name: "group",
     kind: Kind::Name { chars_max: 255 },
     required: true,
     about: "the name of the auto-scaling group",
 };
-const REASON: Parameter = Parameter {
+const REASON: Parameter<'static> = Parameter {
     name: "reason",
     kind: Kind::Text { chars_max: 500 },
     required: true,
     about: "why, for whoever finds the record",
 };
-const BLOCK_LIST: Parameter = Parameter {
+const BLOCK_LIST: Parameter<'static> = Parameter {
     name: "list",
     kind: Kind::Name { chars_max: 128 },
     required: true,
     about: "the name of the address set that the firewall blocks",
 };
-const ADDRESSES: Parameter = Parameter {
+const ADDRESSES: Parameter<'static> = Parameter {
     name: "addresses",
     kind: Kind::Networks { count_max: ADDRESSES_MAX },
     required: true,

@@ -20,15 +20,18 @@
 
 pub mod catalog;
 pub mod cloud;
+pub mod credit;
 mod effect;
 mod error;
 mod event;
 pub mod format;
+pub mod infra;
 pub mod machine;
 pub mod parameter;
 mod plan;
 mod radius;
 mod run;
+pub mod runbook;
 mod runs;
 mod seen;
 mod service;

@@ -22,12 +22,12 @@ pub const RULE_SOURCES_MAX: usize = 4;
 pub const WEIGHTED_GROUPS_MAX: usize = 5;
 
 #[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    pub name: &'static str,
+pub struct Parameter<'a> {
+    pub name: &'a str,
     pub kind: Kind,
     pub required: bool,
     /// For forms, docs and error messages.
-    pub about: &'static str,
+    pub about: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Arguments {
     /// The first fault, by name: an unknown parameter, a missing one, or a value of the wrong form.
     pub fn read(
         action: &str,
-        parameters: &[Parameter],
+        parameters: &[Parameter<'_>],
         values: &serde_json::Map<String, Value>,
     ) -> Result<Self, ActionError> {
         for name in values.keys() {

@@ -50,7 +50,7 @@ pub struct Fused<T: ?Sized> {
 }
 
 macro_rules! fused {
-    ($self:ident . $call:expr) => {{
+    ($self:ident, $call:expr) => {{
         $self.fuse.burn().await;
         let result = $call.await;
         $self.fuse.burn().await;
@@ -61,16 +61,16 @@ macro_rules! fused {
 #[async_trait]
 impl Runs for Fused<MemoryRuns> {
     async fn insert(&self, run: &Run) -> Result<(), RunsError> {
-        fused!(self.self.inner.insert(run))
+        fused!(self, self.inner.insert(run))
     }
     async fn get(&self, id: &RunId) -> Result<Option<Run>, RunsError> {
-        fused!(self.self.inner.get(id))
+        fused!(self, self.inner.get(id))
     }
     async fn by_key(&self, author: &str, key: &str) -> Result<Option<Run>, RunsError> {
-        fused!(self.self.inner.by_key(author, key))
+        fused!(self, self.inner.by_key(author, key))
     }
     async fn save(&self, run: &mut Run) -> Result<(), RunsError> {
-        fused!(self.self.inner.save(run))
+        fused!(self, self.inner.save(run))
     }
     async fn list(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, RunsError> {
         self.inner.list(filter, limit).await
@@ -98,10 +98,10 @@ impl Cloud for Fused<SimCloud> {
         self.inner.name()
     }
     async fn look(&self, query: &Query) -> Result<Seen, CloudError> {
-        fused!(self.self.inner.look(query))
+        fused!(self, self.inner.look(query))
     }
     async fn change(&self, id: &str, effect: &Effect) -> Result<(), CloudError> {
-        fused!(self.self.inner.change(id, effect))
+        fused!(self, self.inner.change(id, effect))
     }
 }
 
