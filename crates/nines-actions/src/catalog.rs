@@ -313,7 +313,8 @@ pub static ACTIONS: &[Action] = &[
             },
         ],
         work: Work::Steps(|arguments| {
-            let desired = u32::try_from(arguments.number("desiredCapacity")).expect("checked to be at most 10000");
+            let desired =
+                u32::try_from(arguments.number("desiredCapacity")).expect("checked to be at most 10000");
             let group = arguments.text("group");
             vec![Draft::change(Effect::SetDesired { group, desired }, QUICK_TIMEOUT)]
         }),
@@ -388,10 +389,7 @@ fn deregister(group: &str, instance: &str) -> Draft {
 }
 
 fn drained(group: &str, instance: &str) -> Draft {
-    Draft::wait(
-        Wait::TargetGone { group: group.to_owned(), instance: instance.to_owned() },
-        DRAIN_TIMEOUT,
-    )
+    Draft::wait(Wait::TargetGone { group: group.to_owned(), instance: instance.to_owned() }, DRAIN_TIMEOUT)
 }
 
 #[cfg(test)]

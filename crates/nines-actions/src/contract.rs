@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nines_model::Timestamp;
 
+use crate::RunsError;
 use crate::catalog::Level;
 use crate::effect::Effect;
 use crate::parameter::Arguments;
@@ -12,7 +13,6 @@ use crate::plan::{Draft, Plan, Step};
 use crate::radius::Radius;
 use crate::run::{Attempt, Helped, Run, RunId, RunState, StepRun, StepState, Verdict};
 use crate::runs::{Recent, RunFilter, Runs, Stop};
-use crate::RunsError;
 
 /// Runs the whole suite. `fresh` gives an empty store each time.
 ///

@@ -190,7 +190,8 @@ impl Credit {
         if self.entries.len() >= self.config.addresses_max && !self.entries.contains_key(&address) {
             self.forget_the_least(access.at);
         }
-        let entry = self.entries.entry(address).or_insert(Entry { at: access.at.as_secs(), ..Entry::default() });
+        let entry =
+            self.entries.entry(address).or_insert(Entry { at: access.at.as_secs(), ..Entry::default() });
         entry.decay_to(access.at);
         // An event that is older than what is known counts for what is left of it.
         let late = weight(entry.at - access.at.as_secs());
@@ -217,7 +218,9 @@ impl Credit {
         let ended: Vec<_> = self
             .blocked
             .iter()
-            .filter(|(address, block)| block.until <= now && self.score(**address, now) < self.config.release_at)
+            .filter(|(address, block)| {
+                block.until <= now && self.score(**address, now) < self.config.release_at
+            })
             .map(|(address, _)| *address)
             .collect();
         for address in ended {
@@ -235,7 +238,8 @@ impl Credit {
             entry.decay_to(now);
             // The worst may have to wait for room; it comes up again with its next request.
             let is_over = entry.score() >= self.config.block_at;
-            if !is_over || self.blocked.len() >= self.config.blocks_max || self.blocked.contains_key(&address) {
+            if !is_over || self.blocked.len() >= self.config.blocks_max || self.blocked.contains_key(&address)
+            {
                 continue;
             }
             let times = self.past.get(&address).map_or(1, |(_, times)| times + 1);

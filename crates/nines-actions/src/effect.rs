@@ -113,7 +113,9 @@ impl Effect {
                 if found == desired {
                     Met
                 } else if !(min..=max).contains(&desired) {
-                    Impossible(format!("scaling group `{group}` takes {min} to {max} machines, not {desired}"))
+                    Impossible(format!(
+                        "scaling group `{group}` takes {min} to {max} machines, not {desired}"
+                    ))
                 } else {
                     Absent
                 }
@@ -130,7 +132,9 @@ impl Effect {
                 met_if(addresses.is_disjoint(found))
             }
             (_, Seen::Missing) => Impossible(format!("there is no {}", self.query().subject())),
-            (_, other) => Impossible(format!("the provider answered {other:?} about {}", self.query().subject())),
+            (_, other) => {
+                Impossible(format!("the provider answered {other:?} about {}", self.query().subject()))
+            }
         }
     }
 
@@ -163,15 +167,11 @@ impl Effect {
             },
             // Only what was not there before may be taken out again.
             Self::Block { list, addresses } => match before {
-                Seen::BlockList { addresses: found } => {
-                    Self::Unblock { list, addresses: &addresses - found }
-                }
+                Seen::BlockList { addresses: found } => Self::Unblock { list, addresses: &addresses - found },
                 _ => return None,
             },
             Self::Unblock { list, addresses } => match before {
-                Seen::BlockList { addresses: found } => {
-                    Self::Block { list, addresses: &addresses & found }
-                }
+                Seen::BlockList { addresses: found } => Self::Block { list, addresses: &addresses & found },
                 _ => return None,
             },
         })
@@ -180,7 +180,10 @@ impl Effect {
     /// The part of an answer that this effect depends on: what is stored before it, and what a plan is bound to.
     pub fn focus(&self, seen: Seen) -> Seen {
         match (self, seen) {
-            (Self::Register { instance, .. } | Self::Deregister { instance, .. }, Seen::Targets { mut health }) => {
+            (
+                Self::Register { instance, .. } | Self::Deregister { instance, .. },
+                Seen::Targets { mut health },
+            ) => {
                 health.retain(|id, _| id == instance);
                 Seen::Targets { health }
             }
@@ -243,7 +246,9 @@ impl Effect {
             }
             Self::CreateTemplate { template } => format!("create launch template {}", template.name),
             Self::DeleteTemplate { template } => format!("delete launch template {}", template.name),
-            Self::SetDesired { group, desired } => format!("set the desired capacity of {group} to {desired}"),
+            Self::SetDesired { group, desired } => {
+                format!("set the desired capacity of {group} to {desired}")
+            }
             Self::SetWeights { listener, weights } => {
                 let shares: Vec<_> =
                     weights.iter().map(|(group, weight)| format!("{} {weight}", short(group))).collect();

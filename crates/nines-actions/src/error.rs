@@ -38,7 +38,9 @@ pub enum ActionError {
     TargetBusy { target: String, run: String },
     #[error("`{target}` had {count} runs within {} min, the most that are let: wait, or find out why they do not help", window.as_secs() / 60)]
     Damped { target: String, count: usize, window: Duration },
-    #[error("run `{run}` on `{target}` made things worse, so automation does not touch it again before {until}")]
+    #[error(
+        "run `{run}` on `{target}` made things worse, so automation does not touch it again before {until}"
+    )]
     Worsened { target: String, run: String, until: Timestamp },
     #[error("all actions are stopped by {by} since {at}: {reason}")]
     Stopped { by: String, at: Timestamp, reason: String },

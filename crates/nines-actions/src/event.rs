@@ -73,7 +73,14 @@ impl EventKind {
 }
 
 impl Run {
-    pub(crate) fn tell(&mut self, now: Timestamp, actor: &str, kind: EventKind, step: Option<usize>, text: String) {
+    pub(crate) fn tell(
+        &mut self,
+        now: Timestamp,
+        actor: &str,
+        kind: EventKind,
+        step: Option<usize>,
+        text: String,
+    ) {
         self.events_count += 1;
         self.unwitnessed.push(Event {
             run: self.id.clone(),

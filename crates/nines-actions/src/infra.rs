@@ -6,13 +6,13 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::ActionError;
 use crate::catalog::{self, Action, Level, Work};
 use crate::error::{nearest, shown};
 use crate::plan::{Intent, Plan};
 use crate::run::{Run, RunState};
 use crate::seen::Seen;
 use crate::service::{Actions, Caller, Request};
-use crate::ActionError;
 
 pub mod slack;
 
@@ -102,7 +102,9 @@ pub async fn dispatch(
 ) -> Result<Reply, ActionError> {
     let row = Path::find(method, path)?;
     let Some(body) = body.as_object() else {
-        return Err(ActionError::Invalid("the body must be a JSON object with the action's parameters".to_owned()));
+        return Err(ActionError::Invalid(
+            "the body must be a JSON object with the action's parameters".to_owned(),
+        ));
     };
     let Some(action) = row.action() else {
         return slack::answer(actions, body, caller).await.map(Reply::Ok);
@@ -126,7 +128,9 @@ pub fn split(body: &Map<String, Value>) -> Result<(Map<String, Value>, Request),
     let mut values = body.clone();
     let mut take = |name: &str| match values.remove(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() <= 200 && !text.chars().any(char::is_control) => Ok(Some(text)),
+        Some(Value::String(text)) if text.len() <= 200 && !text.chars().any(char::is_control) => {
+            Ok(Some(text))
+        }
         Some(_) => Err(ActionError::BadParameter {
             name: name.to_owned(),
             reason: "must be a line of at most 200 bytes".to_owned(),
@@ -205,7 +209,8 @@ pub fn run_json(run: &Run) -> Value {
             })
         })
         .collect();
-    let verdict = run.verdict.as_ref().map(|verdict| json!({"helped": verdict.helped.as_str(), "text": verdict.text}));
+    let verdict =
+        run.verdict.as_ref().map(|verdict| json!({"helped": verdict.helped.as_str(), "text": verdict.text}));
     json!({
         "run": run.id.0,
         "action": run.plan.action,

@@ -49,7 +49,9 @@ pub use event::{Event, EventKind, MACHINE};
 pub use machine::Answer;
 pub use plan::{Draft, Intent, OnFailure, Plan, Step, StepWork, Wait, When};
 pub use radius::{CapacityImpact, GroupImpact, Limits, Radius};
-pub use run::{Approval, Attempt, Certainty, Helped, Run, RunId, RunState, StepRun, StepState, Undo, Verdict};
+pub use run::{
+    Approval, Attempt, Certainty, Helped, Run, RunId, RunState, StepRun, StepState, Undo, Verdict,
+};
 pub use runs::{Judge, OPEN_RUNS_MAX, Recent, RunFilter, Runs, Stop, Witness};
 pub use seen::{Checks, Health, InstanceState, Query, Rule, Seen, Template};
 pub use service::{APPROVAL_TTL, Actions, Caller, DAMPING_WINDOW, Parts, Request, Rules, Tick};

@@ -115,7 +115,8 @@ pub fn resume(run: &mut Run, now: Timestamp) {
             if step.state == StepState::Running {
                 step.state = StepState::Unknown;
             }
-            let text = "the process stopped while a call was being made: looking what became of it".to_owned();
+            let text =
+                "the process stopped while a call was being made: looking what became of it".to_owned();
             run.tell(now, MACHINE, EventKind::Unknown, Some(index), text);
         }
     }
@@ -175,7 +176,13 @@ pub fn called(run: &mut Run, result: Result<(), CloudError>, now: Timestamp, pau
             if !hand.is_undo {
                 run.steps[hand.step].state = StepState::Unknown;
             }
-            run.tell(now, MACHINE, EventKind::Unknown, Some(hand.step), format!("{error}: looking what became of it"));
+            run.tell(
+                now,
+                MACHINE,
+                EventKind::Unknown,
+                Some(hand.step),
+                format!("{error}: looking what became of it"),
+            );
         }
         Err(error) if error.is_retryable() => {
             attempt.certainty = Certainty::NotDone;
@@ -230,12 +237,23 @@ fn advance_backwards(run: &mut Run, now: Timestamp) -> Option<Next> {
     // A look must not show the world from before the step, or it would seem that there is nothing to take back.
     let settle = if step.attempt.certainty == Certainty::Done { READ_LAG_MAX } else { SETTLE };
     let from = step.attempt.called_at.map_or(now, |called| (called + settle).max(now));
+    let from = from.max(undone_at(run, hand.step).map_or(now, |at| at + READ_LAG_MAX));
+    let step = &mut run.steps[hand.step];
     let attempt = Attempt { started_at: Some(from), not_before: Some(from), ..Attempt::default() };
     let text = format!("taking back: {}", effect.describe());
     step.undo = Some(Undo { effect, attempt });
     step.state = StepState::Compensating;
     run.tell(now, MACHINE, EventKind::Compensating, Some(hand.step), text);
     None
+}
+
+/// When a later step was last taken back on the same thing.
+fn undone_at(run: &Run, index: usize) -> Option<Timestamp> {
+    let query = query_of(&run.plan.steps[index].draft.work);
+    (index + 1..run.steps.len())
+        .filter(|later| query_of(&run.plan.steps[*later].draft.work) == query)
+        .filter_map(|later| run.steps[later].undo.as_ref()?.attempt.called_at)
+        .max()
 }
 
 fn attend(run: &mut Run, hand: Hand, now: Timestamp) -> Next {
@@ -330,9 +348,21 @@ fn assess(run: &Run, hand: Hand, seen: &Seen, now: Timestamp, deadline: Timestam
     match standing {
         Standing::Met => Assessment::Met,
         Standing::Impossible(reason) => Assessment::Failed(reason),
-        Standing::Applied => if is_late { late() } else { poll },
+        Standing::Applied => {
+            if is_late {
+                late()
+            } else {
+                poll
+            }
+        }
         Standing::Absent => match attempt.certainty {
-            Certainty::Done => if is_late { late() } else { poll },
+            Certainty::Done => {
+                if is_late {
+                    late()
+                } else {
+                    poll
+                }
+            }
             // Not before it is certain that the lost call came to nothing.
             Certainty::Unknown => {
                 let settled = attempt.called_at.map_or(now, |called| called + SETTLE);
@@ -377,7 +407,9 @@ fn moved_by_others(run: &Run, hand: Hand, effect: &Effect, seen: &Seen) -> Optio
             .then(|| "somebody else has changed it meanwhile, so it is not taken back".to_owned());
     }
     let seen_then = planned.seen.as_ref()?;
-    effect.has_drifted(seen_then, &now).then(|| "somebody else has changed it since the plan was made".to_owned())
+    effect
+        .has_drifted(seen_then, &now)
+        .then(|| "somebody else has changed it since the plan was made".to_owned())
 }
 
 fn begin_call(run: &mut Run, hand: Hand, seen: Seen, now: Timestamp) {
@@ -458,7 +490,8 @@ fn finish(run: &mut Run, state: RunState, now: Timestamp) {
     let failed = run.steps.iter().filter(|step| step.state == StepState::Failed).count();
     if state == RunState::Done {
         run.verdict_due_at = Some(now + VERDICT_DELAY);
-        run.reason = (failed > 0).then(|| format!("{failed} steps failed and the run went on, as it was told to"));
+        run.reason =
+            (failed > 0).then(|| format!("{failed} steps failed and the run went on, as it was told to"));
     }
     let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     run.tell(now, MACHINE, EventKind::Finished, None, format!("{}{reason}", state.as_str()));
@@ -475,9 +508,8 @@ fn hand(run: &Run) -> Option<Hand> {
             Some(Hand { step, is_undo: false })
         }
         RunState::Compensating => {
-            let is_left = |step: &crate::run::StepRun| {
-                step.may_have_changed() && step.state != StepState::Compensated
-            };
+            let is_left =
+                |step: &crate::run::StepRun| step.may_have_changed() && step.state != StepState::Compensated;
             let step = run.steps.iter().rposition(is_left)?;
             Some(Hand { step, is_undo: true })
         }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
 
+use crate::RunsError;
 use crate::format;
 use crate::run::{Run, RunId};
 use crate::runs::{Recent, RunFilter, Runs, Stop};
-use crate::RunsError;
 
 #[derive(Debug, Default)]
 pub struct MemoryRuns {
@@ -77,8 +77,7 @@ impl Runs for MemoryRuns {
 
     async fn due(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, RunsError> {
         let all = self.state.lock().all().into_iter();
-        let mut due: Vec<_> =
-            all.filter(Run::needs_work).map(|run| (run.due_at, run.id)).collect();
+        let mut due: Vec<_> = all.filter(Run::needs_work).map(|run| (run.due_at, run.id)).collect();
         due.sort();
         Ok(due.into_iter().take(limit as usize).map(|(at, id)| (id, at)).collect())
     }

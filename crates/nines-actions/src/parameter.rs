@@ -39,14 +39,23 @@ pub enum Kind {
     /// An ARN of the service, or a name of letters, digits and dashes (a cloud that knows no ARNs).
     Arn(&'static str),
     /// Letters, digits and `-_./()`, at most this many; does not begin with a dash.
-    Name { chars_max: usize },
+    Name {
+        chars_max: usize,
+    },
     /// A host name, `*` and `?` as wildcards.
     Host,
     /// One line of at most this many characters.
-    Text { chars_max: usize },
-    Number { min: i64, max: i64 },
+    Text {
+        chars_max: usize,
+    },
+    Number {
+        min: i64,
+        max: i64,
+    },
     /// Networks in CIDR form, or addresses; each is canonical in the result's order, but kept as it was written.
-    Networks { count_max: usize },
+    Networks {
+        count_max: usize,
+    },
     /// Target group to weight 0 to 999.
     Weights,
 }
@@ -250,8 +259,7 @@ fn weights(value: &Value) -> Result<Argument, String> {
 
 fn check_instance(text: &str) -> Result<(), String> {
     let is_id = text.strip_prefix("i-").is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17)
-            && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     });
     if is_id {
         return Ok(());
@@ -285,7 +293,10 @@ fn check_name(text: &str, chars_max: usize) -> Result<(), String> {
     if fits {
         return Ok(());
     }
-    Err(format!("must have 1 to {chars_max} letters, digits or -_./(), not begin with a dash; it is `{}`", shown(text)))
+    Err(format!(
+        "must have 1 to {chars_max} letters, digits or -_./(), not begin with a dash; it is `{}`",
+        shown(text)
+    ))
 }
 
 fn check_host(text: &str) -> Result<(), String> {

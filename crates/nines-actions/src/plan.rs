@@ -11,12 +11,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::ActionError;
 use crate::catalog::Level;
 use crate::effect::{Effect, Standing};
 use crate::parameter::Arguments;
 use crate::radius::{Limits, Radius};
 use crate::seen::{Checks, Health, InstanceState, Query, Seen};
-use crate::ActionError;
 
 const HASH_VERSION: u32 = 1;
 
@@ -48,10 +48,18 @@ pub enum StepWork {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "wait", rename_all = "snake_case")]
 pub enum Wait {
-    ChecksPassed { instance: String },
-    TargetHealthy { group: String, instance: String },
+    ChecksPassed {
+        instance: String,
+    },
+    TargetHealthy {
+        group: String,
+        instance: String,
+    },
     /// Deregistered and drained.
-    TargetGone { group: String, instance: String },
+    TargetGone {
+        group: String,
+        instance: String,
+    },
 }
 
 /// Of which earlier group a step depends.
@@ -201,7 +209,8 @@ impl Intent {
         for draft in self.drafts {
             steps.push(planned(draft, seen, &mut touched)?);
         }
-        let targets: BTreeSet<_> = steps.iter().filter_map(Step::effect).flat_map(Effect::target_keys).collect();
+        let targets: BTreeSet<_> =
+            steps.iter().filter_map(Step::effect).flat_map(Effect::target_keys).collect();
         let radius = Radius::of(&steps, seen);
         limits.check(&radius)?;
         let mut plan = Plan {

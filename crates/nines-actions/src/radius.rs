@@ -143,7 +143,8 @@ impl Limits {
         for capacity in &radius.capacities {
             let CapacityImpact { group, from, to } = capacity;
             let step = from.abs_diff(*to);
-            let is_deep_cut = to < from && u64::from(step) * 100 > u64::from(*from) * u64::from(self.shrink_percent_max);
+            let is_deep_cut =
+                to < from && u64::from(step) * 100 > u64::from(*from) * u64::from(self.shrink_percent_max);
             if step > self.capacity_step_max || is_deep_cut {
                 return over(format!(
                     "`{group}` would go from {from} to {to} machines, but one step is at most {} machines and {} % down",

@@ -234,7 +234,9 @@ impl Helped {
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Better, Self::Same, Self::Worse, Self::Unknown].into_iter().find(|helped| helped.as_str() == word)
+        [Self::Better, Self::Same, Self::Worse, Self::Unknown]
+            .into_iter()
+            .find(|helped| helped.as_str() == word)
     }
 }
 

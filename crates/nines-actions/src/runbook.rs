@@ -33,11 +33,11 @@ use std::time::Duration;
 use nines_base::ErrorKind;
 use serde_json::{Map, Value};
 
+use crate::ActionError;
 use crate::catalog::{self, Level};
 use crate::error::{hint, nearest, shown};
 use crate::parameter::{ADDRESSES_MAX, Arguments, Kind, Parameter};
 use crate::plan::{Draft, Intent, OnFailure, StepWork, When};
-use crate::ActionError;
 
 mod yaml;
 
@@ -182,7 +182,12 @@ impl Runbook {
     }
 
     /// `${name}` as a whole is the parameter's value; without `arguments` only the name is checked.
-    fn value_of(&self, text: &str, node: &Node, arguments: Option<&Arguments>) -> Result<Value, RunbookError> {
+    fn value_of(
+        &self,
+        text: &str,
+        node: &Node,
+        arguments: Option<&Arguments>,
+    ) -> Result<Value, RunbookError> {
         let Some(start) = text.find("${") else { return Ok(Value::from(text)) };
         let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|_| start == 0);
         let Some(name) = name.filter(|name| !name.contains(['{', '}'])) else {

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use nines_model::Timestamp;
 
+use crate::RunsError;
 use crate::event::Event;
 use crate::run::{Helped, Run, RunId, RunState};
-use crate::RunsError;
 
 /// Runs that are not over. Each holds some KiB and is looked at by one worker; a thousand at a time is a week of incidents.
 pub const OPEN_RUNS_MAX: usize = 1_000;

@@ -287,7 +287,11 @@ impl Actions {
         let stop = Stop { by: caller.name.clone(), at: self.parts.clock.now(), reason: reason.to_owned() };
         self.parts.runs.set_stop(Some(&stop)).await?;
         if let Err(reason) = self.parts.witness.record_stop(&caller.name, Some(&stop)).await {
-            tracing::error!(by = caller.name, reason, "all actions are stopped, but the audit log refuses to say so");
+            tracing::error!(
+                by = caller.name,
+                reason,
+                "all actions are stopped, but the audit log refuses to say so"
+            );
         }
         Ok(stop)
     }

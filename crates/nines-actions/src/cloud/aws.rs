@@ -105,7 +105,9 @@ impl Cloud for Aws {
                 ec2::create_template(wire, template, &client_token(id)).await
             }
             Effect::DeleteTemplate { template } => ec2::delete_template(wire, &template.name).await,
-            Effect::Register { group, instance } => elb::target(wire, "RegisterTargets", group, instance).await,
+            Effect::Register { group, instance } => {
+                elb::target(wire, "RegisterTargets", group, instance).await
+            }
             Effect::Deregister { group, instance } => {
                 elb::target(wire, "DeregisterTargets", group, instance).await
             }
@@ -118,7 +120,8 @@ impl Cloud for Aws {
             }
             Effect::ForgetTerminated { instance } => tables::forget_terminated(wire, table, instance).await,
             Effect::Block { list, addresses } => {
-                tables::edit_block_list(wire, self.waf_scope, list, |found| found.extend(addresses.clone())).await
+                tables::edit_block_list(wire, self.waf_scope, list, |found| found.extend(addresses.clone()))
+                    .await
             }
             Effect::Unblock { list, addresses } => {
                 let take_out = |found: &mut std::collections::BTreeSet<String>| {

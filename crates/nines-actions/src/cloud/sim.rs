@@ -199,6 +199,8 @@ impl Cloud for SimCloud {
 
 impl std::fmt::Debug for SimCloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimCloud").field("now", &Timestamp::to_string(&self.clock.now())).finish_non_exhaustive()
+        f.debug_struct("SimCloud")
+            .field("now", &Timestamp::to_string(&self.clock.now()))
+            .finish_non_exhaustive()
     }
 }

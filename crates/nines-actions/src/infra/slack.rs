@@ -12,13 +12,13 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use super::split;
+use crate::ActionError;
 use crate::catalog;
 use crate::error::shown;
 use crate::parameter::Kind;
 use crate::plan::Intent;
 use crate::run::{RunId, RunState};
 use crate::service::{Actions, Caller};
-use crate::ActionError;
 
 /// As Slack recommends: an older request may be a replay.
 pub const SIGNATURE_AGE_MAX: Duration = Duration::from_secs(300);
@@ -83,7 +83,10 @@ async fn plan(actions: &Actions, name: &str, text: &str, caller: &Caller) -> Res
     }
     for group in &run.plan.radius.groups {
         let (healthy, least) = (group.healthy, group.healthy_min);
-        said.push_str(&format!("{}: {healthy} healthy, at least {least} stay\n", crate::effect::short(&group.group)));
+        said.push_str(&format!(
+            "{}: {healthy} healthy, at least {least} stay\n",
+            crate::effect::short(&group.group)
+        ));
     }
     said.push_str(&match run.state {
         RunState::WaitingForApproval => format!("somebody else has to approve run {}", run.id),
@@ -100,7 +103,8 @@ fn values(name: &str, text: &str) -> Result<Map<String, Value>, ActionError> {
         let Some((key, value)) = word.split_once('=') else {
             return Err(ActionError::Invalid(format!("`{}` is not `name=value`", shown(word))));
         };
-        let kind = action.parameters.iter().find(|parameter| parameter.name == key).map(|parameter| parameter.kind);
+        let kind =
+            action.parameters.iter().find(|parameter| parameter.name == key).map(|parameter| parameter.kind);
         let value = match kind {
             Some(Kind::Number { .. }) => value.parse::<i64>().map_or(Value::from(value), Value::from),
             Some(Kind::Instances | Kind::Networks { .. }) => value.split(',').map(Value::from).collect(),
@@ -118,7 +122,8 @@ fn values(name: &str, text: &str) -> Result<Map<String, Value>, ActionError> {
 fn weights(text: &str) -> Result<Value, ActionError> {
     let mut map = Map::new();
     for pair in text.split(',') {
-        let parsed = pair.rsplit_once(':').and_then(|(group, weight)| Some((group, weight.parse::<u16>().ok()?)));
+        let parsed =
+            pair.rsplit_once(':').and_then(|(group, weight)| Some((group, weight.parse::<u16>().ok()?)));
         let Some((group, weight)) = parsed else {
             return Err(ActionError::Invalid(format!("`{}` is not `group:weight`", shown(pair))));
         };
@@ -128,7 +133,8 @@ fn weights(text: &str) -> Result<Value, ActionError> {
 }
 
 fn help() -> String {
-    let mut said = "an action with its values, then `confirm RUN`; `status RUN`; `cancel RUN`. Actions:\n".to_owned();
+    let mut said =
+        "an action with its values, then `confirm RUN`; `status RUN`; `cancel RUN`. Actions:\n".to_owned();
     for action in catalog::ACTIONS {
         said.push_str(&format!("• {}: {}\n", action.name, action.summary));
     }

@@ -67,7 +67,8 @@ pub fn answer(run: &mut Run, answer: Answer, by: &str, now: Timestamp) -> Result
         }
         (Answer::Compensate, None) => step.state = StepState::Failed,
     }
-    run.state = if is_undo || answer == Answer::Compensate { RunState::Compensating } else { RunState::Running };
+    run.state =
+        if is_undo || answer == Answer::Compensate { RunState::Compensating } else { RunState::Running };
     run.reason = (run.state == RunState::Compensating).then(|| format!("{by} answered {}", answer.as_str()));
     run.due_at = now;
     run.tell(now, by, EventKind::Answered, Some(index), format!("{by} answered: {}", answer.as_str()));
@@ -95,10 +96,8 @@ pub fn cancel(run: &mut Run, by: &str, now: Timestamp) -> Result<(), ActionError
             }
         }
         RunState::WaitingForHuman => {
-            let is_undo = run
-                .steps
-                .iter()
-                .any(|step| step.state == StepState::WaitingForHuman && step.undo.is_some());
+            let is_undo =
+                run.steps.iter().any(|step| step.state == StepState::WaitingForHuman && step.undo.is_some());
             if is_undo {
                 return Err(wrong_state(run, "cancelled"));
             }

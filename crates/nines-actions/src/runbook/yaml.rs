@@ -93,7 +93,8 @@ impl Node {
         if let Raw::Map(all) = &self.raw {
             for (key, mark, _) in all {
                 if !known.contains(&key.as_str()) {
-                    let hint = crate::error::hint(crate::error::nearest(key, known.iter().copied()).as_deref());
+                    let hint =
+                        crate::error::hint(crate::error::nearest(key, known.iter().copied()).as_deref());
                     let shown = crate::error::shown(key);
                     return Err(RunbookError::new(*mark, format!("`{what}` has no `{shown}`{hint}")));
                 }
@@ -118,7 +119,10 @@ impl Node {
     }
 
     /// The value as JSON, a text that `replace` knows replaced whole.
-    pub fn to_json(&self, replace: &dyn Fn(&str, &Node) -> Result<Value, RunbookError>) -> Result<Value, RunbookError> {
+    pub fn to_json(
+        &self,
+        replace: &dyn Fn(&str, &Node) -> Result<Value, RunbookError>,
+    ) -> Result<Value, RunbookError> {
         Ok(match &self.raw {
             Raw::Null => Value::Null,
             Raw::Bool(value) => Value::from(*value),

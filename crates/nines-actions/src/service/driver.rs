@@ -23,7 +23,9 @@ const ROUND_MAX: u32 = 100;
 /// Where a run stands after a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tick {
-    Rest { until: Timestamp },
+    Rest {
+        until: Timestamp,
+    },
     /// Nothing more without a command.
     Idle,
     /// All actions are stopped.

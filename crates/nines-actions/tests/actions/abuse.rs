@@ -21,11 +21,7 @@ fn privileged() -> Vec<(&'static str, Value, Effect)> {
             json!({"listener": "shop", "weights": {"shop-blue": 50, "shop-green": 50}}),
             Effect::SetWeights { listener: "shop".to_owned(), weights: weights(90) },
         ),
-        (
-            "ec2.stop",
-            json!({"instanceIds": [machine(1)]}),
-            Effect::StopInstance { instance: machine(1) },
-        ),
+        ("ec2.stop", json!({"instanceIds": [machine(1)]}), Effect::StopInstance { instance: machine(1) }),
         (
             "ec2.off_service",
             json!({"instanceIds": [machine(2)], "targetGroup": "shop-blue"}),
@@ -203,7 +199,8 @@ fn a_plan_over_the_blast_radius_cannot_be_asked_for() {
         let is_refused = matches!(refused, ActionError::OverRadius { .. } | ActionError::Impossible { .. });
         assert!(is_refused, "{action}: {refused}");
     }
-    let one = intent("elb.deregister", json!({"instanceIds": [machine(1)], "targetGroup": "shop-blue"})).unwrap();
+    let one =
+        intent("elb.deregister", json!({"instanceIds": [machine(1)], "targetGroup": "shop-blue"})).unwrap();
     let plan = done(site.actions.plan(&operator("mei"), one)).unwrap();
     assert_eq!((plan.radius.groups[0].healthy, plan.radius.groups[0].healthy_min), (3, 2));
     let unknown = intent("ec2.stop", json!({"instanceIds": [machine(77)]})).unwrap();
@@ -215,7 +212,8 @@ fn a_plan_over_the_blast_radius_cannot_be_asked_for() {
 fn the_same_request_in_the_same_world_has_the_same_hash() {
     let plan = || {
         let site = Site::calm();
-        let intent = intent("asg.set_desired_capacity", json!({"group": "shop-web", "desiredCapacity": 4})).unwrap();
+        let intent =
+            intent("asg.set_desired_capacity", json!({"group": "shop-web", "desiredCapacity": 4})).unwrap();
         done(site.actions.plan(&operator("mei"), intent)).unwrap()
     };
     assert_eq!(plan(), plan());

@@ -37,15 +37,46 @@ fn good(kind: Kind) -> Value {
 /// Strings that have broken something somewhere, good values with a wound, and noise.
 fn hostile(random: &Random) -> String {
     const NASTY: [&str; 28] = [
-        "-rf", "--help", "-", "$(reboot)", "`id`", "; ls", "| cat", "a\nb", "a\r\nHost: x", "\0", "a\0b", "*", "?[a-z]",
-        "~", "../../etc/passwd", "%00", "%0a", "a&Action=TerminateInstances", "a=b&c=d", "+", "a+b", "\u{202e}abc",
-        "\u{200b}", "ÿ", "結帳", "🦀", "<a>&amp;</a>", "${jndi:ldap://x}",
+        "-rf",
+        "--help",
+        "-",
+        "$(reboot)",
+        "`id`",
+        "; ls",
+        "| cat",
+        "a\nb",
+        "a\r\nHost: x",
+        "\0",
+        "a\0b",
+        "*",
+        "?[a-z]",
+        "~",
+        "../../etc/passwd",
+        "%00",
+        "%0a",
+        "a&Action=TerminateInstances",
+        "a=b&c=d",
+        "+",
+        "a+b",
+        "\u{202e}abc",
+        "\u{200b}",
+        "ÿ",
+        "結帳",
+        "🦀",
+        "<a>&amp;</a>",
+        "${jndi:ldap://x}",
     ];
     let pick = |list: &[&str]| list[usize::try_from(random.below(list.len() as u64)).unwrap()].to_owned();
     match random.below(4) {
         0 => pick(&NASTY),
         1 => {
-            let base = pick(&["i-00000000000000001", "shop-web", "203.0.113.7/32", "shop.example", "arn:aws:x:y:1:z"]);
+            let base = pick(&[
+                "i-00000000000000001",
+                "shop-web",
+                "203.0.113.7/32",
+                "shop.example",
+                "arn:aws:x:y:1:z",
+            ]);
             let at = usize::try_from(random.below(base.len() as u64 + 1)).unwrap();
             format!("{}{}{}", &base[..at], pick(&NASTY), &base[at..])
         }
@@ -112,7 +143,10 @@ fn ten_thousand_strings_in_every_parameter_are_refused_or_arrive_as_they_are() {
                             other => panic!("{}: {text:?} became {other:?}", parameter.name),
                         };
                         assert_eq!(arrived, text, "{} {}", action.name, parameter.name);
-                        assert!(!text.starts_with('-') || matches!(parameter.kind, Kind::Text { .. }), "{text:?}");
+                        assert!(
+                            !text.starts_with('-') || matches!(parameter.kind, Kind::Text { .. }),
+                            "{text:?}"
+                        );
                         assert!(!text.chars().any(char::is_control), "{text:?}");
                     }
                 }
@@ -142,8 +176,8 @@ async fn what_passes_arrives_on_the_wire_as_it_is() {
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
     let egress = Egress::new(Config { policy: Policy::with_loopback(), ..Config::default() }).unwrap();
-    let variables =
-        [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let variables = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()));
     let config = AwsConfig {
         region: "ap-northeast-1".to_owned(),
         endpoint: Some(format!("http://{address}")),
@@ -156,19 +190,23 @@ async fn what_passes_arrives_on_the_wire_as_it_is() {
     let random = Random::from_seed(10);
     for _ in 0..200 {
         let (name, image) = (hostile(&random), hostile(&random));
-        let template = Template { name: name.clone(), image: image.clone(), instance_type: "m7g.large".to_owned() };
+        let template =
+            Template { name: name.clone(), image: image.clone(), instance_type: "m7g.large".to_owned() };
         aws.change("run/0", &Effect::CreateTemplate { template }).await.unwrap();
         let form = received.0.lock().pop().unwrap();
         assert_eq!((&form["LaunchTemplateName"], &form["LaunchTemplateData.ImageId"]), (&name, &image));
         let names: Vec<_> = form.keys().map(String::as_str).collect();
-        assert_eq!(names, [
-            "Action",
-            "ClientToken",
-            "LaunchTemplateData.ImageId",
-            "LaunchTemplateData.InstanceType",
-            "LaunchTemplateName",
-            "Version",
-        ]);
+        assert_eq!(
+            names,
+            [
+                "Action",
+                "ClientToken",
+                "LaunchTemplateData.ImageId",
+                "LaunchTemplateData.InstanceType",
+                "LaunchTemplateName",
+                "Version",
+            ]
+        );
     }
     server.abort();
 }

@@ -71,8 +71,10 @@ async fn a_container_gives_keys_for_its_token() {
     );
     let url = format!("{}/v1/credentials", serve(app).await);
     let load = async |token: &str| {
-        let variables =
-            [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token)];
+        let variables = [
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token),
+        ];
         Chain { metadata: loopback(), ..chain(&variables) }.load(&clock()).await
     };
     let keys = load("pod-token").await.unwrap();

@@ -111,7 +111,12 @@ fn is_met(site: &Site, effect: &Effect) -> bool {
 }
 
 /// Carries a run to its end, dying on the way as often as `kill` says so.
-fn carry(site: &mut Site, id: &RunId, mut kill: impl FnMut() -> Option<i64>, random: &Random) -> (Run, usize) {
+fn carry(
+    site: &mut Site,
+    id: &RunId,
+    mut kill: impl FnMut() -> Option<i64>,
+    random: &Random,
+) -> (Run, usize) {
     let mut kills = 0;
     for _ in 0..200_000 {
         site.fuse.set(kill().unwrap_or(i64::MAX / 2));

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use nines_actions::cloud::sim::{Faults, SimConfig, World};
 use nines_actions::{
-    ActionError, Answer, CloudError, Draft, Effect, EventKind, Health, Helped, InstanceState, Intent, Level, OnFailure, Query,
-    Request, Rules, RunState, Seen, StepState, StepWork, Tick, When,
+    ActionError, Answer, CloudError, Draft, Effect, EventKind, Health, Helped, InstanceState, Intent, Level,
+    OnFailure, Query, Request, Rules, RunState, Seen, StepState, StepWork, Tick, When,
 };
 use nines_base::Clock;
 use nines_model::Timestamp;
@@ -34,18 +34,21 @@ fn in_service_starts_checks_registers_and_waits_for_health() {
     assert_eq!(run.state, RunState::Done);
     assert_eq!((state(&site, 4), health(&site, 4)), (InstanceState::Running, Some(Health::Healthy)));
     let texts: Vec<_> = site.notes.events.lock().values().map(|event| event.text.clone()).collect();
-    assert_eq!(texts, [
-        "mei asked for ec2.in_service",
-        "mei started ec2.in_service",
-        "start instance i-00000000000000004",
-        "done: start instance i-00000000000000004",
-        "done: wait until i-00000000000000004 passes its checks",
-        "register i-00000000000000004 in shop-blue",
-        "done: register i-00000000000000004 in shop-blue",
-        "done: wait until i-00000000000000004 is healthy in shop-blue",
-        "done",
-        "better: errors 4.1 % before, 0.2 % after",
-    ]);
+    assert_eq!(
+        texts,
+        [
+            "mei asked for ec2.in_service",
+            "mei started ec2.in_service",
+            "start instance i-00000000000000004",
+            "done: start instance i-00000000000000004",
+            "done: wait until i-00000000000000004 passes its checks",
+            "register i-00000000000000004 in shop-blue",
+            "done: register i-00000000000000004 in shop-blue",
+            "done: wait until i-00000000000000004 is healthy in shop-blue",
+            "done",
+            "better: errors 4.1 % before, 0.2 % after",
+        ]
+    );
     // Again: everything is so already, and nothing is called.
     let calls = site.cloud.ledger().len();
     let again = site.begin("ec2.in_service", in_service(4));
@@ -73,7 +76,10 @@ fn a_machine_that_never_gets_healthy_is_taken_out_again_and_stopped() {
     let run = site.begin("ec2.in_service", in_service(5));
     let run = site.finish(&run.id);
     assert_eq!(run.state, RunState::Compensated);
-    assert_eq!(run.reason.unwrap(), "wait until i-00000000000000005 passes its checks: it did not come about in time");
+    assert_eq!(
+        run.reason.unwrap(),
+        "wait until i-00000000000000005 passes its checks: it did not come about in time"
+    );
     assert_eq!((state(&site, 5), health(&site, 5)), (InstanceState::Stopped, None));
     // What was running before is not stopped by the compensation.
     let run = site.begin("ec2.start", json!({"instanceIds": [machine(1), machine(5)]}));
@@ -170,7 +176,8 @@ fn one_run_at_a_time_on_a_target_and_few_in_an_hour() {
         let run = site.begin(name, stop());
         assert_eq!(site.finish(&run.id).state, RunState::Done);
     }
-    let seventh = done(site.actions.submit(&operator("mei"), intent("ec2.stop", stop()).unwrap(), &Request::default()));
+    let seventh =
+        done(site.actions.submit(&operator("mei"), intent("ec2.stop", stop()).unwrap(), &Request::default()));
     let damped = done(site.actions.start(&operator("mei"), &seventh.unwrap().id)).unwrap_err();
     assert!(matches!(damped, ActionError::Damped { count: 6, .. }), "{damped}");
     site.advance(3_600);
@@ -191,7 +198,8 @@ fn automation_leaves_alone_what_it_made_worse() {
     let refused = done(site.actions.start(&rule, &again.id)).unwrap_err();
     assert!(matches!(refused, ActionError::Worsened { .. }), "{refused}");
     // A person still may.
-    let person = done(site.actions.submit(&operator("mei"), request("ec2.start"), &Request::default())).unwrap();
+    let person =
+        done(site.actions.submit(&operator("mei"), request("ec2.start"), &Request::default())).unwrap();
     done(site.actions.start(&operator("mei"), &person.id)).unwrap();
 }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use nines_actions::cloud::aws::{Aws, AwsConfig, Chain, Role, WafScope};
 use nines_actions::infra::{Reply, dispatch};
 use nines_actions::memory::MemoryRuns;
-use nines_actions::{Actions, Cloud, Helped, Intent, Parts, Query, Request, Rules, RunId, RunState, Seen, Tick};
+use nines_actions::{
+    Actions, Cloud, Helped, Intent, Parts, Query, Request, Rules, RunId, RunState, Seen, Tick,
+};
 use nines_base::{Clock, ManualClock, Random, SystemClock, spawn};
 use nines_egress::{Config, Egress, Policy};
 use parking_lot::Mutex;
@@ -33,7 +35,11 @@ impl Moto {
         let root = root();
         let setup = spawn::program(root.join("tests/moto/setup.sh")).envs(std::env::vars_os()).output().await;
         let setup = setup.unwrap();
-        assert!(setup.status.success(), "moto cannot be installed: {}", String::from_utf8_lossy(&setup.stderr));
+        assert!(
+            setup.status.success(),
+            "moto cannot be installed: {}",
+            String::from_utf8_lossy(&setup.stderr)
+        );
         // Nobody else takes the port in the moment between.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = spawn::program(root.join("target/moto-venv/bin/moto_server"))
@@ -182,7 +188,8 @@ async fn every_path_has_its_effect_at_a_real_server() {
         "sourceIps": ["203.0.113.0/24"],
     });
     node.post("ELB/AddRuleQuarantine", quarantined).await;
-    node.post("EC2/TerminatedUpdateTable", json!({"instanceId": second, "reason": "磁碟壞了 & \"gone\""})).await;
+    node.post("EC2/TerminatedUpdateTable", json!({"instanceId": second, "reason": "磁碟壞了 & \"gone\""}))
+        .await;
     let template = json!({"name": "fresh", "imageId": text("/image"), "instanceType": "m7g.large"});
     node.post("ASG/CreateLaunchTemplate", template).await;
     let listed = node.read("GET", "ASG/LaunchTemplateList", json!({})).await;

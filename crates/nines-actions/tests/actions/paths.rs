@@ -47,7 +47,9 @@ fn body_of(path: &str) -> Value {
 #[test]
 fn the_paths_are_exactly_those_of_the_promise() {
     let paths: Vec<_> = PATHS.iter().map(|row| format!("{} {}", row.method, row.path)).collect();
-    assert_eq!(paths.join("\n"), "\
+    assert_eq!(
+        paths.join("\n"),
+        "\
 POST /Ops/Slack
 POST /Ops/AWSResource/ELB/Deregister
 POST /Ops/AWSResource/EC2/InService
@@ -62,7 +64,8 @@ POST /Ops/AWSResource/ASG/CreateLaunchTemplate
 GET /Ops/AWSResource/ASG/LaunchTemplateList
 POST /Ops/AWSResource/ASG/SetDesiredCapacity
 POST /Ops/AWSResource/ASG/SetWeight
-GET /Ops/AWSResource/ASG/GroupWeight");
+GET /Ops/AWSResource/ASG/GroupWeight"
+    );
     let behind: BTreeSet<_> = PATHS.iter().filter_map(|row| row.action()).map(|action| action.name).collect();
     assert_eq!(behind.len(), 14);
     assert_eq!(PATHS[9].level(), Level::Public);
@@ -100,7 +103,8 @@ fn every_path_answers_and_a_dry_run_does_nothing() {
 #[test]
 fn reads_tell_what_is_there() {
     let site = Site::calm();
-    let state = call(&site, "/Ops/AWSResource/ELB/GroupInstancesState", json!({"targetGroup": "shop-blue"}), false);
+    let state =
+        call(&site, "/Ops/AWSResource/ELB/GroupInstancesState", json!({"targetGroup": "shop-blue"}), false);
     assert_eq!(state.unwrap().body()["instances"][0], json!({"instanceId": machine(1), "state": "healthy"}));
     let weight = call(&site, "/Ops/AWSResource/ASG/GroupWeight", json!({"listener": "shop"}), false).unwrap();
     assert_eq!(weight.body(), &json!({"weights": {"shop-blue": 100, "shop-green": 0}}));

@@ -97,8 +97,9 @@ impl Chain {
         }
         Err(CloudError::Forbidden {
             operation: "find aws credentials".to_owned(),
-            reason: "neither the environment, the shared credentials file, a container nor the instance has any"
-                .to_owned(),
+            reason:
+                "neither the environment, the shared credentials file, a container nor the instance has any"
+                    .to_owned(),
         })
     }
 
@@ -118,7 +119,9 @@ impl Chain {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(format!("the shared credentials file cannot be read: {error}"))),
+            Err(error) => {
+                return Err(unreadable(format!("the shared credentials file cannot be read: {error}")));
+            }
         };
         let profile = profile(&text, self.variable("AWS_PROFILE").unwrap_or("default"));
         let value = |name: &str| profile.get(name).map(String::as_str);
@@ -171,9 +174,10 @@ async fn fetch(egress: &Egress, request: Request, what: &str) -> Result<Response
     let operation = format!("read {what}");
     match egress.send(request).await {
         Ok(response) if response.status.is_success() => Ok(response),
-        Ok(response) => {
-            Err(CloudError::Unreachable { operation, reason: format!("http status {}", response.status.as_u16()) })
-        }
+        Ok(response) => Err(CloudError::Unreachable {
+            operation,
+            reason: format!("http status {}", response.status.as_u16()),
+        }),
         Err(error) => Err(CloudError::Unreachable { operation, reason: error.to_string() }),
     }
 }

@@ -57,7 +57,8 @@ pub(super) async fn templates(wire: &Wire) -> Result<Seen, Fault> {
 async fn template(wire: &Wire, name: &str) -> Result<Option<Template>, Fault> {
     let parameters = form(&[("LaunchTemplateName", name), ("LaunchTemplateVersion.1", "$Default")]);
     let answer = wire.query(EC2, "DescribeLaunchTemplateVersions", parameters).await?;
-    let data = answer.items("launchTemplateVersionSet").next().and_then(|item| item.find("launchTemplateData"));
+    let data =
+        answer.items("launchTemplateVersionSet").next().and_then(|item| item.find("launchTemplateData"));
     let text = |data: Option<&Element>, path: &str| data.map_or("", |data| data.text_at(path)).to_owned();
     Ok(Some(Template {
         name: name.to_owned(),

@@ -57,7 +57,8 @@ fn rule(item: &Element) -> Option<Rule> {
     let mut host = None;
     let mut source_ips = BTreeSet::new();
     for condition in item.items("Conditions") {
-        let values = |path: &str| condition.items(path).map(|value| value.text.trim().to_owned()).collect::<Vec<_>>();
+        let values =
+            |path: &str| condition.items(path).map(|value| value.text.trim().to_owned()).collect::<Vec<_>>();
         match condition.text_at("Field") {
             "host-header" => {
                 let config = values("HostHeaderConfig/Values");
@@ -119,7 +120,9 @@ pub(super) async fn delete_rule(wire: &Wire, listener: &str, wanted: &Rule) -> R
 
 pub(super) async fn weights(wire: &Wire, listener: &str) -> Result<Seen, Fault> {
     let answer = wire.query(ELB, "DescribeListeners", form(&[("ListenerArns.member.1", listener)])).await?;
-    let Some(found) = answer.items("DescribeListenersResult/Listeners").next() else { return Ok(Seen::Missing) };
+    let Some(found) = answer.items("DescribeListenersResult/Listeners").next() else {
+        return Ok(Seen::Missing);
+    };
     let Some(action) = found.items("DefaultActions").last() else { return Ok(Seen::Missing) };
     let mut weights: BTreeMap<_, _> = action
         .items("ForwardConfig/TargetGroups")

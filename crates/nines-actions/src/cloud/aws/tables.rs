@@ -79,7 +79,8 @@ async fn address_set(wire: &Wire, scope: WafScope, name: &str) -> Result<Option<
             let body = json!({"Scope": scope.word(), "Name": name, "Id": id});
             let answer = waf(wire, "GetIPSet", &body).await?;
             let addresses = answer.pointer("/IPSet/Addresses").and_then(Value::as_array);
-            let addresses = addresses.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+            let addresses =
+                addresses.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
             return Ok(Some(AddressSet { id, lock: text(&answer, "LockToken"), addresses }));
         }
         marker = page.get("NextMarker").and_then(Value::as_str).map(str::to_owned);

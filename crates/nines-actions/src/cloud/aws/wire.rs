@@ -167,7 +167,9 @@ impl Wire {
         }
         let own = match is_good(&cached.0) {
             Some(own) => own,
-            None => Arc::new(self.chain.load(&self.clock).await.map_err(|error| Fault { code: String::new(), error })?),
+            None => Arc::new(
+                self.chain.load(&self.clock).await.map_err(|error| Fault { code: String::new(), error })?,
+            ),
         };
         cached.0 = Some(own.clone());
         let Some(role) = &self.role else { return Ok(own) };
@@ -183,13 +185,14 @@ impl Wire {
             ("DurationSeconds".to_owned(), ROLE_SECS.to_string()),
         ];
         form.extend(role.external_id.clone().map(|id| ("ExternalId".to_owned(), id)));
-        let answer = self.query_as(own, STS, "AssumeRole", form).await.map_err(|fault| match fault.error {
-            // Taking a role on changes nothing: whatever became of it, nothing was done for the caller.
-            CloudError::Lost { operation, reason } => {
-                Fault { error: CloudError::Unreachable { operation, reason }, ..fault }
-            }
-            error => Fault { error, ..fault },
-        })?;
+        let answer =
+            self.query_as(own, STS, "AssumeRole", form).await.map_err(|fault| match fault.error {
+                // Taking a role on changes nothing: whatever became of it, nothing was done for the caller.
+                CloudError::Lost { operation, reason } => {
+                    Fault { error: CloudError::Unreachable { operation, reason }, ..fault }
+                }
+                error => Fault { error, ..fault },
+            })?;
         let keys = answer.search("Credentials").ok_or_else(|| garbled("AssumeRole", "no credentials"))?;
         let expires_at = Timestamp::parse_rfc3339(keys.text_at("Expiration")).ok();
         let token = Some(keys.text_at("SessionToken"));
@@ -199,7 +202,8 @@ impl Wire {
 
 /// `application/x-www-form-urlencoded` as SigV4 wants it: everything but unreserved characters as `%XX`.
 pub fn encode(form: &[(String, String)]) -> String {
-    let pairs: Vec<_> = form.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+    let pairs: Vec<_> =
+        form.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
     pairs.join("&")
 }
 
@@ -226,21 +230,42 @@ fn fault(action: &str, status: u16, code: String, message: &str) -> Fault {
     let operation = action.to_owned();
     let reason: String = format!("{code}: {message}").chars().take(300).collect();
     let error = match code.as_str() {
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded" | "RequestThrottled"
-        | "TooManyRequestsException" | "ProvisionedThroughputExceededException" | "RequestLimitExceededException"
-        | "ServiceUnavailable" | "Unavailable" => CloudError::Throttled { operation, code: code.clone() },
-        "IncorrectInstanceState" | "IncorrectState" | "ScalingActivityInProgress" | "ResourceContention"
-        | "WAFOptimisticLockException" | "WAFUnavailableEntityException" | "ConditionalCheckFailedException"
-        | "ResourceInUseException" | "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            CloudError::NotNow { operation, reason }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "TooManyRequestsException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceededException"
+        | "ServiceUnavailable"
+        | "Unavailable" => CloudError::Throttled { operation, code: code.clone() },
+        "IncorrectInstanceState"
+        | "IncorrectState"
+        | "ScalingActivityInProgress"
+        | "ResourceContention"
+        | "WAFOptimisticLockException"
+        | "WAFUnavailableEntityException"
+        | "ConditionalCheckFailedException"
+        | "ResourceInUseException"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired" => CloudError::NotNow { operation, reason },
+        "UnauthorizedOperation"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthFailure"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException"
+        | "OptInRequired" => CloudError::Forbidden { operation, reason },
+        _ if status == 503 || status == 429 => {
+            CloudError::Throttled { operation, code: format!("http status {status}") }
         }
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AuthFailure" | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch" | "UnrecognizedClientException" | "OptInRequired" => {
-            CloudError::Forbidden { operation, reason }
-        }
-        _ if status == 503 || status == 429 => CloudError::Throttled { operation, code: format!("http status {status}") },
         // An inner part failed, before or after it did what was asked.
-        _ if status >= 500 => CloudError::Lost { operation, reason: format!("http status {status}, {reason}") },
+        _ if status >= 500 => {
+            CloudError::Lost { operation, reason: format!("http status {status}, {reason}") }
+        }
         _ => CloudError::Refused { operation, reason },
     };
     Fault { code, error }

@@ -81,9 +81,11 @@ impl Element {
 
     /// The first element of this name anywhere below.
     pub fn search(&self, name: &str) -> Option<&Self> {
-        self.children.iter().find_map(|child| {
-            if child.name == name { Some(child) } else { child.search(name) }
-        })
+        self.children.iter().find_map(
+            |child| {
+                if child.name == name { Some(child) } else { child.search(name) }
+            },
+        )
     }
 }
 
@@ -124,7 +126,9 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_refused() {
         let deep = "<a>".repeat(100);
-        for text in ["", "<a>", "</a>", "<a/><b/>", "<a>&evil;</a>", "<!DOCTYPE x [<!ENTITY y \"z\">]><a/>", &deep] {
+        for text in
+            ["", "<a>", "</a>", "<a/><b/>", "<a>&evil;</a>", "<!DOCTYPE x [<!ENTITY y \"z\">]><a/>", &deep]
+        {
             assert!(Element::parse(text).is_err(), "{text}");
         }
     }

@@ -127,7 +127,14 @@ impl World {
         self.listeners.insert(name.to_owned(), listener);
     }
 
-    pub fn add_scaling_group(&mut self, name: &str, min: u32, max: u32, group: Option<&str>, members: &[&str]) {
+    pub fn add_scaling_group(
+        &mut self,
+        name: &str,
+        min: u32,
+        max: u32,
+        group: Option<&str>,
+        members: &[&str],
+    ) {
         let members: Vec<_> = members.iter().map(|id| (*id).to_owned()).collect();
         let desired = u32::try_from(members.len()).unwrap_or(u32::MAX).max(min);
         let scaling = Scaling {
