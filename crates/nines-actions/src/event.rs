@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::nanos;
 use crate::run::{Run, RunId};
 
-/// A transition of a run. Delivered at least once and in order within its run; `run` and `sequence` tell repeats.
+/// A transition of a run. Delivered at least once and in order within its run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     pub run: RunId,

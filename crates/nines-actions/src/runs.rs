@@ -75,7 +75,9 @@ pub struct Stop {
 /// Who writes things down: the audit log, and the timeline of the incident.
 #[async_trait]
 pub trait Witness: Send + Sync {
-    /// Durable when it returns. Repeats are possible after a crash: `run` and `sequence` tell them.
+    /// Durable when it returns. Repeats are possible after a crash. An event whose `run` and `sequence` are known but whose
+    /// content is another is no repeat: the one before it told of a command that was written down and then not carried out
+    /// (its target was busy, the process died).
     ///
     /// # Errors
     /// A reason, lowercase. Nothing is called until it has taken every event.

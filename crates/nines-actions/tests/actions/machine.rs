@@ -156,7 +156,7 @@ fn the_global_stop_holds_everything_and_lets_it_go_on() {
     let stop = intent("ec2.stop", json!({"instanceIds": [machine(1)]})).unwrap();
     let other = done(site.actions.submit(&operator("mei"), stop, &Request::default())).unwrap();
     let refused = done(site.actions.start(&operator("mei"), &other.id)).unwrap_err().to_string();
-    assert_eq!(refused, "all actions are stopped by lin since 2026-11-18T14:26:40Z: wrong group");
+    assert_eq!(refused, "all actions are stopped by lin since 2026-11-18T11:06:40Z: wrong group");
     done(site.actions.lift_stop(&operator("lin"))).unwrap();
     assert_eq!(site.finish(&run.id).state, RunState::Done);
 }
