@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-access", &["nines-base", "nines-model"]),
     ("nines-saved", &["nines-base", "nines-model"]),
     ("nines-oncall", &["nines-base", "nines-model", "nines-filter", "nines-slo", "nines-incidents"]),
+    ("nines-actions", &["nines-base", "nines-model", "nines-egress"]),
     (
         "nines-state",
         &[
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-saved",
             "nines-oncall",
             "nines-filter",
+            "nines-actions",
         ],
     ),
     (

@@ -3,7 +3,7 @@
 //! Words
 //! - **Database**: one SQLite file with one writer and a few readers ([`Database`]). There are three files in a node,
 //!   so that the page path shares nothing with the rest: `catalog.db` (telemetry catalog, not ours), `control.db`
-//!   (objects, access, audit, saved questions) and `response.db` (alerts, outbox, incidents, on-call).
+//!   (objects, access, audit, saved questions, runs of actions) and `response.db` (alerts, outbox, incidents, on-call).
 //! - **Domain**: a set of tables that belong together, with its own numbered migrations ([`Domain`]). A file holds one
 //!   domain or several; each module here exports its `DOMAIN` and opens nothing by itself.
 //!
@@ -14,6 +14,7 @@
 //!   and so is one whose applied migrations are not those that this binary knows.
 
 pub mod access;
+pub mod actions;
 pub mod alerts;
 pub mod audit;
 mod database;

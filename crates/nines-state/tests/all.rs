@@ -7,6 +7,8 @@ mod database;
 
 #[path = "all/access.rs"]
 mod access;
+#[path = "all/actions.rs"]
+mod actions;
 #[path = "all/incidents.rs"]
 mod incidents;
 #[path = "all/objects.rs"]
