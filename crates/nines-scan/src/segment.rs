@@ -259,7 +259,7 @@ impl ChunkReader for SegmentBytes {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let end = start.checked_add(length as u64).unwrap_or(u64::MAX);
+        let end = start.saturating_add(length as u64);
         Ok(self.read(start..end)?)
     }
 }

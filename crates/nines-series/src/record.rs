@@ -32,12 +32,15 @@ pub struct BatchPart {
     pub histograms: Part,
 }
 
+/// What a record has of one series.
+type OfSeries<'a> = (SeriesRef, &'a [Sample], &'a [(i64, Arc<Histogram>)]);
+
 impl Batch {
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (SeriesRef, &[Sample], &[(i64, Arc<Histogram>)])> {
+    pub fn iter(&self) -> impl Iterator<Item = OfSeries<'_>> {
         self.parts.iter().map(|part| {
             let samples = &self.samples[part.samples.range()];
             (part.series, samples, &self.histograms[part.histograms.range()])

@@ -120,6 +120,7 @@ impl SeriesStore {
         Ok((labels, damaged))
     }
 
+    #[expect(clippy::type_complexity, reason = "three lists that part again at the only two callers")]
     fn find(&self, select: &Select<'_>) -> Result<(Vec<Found>, Vec<Source>, Vec<DamagedPart>), SeriesError> {
         let head = self.find_in_head(select);
         let range = select.start_ms..=select.end_ms;

@@ -53,14 +53,14 @@ pub fn merge(
         Cursor { segment, reader, widener, source: 0, row: 0, keys: None, rows_read: 0 }
     });
     merger.cursors = cursors.collect();
-    let written = merger.start().and_then(|()| {
+    let written = merger.start().map(|()| {
         let mut next = || {
             merger.gather().map_err(|(segment, reason)| {
                 failure = Some((segment, reason));
                 ArrowError::ParquetError("an input cannot be read".to_owned())
             })
         };
-        Ok(write_sorted(disk, path, dataset, Arc::clone(&schema), &mut next))
+        write_sorted(disk, path, dataset, Arc::clone(&schema), &mut next)
     });
     let written = written.map_err(|(segment, reason)| MergeError::Damaged(segment, reason))?;
     if let Some((segment, reason)) = failure {

@@ -16,7 +16,6 @@ use super::support::{Fixture, event};
 const QUESTIONS: [(&str, usize); 4] =
     [("*", 6_000), ("needle17", 60), ("trace_id: 00000000000000000000000000000fff", 1), ("n >= 5990", 10)];
 
-#[expect(clippy::disallowed_methods, reason = "lays out and damages files on purpose")]
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

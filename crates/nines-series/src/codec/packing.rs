@@ -132,9 +132,9 @@ impl Order {
 }
 
 /// Packs by the order that gives the fewest bytes. `numbers` is used up.
-pub fn pack_best(out: &mut Vec<u8>, numbers: &mut Vec<i64>) {
+pub fn pack_best(out: &mut Vec<u8>, numbers: &mut [i64]) {
     let mut best = (packed_size(numbers), Order::Plain);
-    let mut trial = numbers.clone();
+    let mut trial = numbers.to_vec();
     let mut deltas = Vec::new();
     for order in [Order::Delta, Order::DeltaOfDelta] {
         if trial.len() < 2 {

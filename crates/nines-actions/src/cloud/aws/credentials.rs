@@ -81,18 +81,18 @@ impl Chain {
     /// [`CloudError::Forbidden`] if there are none, saying where was looked; [`CloudError::Unreachable`] if an endpoint that
     /// is configured does not answer.
     pub async fn load(&self, clock: &SharedClock) -> Result<Credentials, CloudError> {
-        if let Some(found) = self.from_environment() {
+        if let Some(found) = self.of_environment() {
             return Ok(found);
         }
-        if let Some(found) = self.from_file()? {
+        if let Some(found) = self.of_file()? {
             return Ok(found);
         }
         if let Some(metadata) = &self.metadata {
-            if let Some(found) = self.from_container(metadata).await? {
+            if let Some(found) = self.of_container(metadata).await? {
                 return Ok(found);
             }
             if self.variable("AWS_EC2_METADATA_DISABLED") != Some("true") {
-                return self.from_instance(metadata, clock).await;
+                return self.of_instance(metadata, clock).await;
             }
         }
         Err(CloudError::Forbidden {
@@ -107,12 +107,12 @@ impl Chain {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn from_environment(&self) -> Option<Credentials> {
+    fn of_environment(&self) -> Option<Credentials> {
         let (id, secret) = self.variable("AWS_ACCESS_KEY_ID").zip(self.variable("AWS_SECRET_ACCESS_KEY"))?;
         Some(Credentials::new(id, secret, self.variable("AWS_SESSION_TOKEN"), None))
     }
 
-    fn from_file(&self) -> Result<Option<Credentials>, CloudError> {
+    fn of_file(&self) -> Result<Option<Credentials>, CloudError> {
         let named = self.variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
         let usual = self.home.as_ref().map(|home| home.join(".aws/credentials"));
         let Some(path) = named.or(usual) else { return Ok(None) };
@@ -129,7 +129,7 @@ impl Chain {
         Ok(keys.map(|(id, secret)| Credentials::new(id, secret, value("aws_session_token"), None)))
     }
 
-    async fn from_container(&self, metadata: &Egress) -> Result<Option<Credentials>, CloudError> {
+    async fn of_container(&self, metadata: &Egress) -> Result<Option<Credentials>, CloudError> {
         let relative = self.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         let full = self.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").map(str::to_owned);
         let Some(url) = relative.map(|path| format!("{CONTAINER}{path}")).or(full) else { return Ok(None) };
@@ -147,7 +147,7 @@ impl Chain {
         read_keys(&fetch(metadata, request, "the container's credentials").await?).map(Some)
     }
 
-    async fn from_instance(&self, metadata: &Egress, clock: &SharedClock) -> Result<Credentials, CloudError> {
+    async fn of_instance(&self, metadata: &Egress, clock: &SharedClock) -> Result<Credentials, CloudError> {
         const WHAT: &str = "the instance's credentials";
         let base = self.metadata_url.as_deref().unwrap_or(METADATA);
         let mut session = Request::post(format!("{base}/latest/api/token"), "");

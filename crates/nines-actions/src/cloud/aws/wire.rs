@@ -51,8 +51,14 @@ pub(super) struct Wire {
     pub chain: Chain,
     pub role: Option<Role>,
     pub clock: SharedClock,
-    /// The credentials in use, and the role's.
-    pub cached: tokio::sync::Mutex<(Option<Arc<Credentials>>, Option<Arc<Credentials>>)>,
+    pub cached: tokio::sync::Mutex<Cached>,
+}
+
+/// The credentials in use.
+#[derive(Default)]
+pub(super) struct Cached {
+    own: Option<Arc<Credentials>>,
+    of_role: Option<Arc<Credentials>>,
 }
 
 /// A role of this or another account that is taken on for every call.
@@ -161,20 +167,20 @@ impl Wire {
         let now = self.clock.now();
         let is_good = |found: &Option<Arc<Credentials>>| found.clone().filter(|found| found.is_good_at(now));
         if self.role.is_some()
-            && let Some(found) = is_good(&cached.1)
+            && let Some(found) = is_good(&cached.of_role)
         {
             return Ok(found);
         }
-        let own = match is_good(&cached.0) {
+        let own = match is_good(&cached.own) {
             Some(own) => own,
             None => Arc::new(
                 self.chain.load(&self.clock).await.map_err(|error| Fault { code: String::new(), error })?,
             ),
         };
-        cached.0 = Some(own.clone());
+        cached.own = Some(own.clone());
         let Some(role) = &self.role else { return Ok(own) };
         let taken = Arc::new(self.assume(&own, role).await?);
-        cached.1 = Some(taken.clone());
+        cached.of_role = Some(taken.clone());
         Ok(taken)
     }
 

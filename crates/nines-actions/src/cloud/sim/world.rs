@@ -101,7 +101,7 @@ impl World {
     }
 
     pub fn add_instance(&mut self, id: &str, state: InstanceState) {
-        let zone = format!("simulated-{}", if self.instances.len() % 2 == 0 { "a" } else { "b" });
+        let zone = format!("simulated-{}", if self.instances.len().is_multiple_of(2) { "a" } else { "b" });
         self.instances.insert(id.to_owned(), Instance { zone, state: History::new(state), is_broken: false });
     }
 
