@@ -531,6 +531,7 @@ const routes = [
         evaluated_secs_ago: 0.4,
         oldest_queued_secs: 340,
       },
+      notices: [],
       damage: ["journal 00000012: torn tail of 212 bytes cut at offset 8 388 010 (never acknowledged)"],
     }),
   ],

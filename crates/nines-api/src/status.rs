@@ -20,6 +20,8 @@ pub struct Status {
     pub disk_free_bytes: u64,
     pub memory_bytes: u64,
     pub paging: PagingStatus,
+    /// What an operator has to know about what is kept: a limit that is used up or not accepted, a clock that jumped.
+    pub notices: Vec<String>,
     /// What recovery or a scan found damaged, named.
     pub damage: Vec<String>,
 }

@@ -14,7 +14,7 @@ mod shutdown;
 pub mod spawn;
 
 pub use backoff::Backoff;
-pub use bytesize::{ByteSize, KIB, MIB};
+pub use bytesize::{BadByteSize, ByteSize, KIB, MIB};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use error::ErrorKind;
 pub use random::Random;

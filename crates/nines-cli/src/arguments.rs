@@ -44,6 +44,8 @@ pub enum Command {
     Sql(commands::sql::Arguments),
     #[command(about = "Find rows with a filter")]
     Search(commands::search::Arguments),
+    #[command(about = "Run upstream's PromQL scripts, or format an expression")]
+    Promql(commands::promql::Arguments),
     #[command(about = "Promises, how much of their budget is left and what burns it")]
     Slo(commands::slo::Arguments),
     #[command(about = "Put a stored window through today's rules: what would have paged")]

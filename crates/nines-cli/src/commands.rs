@@ -14,6 +14,7 @@ pub mod incident;
 pub mod key;
 pub mod login;
 pub mod objects;
+pub mod promql;
 pub mod replay;
 pub mod search;
 pub mod serve;
@@ -45,6 +46,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Agent(agent) => agent::run(agent, &session()?).await,
         Command::Sql(sql) => sql::run(sql, &session()?).await,
         Command::Search(search) => search::run(search, &session()?).await,
+        Command::Promql(promql) => promql::run(promql, output),
         Command::Slo(slo) => slo::run(slo, &session()?).await,
         Command::Replay(replay) => replay::run(replay, &session()?).await,
         Command::Alert(alert) => alert::run(alert, &session()?).await,

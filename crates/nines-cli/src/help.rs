@@ -10,7 +10,7 @@ use crate::exit;
 /// Every command is in exactly one group.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["serve", "demo", "login", "import", "agent"]),
-    ("Ask", &["search", "sql", "slo", "replay", "alert", "status"]),
+    ("Ask", &["search", "sql", "promql", "slo", "replay", "alert", "status"]),
     ("Operate", &["incident", "apply", "get", "delete", "change", "key"]),
     ("Keep", &["backup", "restore", "verify"]),
     ("Help", &["doctor", "version", "completions"]),

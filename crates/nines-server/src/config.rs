@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use nines_base::ByteSize;
 use serde::Deserialize;
 
 /// One node's configuration, whole.
@@ -25,6 +26,12 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// Private addresses that pages may be sent to; public ones always may.
     pub allow_egress: Vec<IpNet>,
+    /// What the process may take. `None`: what its control group allows, or the machine has.
+    pub memory_bytes: Option<u64>,
+    /// What sealed telemetry may take on the disk. Beyond it the oldest goes first. `None`: retention alone decides.
+    pub disk_bytes: Option<u64>,
+    /// Accept limits that remove more than a twentieth of the data at once.
+    pub confirm_limits: bool,
     /// Off unless an address is given.
     pub syslog: SyslogConfig,
 }
@@ -74,6 +81,9 @@ pub struct ConfigFile {
     pub anonymous_ingest: Option<bool>,
     pub allow_plaintext: Option<bool>,
     pub allow_egress: Option<Vec<IpNet>>,
+    /// As text with a unit: `1GiB`.
+    pub memory_max: Option<String>,
+    pub disk_max: Option<String>,
     pub syslog_udp: Option<SocketAddr>,
     pub syslog_tcp: Option<SocketAddr>,
     pub syslog_tls: Option<SocketAddr>,
@@ -94,6 +104,9 @@ impl Default for Config {
             anonymous_ingest: None,
             allow_plaintext: false,
             allow_egress: Vec::new(),
+            memory_bytes: None,
+            disk_bytes: None,
+            confirm_limits: false,
             syslog: SyslogConfig::default(),
         }
     }
@@ -107,6 +120,10 @@ impl Config {
         let file: ConfigFile = toml::from_str(&text)
             .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })?;
         let default = Self::default();
+        let size = |text: Option<String>| match text.map(|text| text.parse::<ByteSize>()).transpose() {
+            Ok(size) => Ok(size.map(|ByteSize(bytes)| bytes)),
+            Err(error) => Err(ConfigError::Parse { path: path.to_owned(), message: error.to_string() }),
+        };
         Ok(Self {
             data_dir: file.data.unwrap_or(default.data_dir),
             listen: file.listen.unwrap_or(default.listen),
@@ -116,6 +133,9 @@ impl Config {
             anonymous_ingest: file.anonymous_ingest.or(default.anonymous_ingest),
             allow_plaintext: file.allow_plaintext.unwrap_or(default.allow_plaintext),
             allow_egress: file.allow_egress.unwrap_or(default.allow_egress),
+            memory_bytes: size(file.memory_max)?,
+            disk_bytes: size(file.disk_max)?,
+            confirm_limits: false,
             syslog: SyslogConfig {
                 udp: file.syslog_udp,
                 tcp: file.syslog_tcp,

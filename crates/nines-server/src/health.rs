@@ -131,6 +131,7 @@ impl Health for NodeHealth {
                     .await?
                     .map(|due| self.clock.now().since(due).as_secs_f64()),
             },
+            notices: store.notices.iter().map(ToString::to_string).collect(),
             damage,
         })
     }

@@ -13,6 +13,7 @@ mod first_run;
 mod gate;
 mod health;
 mod masking;
+mod memory;
 mod node;
 mod notices;
 mod paging;

@@ -25,7 +25,7 @@ use nines_state::objects::Objects;
 use nines_state::outbox::Outbox;
 use nines_state::saved::SqliteSaved;
 use nines_state::{Database, access, audit, incidents, objects, response, saved};
-use nines_storage::{Store, StoreConfig};
+use nines_storage::{BALLAST_BYTES, Limits as StoreLimits, Store, StoreConfig};
 use nines_wal::JournalConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -35,6 +35,7 @@ use crate::first_run;
 use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::masking::MaskingSwitch;
+use crate::memory::{self, MemoryShares};
 use crate::paging::{Paging, Vitals};
 use crate::patterns::PatternKeeper;
 use crate::promises::{Followers, LiveObserver, PromiseKeeper};
@@ -162,8 +163,12 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
 
     // The telemetry column.
     let disk: SharedDisk = RealDisk::shared();
+    let shares = MemoryShares::of(config.memory_bytes.unwrap_or_else(memory::available_bytes));
     let (store, store_recovery) =
-        Store::open(StoreConfig::new(data.join("telemetry")), Arc::clone(&disk), Arc::clone(&clock)).await?;
+        Store::open(store_config(&config, shares), Arc::clone(&disk), Arc::clone(&clock)).await?;
+    if config.confirm_limits {
+        store.confirm_limits().await?;
+    }
     let live = Arc::new(LiveSlis::new());
     let changes = Arc::new(RecentChanges::new());
     let tails = Tails::default();
@@ -174,6 +179,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let (ingest, ingest_recovery) = Ingest::start(
         IngestConfig {
             scrubber: Some(Arc::clone(&masking) as _),
+            inflight_bytes_max: shares.inflight_bytes,
             ..IngestConfig::new(JournalConfig::new(data.join("journal")))
         },
         store.clone(),
@@ -183,7 +189,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         vec![Arc::new(observer), Arc::clone(&patterns.observer) as _],
     )
     .await?;
-    let engine = Engine::new(store.clone(), EngineConfig::default(), Arc::clone(&clock))?;
+    let questions = EngineConfig { memory_bytes: shares.question_bytes, ..EngineConfig::default() };
+    let engine = Engine::new(store.clone(), questions, Arc::clone(&clock))?;
     let recovery_damage: Vec<String> = ingest_recovery
         .journal
         .damaged
@@ -256,7 +263,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(response.clone()));
     let receiver = |listener: SocketAddr| {
         let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
-        OtlpReceiver::new(Limits::default(), Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
+        let limits = Limits { in_flight_bytes: shares.body_bytes, ..Limits::default() };
+        OtlpReceiver::new(limits, Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
     };
     let [web_receiver, grpc_receiver, http_receiver] =
         [config.listen, config.otlp_grpc, config.otlp_http].map(receiver);
@@ -349,6 +357,17 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         store,
         patterns,
     })
+}
+
+fn store_config(config: &Config, shares: MemoryShares) -> StoreConfig {
+    let default = StoreConfig::new(config.data_dir.join("telemetry"));
+    StoreConfig {
+        seal_bytes: shares.seal_bytes,
+        hot_bytes_max: shares.hot_bytes,
+        ballast_bytes: BALLAST_BYTES,
+        limits: StoreLimits { disk_bytes: config.disk_bytes, ..default.limits },
+        ..default
+    }
 }
 
 async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -2596,6 +2596,8 @@ export interface components {
             memory_bytes: number;
             /** @description `ok`, or the named degraded modes: `ingest_refused`, `journal_failed`, `storage_damaged`, `paging_delayed`. */
             modes: string[];
+            /** @description What an operator has to know about what is kept: a limit that is used up or not accepted, a clock that jumped. */
+            notices: string[];
             now: components["schemas"]["String"];
             paging: components["schemas"]["PagingStatus"];
             started_at: components["schemas"]["String"];

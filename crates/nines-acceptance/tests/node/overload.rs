@@ -68,7 +68,8 @@ async fn an_overload_in_a_gibibyte_is_refused_countably_and_nothing_else_is_lost
     let seconds = std::env::var("NINES_OVERLOAD_SECS").ok().and_then(|text| text.parse().ok());
     let seconds = Duration::from_secs(seconds.unwrap_or(SECONDS));
     let folder = tempfile::tempdir()?;
-    let node = Node::start(&folder.path().join("data"), &[]).await?;
+    let memory_max = MEMORY_BYTES.to_string();
+    let node = Node::start(&folder.path().join("data"), &["--memory-max", &memory_max]).await?;
     let Some(group) = Group::around(&node) else {
         println!("skipped: no memory control group can be made here (it takes root and version 1)");
         return node.stop().await;

@@ -85,6 +85,16 @@ fn examine(ready: bool, status: &Status) -> Vec<Check> {
         pages(status),
         disk(status),
         check(
+            "limits",
+            if status.notices.is_empty() { Verdict::Ok } else { Verdict::Warning },
+            if status.notices.is_empty() {
+                "what is to be kept is kept".to_owned()
+            } else {
+                status.notices.join("; ")
+            },
+            "each says what can be done",
+        ),
+        check(
             "damage",
             if status.damage.is_empty() { Verdict::Ok } else { Verdict::Failed },
             if status.damage.is_empty() { "none found".to_owned() } else { status.damage.join("; ") },
@@ -213,6 +223,7 @@ mod tests {
             },
             "storage": [], "journal_bytes": 0, "disk_free_bytes": 100_u64 << 30, "memory_bytes": 0,
             "paging": { "rules": 6, "firing": 0, "queued": 0, "undeliverable": 0, "evaluated_secs_ago": 0.4, "oldest_queued_secs": null },
+            "notices": [],
             "damage": [],
         }))
         .unwrap();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use nines_base::ByteSize;
 use nines_server::Config;
 
 use crate::exit::Code;
@@ -48,6 +49,27 @@ pub struct Arguments {
         value_name = "CIDR"
     )]
     allow_egress: Vec<IpNet>,
+    /// What the process may take, such as 1GiB [default: what its control group allows, or the machine has]
+    #[arg(
+        long,
+        env = "NINES_MEMORY_MAX",
+        hide_env_values = true,
+        value_name = "SIZE",
+        help_heading = "Limits"
+    )]
+    memory_max: Option<ByteSize>,
+    /// What sealed telemetry may take on the disk; beyond it the oldest goes first [default: retention alone decides]
+    #[arg(
+        long,
+        env = "NINES_DISK_MAX",
+        hide_env_values = true,
+        value_name = "SIZE",
+        help_heading = "Limits"
+    )]
+    disk_max: Option<ByteSize>,
+    /// Accept limits that remove more than a twentieth of the data at once
+    #[arg(long, help_heading = "Limits")]
+    confirm_limits: bool,
     /// Syslog over UDP, off unless given; port 0 takes a free one
     #[arg(
         long,
@@ -153,6 +175,9 @@ impl Arguments {
         if !self.allow_egress.is_empty() {
             config.allow_egress = self.allow_egress;
         }
+        config.memory_bytes = self.memory_max.map(|ByteSize(bytes)| bytes).or(config.memory_bytes);
+        config.disk_bytes = self.disk_max.map(|ByteSize(bytes)| bytes).or(config.disk_bytes);
+        config.confirm_limits = self.confirm_limits;
         let syslog = &mut config.syslog;
         syslog.udp = self.syslog_udp.or(syslog.udp);
         syslog.tcp = self.syslog_tcp.or(syslog.tcp);

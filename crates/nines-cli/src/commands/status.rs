@@ -60,6 +60,9 @@ fn show(status: &Status) -> String {
         ),
     ];
     let mut text: String = facts.iter().map(|(label, value)| format!("{label:<14}{value}\n")).collect();
+    for notice in &status.notices {
+        text.push_str(&format!("{} {notice}\n", style::yellow("notice:")));
+    }
     for damage in &status.damage {
         text.push_str(&format!("{} {damage}\n", style::red("damaged:")));
     }

@@ -73,7 +73,7 @@ function Body({ status, now }: { status: Status; now: number }) {
           ))
         )}
       </div>
-      {status.damage.map((one) => (
+      {[...status.notices, ...status.damage].map((one) => (
         <Notice key={one} tone="warn">
           {one}
         </Notice>
