@@ -20,8 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   nines demo                                          a shop, a fault, a page: in your terminal
   nines serve                                         a node on http://127.0.0.1:9999, OTLP on 4317 and 4318
-  nines search 'service.name: checkout and http.response.status_code >= 500' --dataset spans
-  nines apply -f slos/ --dry-run";
+  nines search 'service.name: checkout and http.response.status_code >= 500' --dataset spans";
 
 /// The whole command line, with the grouped first screen.
 pub fn command() -> clap::Command {

@@ -14,7 +14,7 @@ use crate::refusal::{Cause, Refusal};
 /// Allocated ahead on a client's word; the rest as it arrives.
 const TRUSTED_LENGTH: u64 = 64 * 1024;
 
-/// A body that is too large is still read to its end, up to this many times the limit, and thrown away: a client that
+/// A body that is refused, because it is too large or comes at a bad time, is still read to its end, up to this many times the limit, and thrown away: a client that
 /// is cut off while it writes sees a broken connection, which it retries, instead of the answer, which it obeys.
 const DISCARD_FACTOR: u64 = 2;
 
@@ -42,6 +42,7 @@ async fn read_all(mut body: Body, limit: u64, held: &mut Held) -> Result<Vec<u8>
     }
     let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_LENGTH) as usize);
     let mut length = 0_u64;
+    let mut has_room = true;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|error| {
             Refusal::new(Cause::Malformed, format!("body could not be read to its end: {error}"))
@@ -55,15 +56,22 @@ async fn read_all(mut body: Body, limit: u64, held: &mut Held) -> Result<Vec<u8>
             }
             continue;
         }
-        if !held.grow(data.len() as u64) {
-            return Err(Refusal::new(
-                Cause::Busy,
-                "too many bytes are waiting to be stored: send again later",
-            ));
+        if has_room && !held.grow(data.len() as u64) {
+            has_room = false;
+            held.release();
+            bytes = Vec::new();
         }
-        bytes.extend_from_slice(&data);
+        if has_room {
+            bytes.extend_from_slice(&data);
+        }
     }
-    if length > limit { Err(too_large(limit)) } else { Ok(bytes) }
+    if length > limit {
+        Err(too_large(limit))
+    } else if has_room {
+        Ok(bytes)
+    } else {
+        Err(Refusal::new(Cause::Busy, "too many bytes are waiting to be stored: send again later"))
+    }
 }
 
 pub(crate) fn too_large(limit: u64) -> Refusal {

@@ -40,9 +40,16 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Gives back what it holds.
+    pub fn release(&mut self) {
+        self.budget.used.fetch_sub(std::mem::take(&mut self.bytes), Ordering::AcqRel);
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.release();
     }
 }
 

@@ -219,6 +219,9 @@ mod tests {
             "modes": ["ok"], "durability": "fsync",
             "ingest": {
                 "accepted_events": 10, "accepted_bytes": 1000, "refused": [], "events_per_second": 1.0,
+                "requests": {
+                    "accepted": 5, "rejected": 0, "deferred": 0, "failed": 0, "records_rejected": 0,
+                },
                 "fsync_p50_ms": 1.0, "fsync_p99_ms": 4.0, "last_event_at": "2026-11-21T08:59:58Z",
             },
             "storage": [], "journal_bytes": 0, "disk_free_bytes": 100_u64 << 30, "memory_bytes": 0,

@@ -29,7 +29,7 @@ fn every_kind_of_series_comes_back_and_takes_no_more_than_it_should() {
         ("counter with a reset", (0..240).map(|i| f64::from(i % 120) * 3.0).collect(), 250),
         ("cents", (0..240).map(|i| f64::from(i * 37 % 100) / 100.0).collect(), 280),
         ("ends stale", (0..239).map(|i| f64::from(i) * 2.0).chain([stale]).collect(), 60),
-        ("quarters as f32", (0..240).map(|i| f64::from((i as f32 * 0.1).sin())).collect(), 240 * 5),
+        ("no pattern at all", (0..240).map(|i| (f64::from(i) * 0.1).sin()).collect(), 240 * 8 + 40),
         (
             "edge values",
             vec![
