@@ -31,7 +31,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     #[command(about = "Run a node until Ctrl-C")]
-    Serve(commands::serve::Arguments),
+    Serve(Box<commands::serve::Arguments>),
     #[command(about = "Break a real shop in one of four ways and watch it being noticed, paged and mended")]
     Demo(commands::demo::Arguments),
     #[command(about = "Remember a node's address and key")]

@@ -39,7 +39,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
     let output = arguments.output;
     let session = || anyhow::Ok(Session { client: arguments.connection.client()?, output });
     match arguments.command {
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => serve::run(*arguments).await,
         Command::Demo(demo) => demo::run(demo, &arguments.connection, output).await,
         Command::Login(login) => login::run(login, &arguments.connection).await,
         Command::Import(import) => import::run(import, &session()?).await,
