@@ -54,9 +54,11 @@ impl Replay {
         Self { rings }
     }
 
-    /// Adds what happened in one bucket. In order of time; buckets without events may be left out.
+    /// Adds what happened in one bucket. In order of time; buckets without events change nothing, as no event would have.
     pub fn advance(&mut self, bucket: Bucket) {
-        self.rings.add_bucket(bucket);
+        if bucket.counts.total() > 0 {
+            self.rings.add_bucket(bucket);
+        }
     }
 
     /// The counters as of the last bucket, for `evaluate`.

@@ -66,6 +66,15 @@ fn counted(traffic: &Traffic, from: i64, to: i64, step: i64) -> Vec<Bucket> {
     buckets.into_iter().map(|(start, counts)| Bucket { start: Timestamp::from_secs(start), counts }).collect()
 }
 
+#[test]
+fn a_bucket_without_events_is_no_sign_of_life() {
+    let promise = promise();
+    let mut replay = Replay::begin(&promise, at(START), at(START - 86_400), &[]);
+    replay.advance(Bucket { start: at(START + 10), counts: Counts::default() });
+    let reading = evaluate(&promise, Some(replay.rings()), at(START + 11));
+    assert_eq!(reading.state.as_str(), "stale");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
