@@ -1,5 +1,6 @@
 //! Space that is kept so that it can be given back: when the disk is full, deleting the ballast lets the catalog and the
-//! control databases (pages, audit) go on writing while ingest refuses.
+//! control databases (pages, audit) go on writing while ingest refuses. It is made when the disk runs short, and costs
+//! nothing on a disk that does not.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,10 @@ const BLOCK_BYTES: usize = MIB as usize;
 const RELEASE_DIVISOR: u64 = 2;
 /// Made again when this many times its size is free, so that twice its size stays free: it must not be what fills the disk.
 const REMAKE_FACTOR: u64 = 3;
+/// Not needed while this many times its size is free (8 GiB): other writers cannot take that between two rounds.
+const PLENTY_FACTOR: u64 = 128;
+/// Once made it stays until twice of that is free, so that it does not come and go.
+const PLENTY_AGAIN_FACTOR: u64 = 2 * PLENTY_FACTOR;
 
 #[derive(Debug)]
 pub struct Ballast {
@@ -35,8 +40,10 @@ pub struct Ballast {
 enum State {
     /// Nobody has looked yet.
     Unknown,
+    /// Not there: the disk has plenty of space.
+    NotNeeded,
     Held,
-    /// Not there: given back, or never made for want of space.
+    /// Not there and wanted: given back, or never made for want of space.
     Released,
 }
 
@@ -62,8 +69,11 @@ impl Ballast {
         if self.bytes == 0 {
             return false;
         }
-        let mut state = self.state.lock();
-        *state = State::Released;
+        *self.state.lock() = State::Released;
+        self.remove(disk)
+    }
+
+    fn remove(&self, disk: &dyn Disk) -> bool {
         match disk.remove(&self.path) {
             Ok(()) => true,
             Err(error) => {
@@ -75,7 +85,8 @@ impl Ballast {
         }
     }
 
-    /// Gives it back if the disk is nearly full, makes it if there is room. Blocks; writes [`Ballast::bytes`] when it is made.
+    /// Gives it back if the disk is nearly full, makes it if space runs short and there is room. Blocks; writes
+    /// [`Ballast::bytes`] when it is made.
     pub fn tend(&self, disk: &dyn Disk) -> Result<(), StoreError> {
         if self.bytes == 0 {
             return Ok(());
@@ -90,11 +101,18 @@ impl Ballast {
             let is_whole = disk.size(&self.path).is_ok_and(|size| size == self.bytes);
             *self.state.lock() = if is_whole { State::Held } else { State::Released };
         }
-        if self.is_held() && free < self.bytes / RELEASE_DIVISOR {
+        let plenty = if self.is_held() { PLENTY_AGAIN_FACTOR } else { PLENTY_FACTOR };
+        if free >= self.bytes.saturating_mul(plenty) {
+            if std::mem::replace(&mut *self.state.lock(), State::NotNeeded) != State::NotNeeded {
+                self.remove(disk);
+            }
+        } else if self.is_held() && free < self.bytes / RELEASE_DIVISOR {
             self.release(disk);
-        } else if self.is_released() && free >= self.bytes * REMAKE_FACTOR {
+        } else if !self.is_held() && free >= self.bytes * REMAKE_FACTOR {
             self.make(disk).map_err(|source| StoreError::io("make", &self.path, source))?;
             *self.state.lock() = State::Held;
+        } else if !self.is_held() {
+            *self.state.lock() = State::Released;
         }
         Ok(())
     }

@@ -212,8 +212,13 @@ async fn the_ballast_is_given_back_on_a_full_disk_and_made_again_within_a_round(
     let clock = ManualClock::at(START);
     let config = StoreConfig { ballast_bytes: BALLAST, ..StoreConfig::new(folder.path()) };
     let (store, _) = Store::open(config.clone(), disk.shared(), clock.clone()).await.unwrap();
-    store.maintain().await.unwrap();
     let ballast = folder.path().join("ballast");
+    // A disk with plenty of space needs none; one that runs short does.
+    store.maintain().await.unwrap();
+    assert!(disk.size(&ballast).is_err() && !store.stats().is_ballast_held);
+    assert_eq!(store.refusal(Dataset::Logs), None);
+    disk.set_capacity(BALLAST * 100);
+    store.maintain().await.unwrap();
     assert_eq!((disk.size(&ballast).unwrap(), store.stats().is_ballast_held), (BALLAST, true));
     // The disk fills up: the ballast goes before anything is written, and the seal finds room in its place.
     store.append(1, &logs(START, "api", 0, 10));
@@ -230,6 +235,16 @@ async fn the_ballast_is_given_back_on_a_full_disk_and_made_again_within_a_round(
     disk.set_capacity(BALLAST * 5);
     store.maintain().await.unwrap();
     assert_eq!((store.refusal(Dataset::Logs), store.stats().is_ballast_held), (None, true));
+    // It does not come and go at one figure of free space.
+    disk.set_capacity(BALLAST * 200);
+    store.maintain().await.unwrap();
+    assert!(store.stats().is_ballast_held);
+    disk.set_capacity(BALLAST * 300);
+    store.maintain().await.unwrap();
+    assert!(disk.size(&ballast).is_err() && !store.stats().is_ballast_held);
+    disk.set_capacity(BALLAST * 100);
+    store.maintain().await.unwrap();
+    assert!(store.stats().is_ballast_held);
     drop(store);
     // What is there is taken as it is.
     let operations = disk.operations();
