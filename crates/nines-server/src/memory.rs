@@ -24,11 +24,11 @@ pub struct MemoryShares {
 
 impl MemoryShares {
     /// An eighth for hot rows, which exist up to three times while they are sealed; a sixteenth each for what is in flight,
-    /// for bodies and for a question. None is larger than what serves a node of 4 GiB well, and none so small that
-    /// ordinary requests do not fit.
+    /// for bodies and for a question. None is larger than what serves a node of 4 GiB well (more hot rows make larger
+    /// segments, and no figure of `scripts/bench-logs` better), and none so small that ordinary requests do not fit.
     pub fn of(total_bytes: u64) -> Self {
         let share = |part: u64, most: u64| (total_bytes / part).clamp(32 * MIB, most);
-        let hot_bytes = share(8, 256 * MIB);
+        let hot_bytes = share(8, 128 * MIB);
         Self {
             hot_bytes,
             seal_bytes: hot_bytes / 4,
