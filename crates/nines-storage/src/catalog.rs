@@ -23,10 +23,11 @@ use crate::snapshot::{DamagedSegment, SegmentFile};
 
 /// Each entry brings the catalog from its index to the next version, kept in `PRAGMA user_version`. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_catalog.sql"),
     include_str!("../migrations/0002_limits.sql"),
     include_str!("../migrations/0003_blocks.sql"),
+    include_str!("../migrations/0004_lake.sql"),
 ];
 
 #[derive(Debug, Clone)]
@@ -66,6 +67,7 @@ impl Catalog {
             return Err(StoreError::CatalogDamaged { path, detail: check });
         }
         catalog.migrate().await?;
+        catalog.say_where_it_lies().await?;
         Ok(catalog)
     }
 
@@ -99,6 +101,17 @@ impl Catalog {
             sqlx::raw_sql(*migration).execute(&mut *transaction).await.map_err(&failed)?;
         }
         transaction.commit().await.map_err(&failed)
+    }
+
+    /// For readers of the DuckLake views, who need a path that does not depend on where they run.
+    async fn say_where_it_lies(&self) -> Result<(), StoreError> {
+        let folder = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
+        sqlx::query("INSERT OR REPLACE INTO lake_location (location_id, folder_path) VALUES (1, ?)")
+            .bind(format!("{}/", folder.to_string_lossy()))
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(StoreError::catalog("write where the segments lie"))
     }
 
     pub async fn load(&self, dataset: Dataset) -> Result<DatasetRecord, StoreError> {

@@ -8,6 +8,7 @@ mod doors;
 mod durability;
 mod explore;
 mod guides;
+mod lake;
 mod malformed;
 mod masking;
 mod overload;
