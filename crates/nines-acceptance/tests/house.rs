@@ -107,7 +107,8 @@ fn crates_lean_only_on_what_they_may() {
 #[test]
 fn sources_read_in_one_sitting_and_name_no_machine() {
     let mut faults = Vec::new();
-    for path in sources(&workspace_root()) {
+    let folders = ["crates", "ui/src", "scripts", "docs"];
+    for path in folders.iter().flat_map(|folder| sources(&workspace_root().join(folder))) {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let lines = text.lines().count();
         if lines > LINES_MAX {
@@ -127,6 +128,41 @@ fn sources_read_in_one_sitting_and_name_no_machine() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
+/// rustdoc takes a second or two for each crate that it looks for examples in, so it is told where there are none.
+#[test]
+fn examples_in_docs_are_run_where_there_are_any() {
+    for (name, manifest) in manifests() {
+        let folder = workspace_root().join("crates").join(&name);
+        if !folder.join("src/lib.rs").is_file() {
+            continue;
+        }
+        let examples = sources(&folder.join("src")).iter().map(|path| examples(path)).sum::<usize>();
+        let library = manifest.get("lib").and_then(toml::Value::as_table);
+        let is_run = library.and_then(|lib| lib.get("doctest")).and_then(toml::Value::as_bool) != Some(false);
+        assert_eq!(
+            is_run,
+            examples > 0,
+            "{name} has {examples} examples: `doctest` in its [lib] must say so"
+        );
+    }
+}
+
+/// Code blocks of Rust in documentation.
+fn examples(path: &Path) -> usize {
+    let text = std::fs::read_to_string(path).unwrap();
+    let docs = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))
+    });
+    let (mut is_open, mut count) = (false, 0);
+    for language in docs.filter_map(|line| line.trim().strip_prefix("```")) {
+        is_open = !is_open;
+        let is_rust = ["", "rust", "no_run", "should_panic", "compile_fail"].contains(&language);
+        count += usize::from(is_open && is_rust);
+    }
+    count
+}
+
 fn manifests() -> Vec<(String, toml::Table)> {
     let crates = std::fs::read_dir(workspace_root().join("crates")).expect("the workspace has crates");
     let mut all = Vec::new();
@@ -141,9 +177,10 @@ fn manifests() -> Vec<(String, toml::Table)> {
     all
 }
 
-fn sources(root: &Path) -> Vec<PathBuf> {
+/// What people write and read, in a folder and below.
+fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![root.join("crates"), root.join("ui/src"), root.join("scripts"), root.join("docs")];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
