@@ -56,7 +56,12 @@ impl World {
 
     /// `good` and `bad` events in each second of `from..to`, seconds from [`START`].
     fn traffic(&mut self, from: i64, to: i64, good: usize, bad: usize) {
-        for second in from..to {
+        self.traffic_each(1, from, to, good, bad);
+    }
+
+    /// Events in every `step`th second.
+    fn traffic_each(&mut self, step: usize, from: i64, to: i64, good: usize, bad: usize) {
+        for second in (from..to).step_by(step) {
             let time = at(START + second) + Duration::from_millis(100);
             let events = (0..good + bad).map(|index| event(time, index < good)).collect();
             self.sequence += 1;
@@ -200,8 +205,8 @@ fn the_sla_has_its_own_margin_and_an_exhausted_budget_stays_exhausted() {
 fn sentences_tell_engineers_and_leaders_in_three_languages() {
     // Half of the budget is spent, and 0.4 % fail now: four times too fast.
     let mut world = World::new(SLO, 40 * 86_400);
-    world.traffic(-3_600, 0, 249, 1);
-    world.traffic(-100_000, -98_000, 3_000, 0);
+    world.traffic_each(10, -3_600, 0, 249, 1);
+    world.traffic_each(10, -100_000, -98_000, 3_000, 0);
     let reading = world.reading(0);
     let say = |locale, audience| budget_sentence(&reading, locale, audience);
     let engineer = say(Locale::En, Audience::Engineer);

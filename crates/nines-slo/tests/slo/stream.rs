@@ -1,11 +1,12 @@
 //! Events to test with, and the slow, obvious way to count them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nines_base::Random;
 use nines_filter::Filter;
-use nines_model::{Batch, Dataset, Event, Name, Resource, TimeRange, Timestamp, Value, ValueRef};
+use nines_model::{Batch, Dataset, Event, Name, Resource, RowRef, TimeRange, Timestamp, Value, ValueRef};
 use nines_slo::{BackfillPart, Bucket, Budgeting, Counts, Indicator, Period, Window};
 
 pub const START: i64 = 1_800_000_000;
@@ -86,16 +87,29 @@ pub fn count(batches: &[Batch], range: TimeRange) -> Counts {
     for row in
         batches.iter().flat_map(|batch| batch.rows.iter()).filter(|row| range.contains(row.timestamp()))
     {
-        if row.get_str("service.name") != Some("shop") {
-            continue;
-        }
-        if row.get("http.response.status_code") == Some(ValueRef::Int(200)) {
-            counts.good += 1;
-        } else {
-            counts.bad += 1;
-        }
+        add(&mut counts, row);
     }
     counts
+}
+
+/// The same for whoever asks of many ranges.
+pub fn counts_by_time(batches: &[Batch]) -> BTreeMap<Timestamp, Counts> {
+    let mut by_time = BTreeMap::<_, Counts>::new();
+    for row in batches.iter().flat_map(|batch| batch.rows.iter()) {
+        add(by_time.entry(row.timestamp()).or_default(), row);
+    }
+    by_time
+}
+
+fn add(counts: &mut Counts, row: RowRef<'_>) {
+    if row.get_str("service.name") != Some("shop") {
+        return;
+    }
+    if row.get("http.response.status_code") == Some(ValueRef::Int(200)) {
+        counts.good += 1;
+    } else {
+        counts.bad += 1;
+    }
 }
 
 /// What a query answers: buckets by `floor(timestamp / step)` of the events in the range, empty ones left out.
