@@ -18,6 +18,7 @@ mod error;
 mod functions;
 mod lines;
 mod questions;
+mod segments;
 mod sql;
 mod stats;
 mod table;

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_nu
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Column, ColumnStatistics, DataFusionError, Result, ScalarValue, Statistics};
+use datafusion::common::{Column, ColumnStatistics, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -23,6 +23,7 @@ use datafusion::physical_plan::union::UnionExec;
 use nines_model::{TimeRange, Timestamp, field};
 use nines_storage::{SegmentFile, Snapshot};
 
+use crate::segments::{SegmentStore, location_of};
 use crate::stats::ScanCounters;
 
 /// Reads exactly what the snapshot holds. Segments that cannot hold rows of the wanted time are left out while
@@ -84,10 +85,9 @@ impl DatasetTable {
         }
         let url = ObjectStoreUrl::local_filesystem();
         let runtime = state.runtime_env();
-        let readers = CachedParquetFileReaderFactory::new(
-            runtime.object_store(&url)?,
-            runtime.cache_manager.get_file_metadata_cache(),
-        );
+        let store = SegmentStore::new(&self.snapshot.segments)?;
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let readers = CachedParquetFileReaderFactory::new(Arc::new(store), cache);
         let mut options = state.default_table_options().parquet;
         options.global = state.config_options().execution.parquet.clone();
         let source = ParquetSource::new(Arc::clone(schema))
@@ -157,9 +157,7 @@ fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 
 /// The file with the extremes of its time, by which a "latest first" query leaves out files while it runs.
 fn partitioned_file(segment: &SegmentFile, schema: &Schema) -> Result<PartitionedFile> {
-    let path = std::path::absolute(&segment.path)?;
-    let path = object_store::path::Path::from_absolute_path(path)
-        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let path = location_of(segment)?;
     let mut statistics =
         Statistics::new_unknown(schema).with_num_rows(Precision::Exact(segment.rows as usize));
     let index = schema.index_of(field::TIMESTAMP)?;

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
-use nines_base::{ErrorKind, Shutdown};
+use nines_base::{ErrorKind, Random, Shutdown};
 use nines_model::Dataset;
 use nines_query::{EngineConfig, QueryError, SqlRequest};
+
+use serde_json::Value;
 
 use super::support::{Fixture, event};
 
@@ -92,6 +94,51 @@ async fn a_damaged_segment_is_left_out_and_named() {
     );
     // It stays named, without another try.
     assert_eq!(fixture.sql("select count(n) from logs").await.stats.partial.len(), 1);
+}
+
+/// Texts that do not compress, so that most bits of a file are in them, and nothing but a checksum can tell.
+#[tokio::test]
+async fn a_flipped_bit_is_never_a_wrong_answer() {
+    let seed = 0x5ee_d5a1;
+    let random = Random::from_seed(seed);
+    let mut named = 0;
+    for round in 0..24 {
+        let fixture = Fixture::new().await;
+        let rows: Vec<Vec<Value>> = (0..200_i64)
+            .map(|n| vec![n.into(), format!("{:032x}", u128::from_be_bytes(random.bytes())).into()])
+            .collect();
+        for part in rows.chunks(100) {
+            let text = |row: &[Value]| row[1].as_str().unwrap_or_default().to_owned();
+            let number = |row: &[Value]| row[0].as_i64().unwrap();
+            let events = part.iter().map(|row| {
+                event(number(row), &[("n", number(row).into()), ("body", text(row).as_str().into())])
+            });
+            fixture.append(Dataset::Logs, events.collect());
+            fixture.seal().await;
+        }
+        const QUERY: &str = "select n, body from logs where n >= 0 order by n";
+        // Half of the time its footer is known already.
+        if round % 2 == 0 {
+            assert_eq!(fixture.sql(QUERY).await.rows, rows);
+        }
+        let folder = fixture.folder.path().join("segments/logs");
+        let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let bit = random.below(bytes.len() as u64 * 8);
+        bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+        #[expect(clippy::disallowed_methods, reason = "damages a file on purpose")]
+        std::fs::write(&path, bytes).unwrap();
+        let found = fixture.sql(QUERY).await;
+        let at = format!("seed {seed:#x}, round {round}, bit {bit}: {:?}", found.stats.partial);
+        if found.stats.partial.is_empty() {
+            assert_eq!(found.rows, rows, "{at}");
+        } else {
+            assert!(found.rows == rows[..100] || found.rows == rows[100..], "{at}: {:?}", found.rows);
+        }
+        named += usize::from(!found.stats.partial.is_empty());
+    }
+    println!("{named} of 24 were found by the question");
+    assert!(named > 8, "{named}");
 }
 
 /// Not a test: prints what small questions cost, for `--ignored --nocapture`.
