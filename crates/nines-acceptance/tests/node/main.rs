@@ -4,6 +4,7 @@
 
 mod access;
 mod backups;
+mod disk;
 mod doors;
 mod durability;
 mod explore;
