@@ -10,6 +10,7 @@
 mod app;
 mod audit;
 mod difference;
+mod desk;
 mod extract;
 mod feed;
 mod guard;
@@ -20,7 +21,8 @@ pub mod render;
 mod router;
 mod tail;
 
-pub use app::{App, Health, SharedApp};
+pub use desk::{AlertDesk, DeskError, Receipt};
+pub use app::{Oncall, App, Health, SharedApp};
 pub use audit::Auditor;
 pub use difference::{Tally, differences};
 pub use feed::Feed;

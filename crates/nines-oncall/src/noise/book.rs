@@ -106,12 +106,18 @@ impl AlertBook {
     /// Takes an alert in. The fingerprint under which it is kept may be finer than its own, where people have
     /// separated it: it is returned.
     pub fn receive(&mut self, mut alert: IncomingAlert, now: Timestamp) -> (Fingerprint, Received) {
-        if let Some(labels) = self.separations.get(&alert.fingerprint.id) {
-            alert.fingerprint = alert.fingerprint.part(&values(&alert, labels));
-        }
-        let fingerprint = alert.fingerprint.clone();
+        let fingerprint = self.fingerprint_of(&alert);
+        alert.fingerprint = fingerprint.clone();
         let received = self.place(alert, now);
         (fingerprint, received)
+    }
+
+    /// Under which fingerprint an alert is kept.
+    pub fn fingerprint_of(&self, alert: &IncomingAlert) -> Fingerprint {
+        match self.separations.get(&alert.fingerprint.id) {
+            Some(labels) => alert.fingerprint.part(&values(alert, labels)),
+            None => alert.fingerprint.clone(),
+        }
     }
 
     fn place(&mut self, alert: IncomingAlert, now: Timestamp) -> Received {
@@ -185,6 +191,21 @@ impl AlertBook {
         Ok(made)
     }
 
+    /// Puts an entry back as it was stored; what stood under its fingerprint is replaced.
+    pub fn put(&mut self, entry: AlertEntry) {
+        self.entries.insert(entry.alert.fingerprint.id.clone(), entry);
+    }
+
+    /// Forgets an entry, as if nothing had arrived.
+    pub fn forget(&mut self, fingerprint: &str) {
+        self.entries.remove(fingerprint);
+    }
+
+    /// Puts a separation back as it was stored.
+    pub fn put_separation(&mut self, fingerprint: String, labels: Vec<String>) {
+        self.separations.insert(fingerprint, labels);
+    }
+
     /// Undoes [`AlertBook::separate`] for what arrives from now on.
     pub fn join(&mut self, fingerprint: &str) -> bool {
         self.separations.remove(fingerprint).is_some()
@@ -192,6 +213,11 @@ impl AlertBook {
 
     pub fn get(&self, fingerprint: &str) -> Option<&AlertEntry> {
         self.entries.get(fingerprint)
+    }
+
+    /// Fingerprints that people have taken apart, each with the labels by which.
+    pub fn separations(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.separations.iter()
     }
 
     /// In no particular order.
