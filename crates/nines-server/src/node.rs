@@ -289,6 +289,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         keeper: Arc::clone(&keeper),
         outbox: Arc::clone(&outbox),
         vitals,
+        rota: rota.clone(),
+        shared,
         receivers: vec![web_receiver.clone(), grpc_receiver.clone(), http_receiver.clone()],
         recovery_damage,
         last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),

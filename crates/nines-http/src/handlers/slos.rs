@@ -245,7 +245,7 @@ fn fault(error: &DocumentError) -> api::Fault {
     }
 }
 
-fn warning(warning: &DocumentWarning) -> api::Fault {
+pub(crate) fn warning(warning: &DocumentWarning) -> api::Fault {
     api::Fault {
         file: warning.file.as_deref().map(str::to_owned),
         line: warning.line,

@@ -291,7 +291,8 @@ impl AlertEntry {
         }
     }
 
-    fn differing_labels(&self) -> Vec<String> {
+    /// Labels in which the members differ, at most five: by these they can be taken apart.
+    pub fn differing_labels(&self) -> Vec<String> {
         let Some(first) = self.members.first() else { return Vec::new() };
         let names = self.members.iter().flat_map(|member| member.alert.labels.keys());
         let names: std::collections::BTreeSet<_> = names.collect();
