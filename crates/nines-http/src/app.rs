@@ -134,8 +134,9 @@ impl App {
         if let Some(kind) = kind {
             known_kind(kind)?;
         }
-        let wanted =
-            objects.into_iter().filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
+        let wanted = objects
+            .into_iter()
+            .filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
         Ok(wanted
             .map(|object| api::DeclaredObject {
                 yaml: redacted(&object.yaml),

@@ -9,8 +9,8 @@
 
 mod app;
 mod audit;
-mod difference;
 mod desk;
+mod difference;
 mod extract;
 mod feed;
 mod guard;
@@ -21,9 +21,9 @@ pub mod render;
 mod router;
 mod tail;
 
-pub use desk::{AlertDesk, DeskError, Receipt};
-pub use app::{Oncall, App, Health, SharedApp};
+pub use app::{App, Health, Oncall, SharedApp};
 pub use audit::Auditor;
+pub use desk::{AlertDesk, DeskError, Receipt};
 pub use difference::{Tally, differences};
 pub use feed::Feed;
 pub use handlers::patterns::SharedBook;

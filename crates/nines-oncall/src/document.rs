@@ -32,9 +32,9 @@ use nines_slo::documents::{Fields, ForeignKinds, Reader, parse_with};
 use nines_slo::{DocumentError, DocumentWarning, Meta};
 
 use crate::escalation::{EscalationPolicy, PersonalRules};
-pub use write::{policy_yaml, rules_yaml, schedule_yaml, silence_yaml, window_yaml};
 use crate::noise::{MaintenanceWindow, Silence};
 use crate::schedule::Schedule;
+pub use write::{policy_yaml, rules_yaml, schedule_yaml, silence_yaml, window_yaml};
 
 /// As written under `kind:`.
 pub const KINDS: [&str; 5] =

@@ -30,8 +30,8 @@ pub mod zone;
 
 #[cfg(feature = "testing")]
 pub use memory::MemoryOncall;
+pub use repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
 pub use roster::{Roster, TeamDuty};
 pub use rota::{By, Rota, RotaError};
-pub use repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
 pub use schedule::*;
 pub use zone::{UnknownZone, Zone};

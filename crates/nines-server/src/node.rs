@@ -455,11 +455,10 @@ async fn run_page_path(
     shutdown: Shutdown,
     ready: tokio::sync::oneshot::Sender<anyhow::Result<(Incidents, Desk)>>,
 ) {
-    let database =
-        match open_database(&parts.data, "response.db", RESPONSE_DOMAINS).await {
-            Ok(database) => database,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
+    let database = match open_database(&parts.data, "response.db", RESPONSE_DOMAINS).await {
+        Ok(database) => database,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(database.clone()));
     let repository = Arc::new(SqliteIncidents::new(database.clone()));
     let incidents = Incidents::new(repository, Arc::clone(&parts.clock), Cadence::default());

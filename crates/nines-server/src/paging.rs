@@ -247,7 +247,12 @@ impl Paging {
         if transition.kind != TransitionKind::Resolved
             && let Some((until, why)) = oncall::held(&roster, &alert, now)
         {
-            tracing::info!(slo = kept.promise.id, until = until.to_string(), why = why.to_string(), "pages are held");
+            tracing::info!(
+                slo = kept.promise.id,
+                until = until.to_string(),
+                why = why.to_string(),
+                "pages are held"
+            );
             for page in &mut planned {
                 page.due_at = page.due_at.max(until);
             }

@@ -418,11 +418,8 @@ impl Promises for PromiseKeeper {
                     name: key.name.clone(),
                     yaml: document.to_yaml(),
                 });
-            let theirs = called.into_iter().map(|(kind, name, yaml)| NewObject {
-                kind: kind.to_owned(),
-                name,
-                yaml,
-            });
+            let theirs =
+                called.into_iter().map(|(kind, name, yaml)| NewObject { kind: kind.to_owned(), name, yaml });
             let objects: Vec<NewObject> = ours.chain(theirs).collect();
             let stored = self.objects.apply(&objects, by, self.clock.now()).await;
             let stored = stored.map_err(|error| ApplyError::Store(Box::new(error)))?;

@@ -10,6 +10,8 @@ mod explore;
 mod guides;
 mod malformed;
 mod masking;
+mod oncall;
+mod oncall_clients;
 mod overload;
 mod patterns;
 mod reports;

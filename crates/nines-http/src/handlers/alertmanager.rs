@@ -65,9 +65,8 @@ pub struct Asked {
 
 /// `filter` may be there several times, which a struct cannot say.
 fn asked(query: &[(String, String)]) -> Asked {
-    let flag = |name: &str| {
-        query.iter().find(|(key, _)| key == name).is_none_or(|(_, value)| value != "false")
-    };
+    let flag =
+        |name: &str| query.iter().find(|(key, _)| key == name).is_none_or(|(_, value)| value != "false");
     Asked {
         filters: query.iter().filter(|(key, _)| key == "filter").map(|(_, value)| value.clone()).collect(),
         active: flag("active"),
@@ -101,7 +100,8 @@ pub async fn groups(
 async fn open(app: &SharedApp, asked: &Asked) -> ApiResult<Vec<ForeignAlert>> {
     let matchers = asked.filters.iter().map(|text| matcher(text)).collect::<ApiResult<Vec<_>>>()?;
     let filter = LabelMatch::filter(&matchers).map_err(nines_oncall::RotaError::from)?;
-    let query = ForeignFilter { open: Some(true), limit: ForeignFilter::LIMIT_MAX, ..ForeignFilter::default() };
+    let query =
+        ForeignFilter { open: Some(true), limit: ForeignFilter::LIMIT_MAX, ..ForeignFilter::default() };
     let open = app.oncall.intake.alerts(&query).await?;
     let is_wanted = |alert: &ForeignAlert| match alert.suppressed.is_some() {
         true => asked.suppressed,
@@ -296,9 +296,8 @@ fn matchers_of(filter: &Filter) -> Value {
         one => vec![one],
     };
     let found: Option<Vec<Value>> = parts.into_iter().map(matcher_of).collect();
-    let whole = || {
-        json!([{"name": FILTER_NAME, "value": filter.to_string(), "isRegex": false, "isEqual": true}])
-    };
+    let whole =
+        || json!([{"name": FILTER_NAME, "value": filter.to_string(), "isRegex": false, "isEqual": true}]);
     found.map_or_else(whole, Value::Array)
 }
 

@@ -44,11 +44,7 @@ pub async fn grafana(
 }
 
 /// Alerts that can be read are kept even if others of the request cannot; if none can, the request is refused.
-pub async fn take(
-    app: &SharedApp,
-    intake: Intake,
-    by: &str,
-) -> ApiResult<Json<api::IntakeResponse>> {
+pub async fn take(app: &SharedApp, intake: Intake, by: &str) -> ApiResult<Json<api::IntakeResponse>> {
     let Intake { alerts, mistakes } = intake;
     if alerts.is_empty()
         && let Some(first) = mistakes.first()
@@ -63,11 +59,7 @@ pub async fn take(
     }))
 }
 
-pub async fn keep(
-    app: &SharedApp,
-    alerts: Vec<IncomingAlert>,
-    by: &str,
-) -> Result<Vec<Receipt>, DeskError> {
+pub async fn keep(app: &SharedApp, alerts: Vec<IncomingAlert>, by: &str) -> Result<Vec<Receipt>, DeskError> {
     if alerts.is_empty() {
         return Ok(Vec::new());
     }

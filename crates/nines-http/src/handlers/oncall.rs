@@ -271,7 +271,8 @@ pub async fn import(
         Some("pagerduty") => import::pagerduty(&body),
         Some("goalert") => import::goalert(&body),
         other => {
-            let what = other.map_or("`from` is missing".to_owned(), |other| format!("`{other}` is not known"));
+            let what =
+                other.map_or("`from` is missing".to_owned(), |other| format!("`{other}` is not known"));
             return Err(ApiError::invalid(what).hint("use from=grafana, from=pagerduty or from=goalert"));
         }
     };
@@ -327,8 +328,11 @@ fn by(app: &SharedApp, caller: Caller, reason: String) -> By {
 
 fn range(start: nines_model::Timestamp, end: nines_model::Timestamp) -> ApiResult<TimeRange> {
     if start >= end {
-        return Err(ApiError::new(ErrorKind::InvalidInput, format!("`start` {start} is not before `end` {end}"))
-            .hint("swap them"));
+        return Err(ApiError::new(
+            ErrorKind::InvalidInput,
+            format!("`start` {start} is not before `end` {end}"),
+        )
+        .hint("swap them"));
     }
     Ok(TimeRange::new(start, end))
 }
@@ -340,8 +344,7 @@ fn changed(
     made: Vec<nines_oncall::Override>,
 ) -> Noted<api::OverridesResponse> {
     app.feed.publish("oncall", None);
-    let note =
-        AuditNote { resource: Some(format!("schedules/{schedule}")), details, ..AuditNote::default() };
+    let note = AuditNote { resource: Some(format!("schedules/{schedule}")), details, ..AuditNote::default() };
     let overrides = made.iter().map(render::oncall::overridden).collect();
     (Extension(note), Json(api::OverridesResponse { overrides }))
 }

@@ -33,8 +33,7 @@ pub async fn list(State(app): State<SharedApp>) -> ApiResult<Json<api::SilencesR
 pub async fn all(app: &SharedApp) -> ApiResult<Vec<api::Silence>> {
     let now = app.clock.now();
     let by_hand = app.oncall.repository.silences().await?;
-    let is_declared =
-        |silence: &&Silence| !by_hand.iter().any(|known| known.id == silence.id);
+    let is_declared = |silence: &&Silence| !by_hand.iter().any(|known| known.id == silence.id);
     let roster = app.oncall.rota.roster();
     let declared = roster.silences.iter().filter(is_declared);
     let mut silences: Vec<api::Silence> = declared

@@ -35,7 +35,9 @@ impl From<ApplyError> for ApiError {
                 Self::invalid(error.to_string()).code("invalid_documents").faults(faults)
             }
             ApplyError::Remove(error) => Self::new(error.kind(), error.to_string()),
-            ApplyError::UnknownKind { .. } | ApplyError::NotFound { .. } => Self::not_found(error.to_string()),
+            ApplyError::UnknownKind { .. } | ApplyError::NotFound { .. } => {
+                Self::not_found(error.to_string())
+            }
             ApplyError::Live(error) => Self::new(error.kind(), error.to_string()),
             ApplyError::Store(_) => Self::from_kind(nines_base::ErrorKind::Unavailable, &error),
         }

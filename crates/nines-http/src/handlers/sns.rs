@@ -148,3 +148,63 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     rest.split_at_checked(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A certificate and signatures made with `openssl req -x509 -newkey rsa:2048` and `openssl dgst -sign`.
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIIDGzCCAgOgAwIBAgIUEsi488yDDaNmjjIsjppChgwXTxwwDQYJKoZIhvcNAQEL\n\
+        BQAwHDEaMBgGA1UEAwwRc25zLmFtYXpvbmF3cy5jb20wIBcNMjYxMTIyMDk0NzIx\n\
+        WhgPMjEyNjEwMjkwOTQ3MjFaMBwxGjAYBgNVBAMMEXNucy5hbWF6b25hd3MuY29t\n\
+        MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAoFKwy7LgJoTaqjl1/zIT\n\
+        34nJrriBfmq0uV308A2tAnmIS+J/IU6xi5fwIpS5qELaM4ZrCxSlmRcS3oG/Ucg/\n\
+        /cIdR92sxXkPPlqx+PliiPPpwOFIjo57lY5b8Mdbb/eBPJQWblLp6iB1mQrnoBuq\n\
+        uTmjDsRMG0Gw5BfAvLRsHiAddQxX9XDrlyT1Lwjx+ZQklXwephEhoPhcqRjBAs0z\n\
+        UpnLMNFoDogbCFByZpz9t3Y2aOlwrNq7Vzj5wo20HXpoC879dXoHo1SXfC+wP/+B\n\
+        dbYqM4GnsJkepgNkl98hGcmHWcSeckWTbmzSfcNZJBZIysE0k/+SR3bWJ2wvNpAS\n\
+        TQIDAQABo1MwUTAdBgNVHQ4EFgQUA1QyP+ehC62CoMn4OBBjvGKBVQ8wHwYDVR0j\n\
+        BBgwFoAUA1QyP+ehC62CoMn4OBBjvGKBVQ8wDwYDVR0TAQH/BAUwAwEB/zANBgkq\n\
+        hkiG9w0BAQsFAAOCAQEAYG/App5wjuoGhikjCM34PGKeb2jzt7EUs0CjvBdhmcXR\n\
+        Nmi97tbZdhIpgL2clpW/YFSTRk4YXyLI+jJMCbmjTE5k97+lXPYj6K24Kpz5+FhW\n\
+        kvxN4x0GqVZjlahOKRa+qyL/qQEln1s2pn1+JSDdR9DXqOIVpjQ46dW38z0ounIi\n\
+        kfiUKgyjTQPURHzYQ2jqktIwrmv6K6zPGKS2DjSrq54ZiR0Hfz0NUzQPf+rzSlXR\n\
+        HEwOrKnjbNdzHdUyvwh63gth4mQQ7WevCIkKyCGyW8zZJ2uUB1Y1Lv9TkF6hP8zC\n\
+        36fpXMqEBiOK4Pm+2EchXOaEi4UNt6pS1Il2ZG5ZwQ==\n\
+        -----END CERTIFICATE-----";
+    const SHA1: &str = "O2xGwb0MCkfJX1dE/1Prki+mTJqXtvUYEzYcA/yVawKe8Uvq9ynhm0fJ56OANY+fIhlCFd5x5QbOwuI23MTl1mqbisH8wDnyWkFQ/nG0CRVZcL/Fh/JbPaPkPIreQJ6nN/uyUJZ6XAZR1+H+b41dcDyVOC6sphtqEHQBrjRGsGlKEoEo4DGwmgvKiprilt8wOaT8i/YoxagfJsULEu/BIM+rMd0zBO7e/Z/WZ1pzh1iKbubPIHj5gpL0B+1h4NQcLt3oy1qgcsJOMPOZLbNFQ/KGqCcasXtXiopooAfMKogE97YrvPo+t2gX0NlWwxKlYn7trT7tcDbCbbX9MtQQGA==";
+    const SHA256: &str = "T3WiFw4wECTeI9mDw+/Pk0cv8MDrgS870MJ8k27mmC4KqqxYJ/0vphl0XYjAdCzAAXINLJ2iIw8bg7KR8EBnhf/+g+dXcUY7oovTg9XwFZiwMnB/iY+dJ4jX1Oh4f+zETrxF4/sg+9ICtxflME0yq9J/s0VCOOQs6qIR8Pu8ab3rRpRACln5gYkn8YdNpXGg0cIz7r7SUzv6m1Y6pg6zHsLy5UhZUOoF7m5O4wyIoChFadURoOZpaQWteVAGwgpK4+OBwvBLbidxd2VOIvmSz0X968b6epdPplAE0SNykWO1X3zTWaunx3xNvqvIzkafozR0c4k35ojjj8Laqdr83w==";
+    const TEXT: &str = "Message\nhello\nMessageId\n1\nTimestamp\n2026-11-22T00:00:00.000Z\nTopicArn\narn:aws:sns:eu-west-1:1:t\nType\nNotification\n";
+
+    fn signed(version: &str, signature: &str, text: &str) -> SnsSignature {
+        SnsSignature {
+            version: version.to_owned(),
+            signature: signature.to_owned(),
+            certificate_url: String::new(),
+            signed_text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn both_versions_are_verified_and_a_changed_message_is_refused() {
+        let certificate = der(PEM.as_bytes()).unwrap();
+        for (version, signature) in [("1", SHA1), ("2", SHA256)] {
+            assert_eq!(verify(&signed(version, signature, TEXT), &certificate), Ok(()), "version {version}");
+            let changed = TEXT.replace("hello", "hallo");
+            let outcome = verify(&signed(version, signature, &changed), &certificate);
+            assert_eq!(outcome, Err(SignatureError::Wrong), "version {version}");
+        }
+        assert_eq!(verify(&signed("1", SHA256, TEXT), &certificate), Err(SignatureError::Wrong));
+        assert_eq!(verify(&signed("2", "", TEXT), &certificate), Err(SignatureError::Wrong));
+        let unknown = verify(&signed("3", SHA256, TEXT), &certificate);
+        assert_eq!(unknown, Err(SignatureError::Version("3".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        assert!(der(b"-----BEGIN CERTIFICATE-----\nno end").is_err());
+        let outcome = verify(&signed("2", SHA256, TEXT), b"0\x03\x02\x01\x05");
+        assert!(matches!(outcome, Err(SignatureError::Certificate(_))), "{outcome:?}");
+    }
+}

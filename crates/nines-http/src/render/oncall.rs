@@ -53,7 +53,8 @@ fn team(roster: &Roster, name: &str, at: Timestamp) -> api::OncallTeam {
                 _ => Vec::new(),
             };
             if index == 0 {
-                on_call.extend(found.into_iter().filter(|person| !on_call.contains(person)).collect::<Vec<_>>());
+                on_call
+                    .extend(found.into_iter().filter(|person| !on_call.contains(person)).collect::<Vec<_>>());
             }
         }
     }
@@ -256,11 +257,7 @@ fn next(state: &Escalation) -> String {
     }
 }
 
-fn call(
-    state: &Escalation,
-    record: &OrderRecord,
-    pages: &HashMap<&PageId, &Page>,
-) -> api::EscalationCall {
+fn call(state: &Escalation, record: &OrderRecord, pages: &HashMap<&PageId, &Page>) -> api::EscalationCall {
     let order = &record.order;
     let (person, channel) = match &order.what {
         What::Send { person, channel, .. } => (Some(person.to_string()), Some(channel.clone())),

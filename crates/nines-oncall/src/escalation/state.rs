@@ -399,6 +399,9 @@ impl fmt::Display for Reason {
                 "nobody in the policy can be reached: the first line is told, and all is tried again in {} s",
                 again_in.as_secs()
             ),
+            Self::NextContact { person, channel, after } if after.is_zero() => {
+                write!(f, "{person} is called by {channel}")
+            }
             Self::NextContact { person, channel, after } => {
                 write!(f, "{person} has not answered for {} s: called by {channel}", after.as_secs())
             }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Imported, Names, Outcome, label, listed, root_of, zone_of};
-use crate::escalation::{
-    Condition, DailyTime, EscalationPolicy, REPEAT_MAX, Step, Target, TargetKind,
-};
+use crate::escalation::{Condition, DailyTime, EscalationPolicy, REPEAT_MAX, Step, Target, TargetKind};
 use crate::intake::IntakeError;
 use crate::intake::json::{Answer, At};
 use crate::schedule::{Holidays, Layer, Rotation, Schedule, Slot, Unit, Weekdays, Window};

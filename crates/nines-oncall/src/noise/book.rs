@@ -130,7 +130,8 @@ impl AlertBook {
                 false => entry.join(alert, now),
             };
         }
-        if is_over {
+        // Some senders acknowledge and resolve by key alone: that says nothing of an alert that is not known.
+        if is_over || alert.title.is_empty() {
             return Received::NothingToResolve;
         }
         if self.entries.len() >= ALERTS_MAX {
@@ -265,6 +266,10 @@ impl AlertEntry {
     fn join(&mut self, alert: IncomingAlert, now: Timestamp) -> Received {
         self.count += 1;
         self.last_at = now;
+        if alert.title.is_empty() {
+            self.alert.status = alert.status;
+            return Received::Merged { count: self.count };
+        }
         match self.members.iter().position(|member| member.alert.labels == alert.labels) {
             Some(known) => {
                 self.members[known].count += 1;

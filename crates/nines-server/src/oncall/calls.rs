@@ -16,6 +16,8 @@ pub struct Call<'a> {
     /// The message of the alert behind it, as it was stored; null if there is none.
     pub alert: &'a Value,
     pub person: Option<&'a PersonId>,
+    /// The step of the policy that calls.
+    pub step: Option<&'a str>,
     pub reason: &'a str,
     pub public_url: &'a str,
     pub now: Timestamp,
@@ -27,11 +29,8 @@ impl Call<'_> {
         let url = format!("{}/incident/{}", self.public_url, incident.id);
         let acknowledge = format!("{url}?do=acknowledge");
         let mut lines = Vec::new();
-        if let Some(person) = self.person {
-            lines.push(format!("{person}, you are called: {}", self.reason));
-        } else {
-            lines.push(self.reason.to_owned());
-        }
+        let step = self.step.map(|step| format!(" (step {step})")).unwrap_or_default();
+        lines.push(format!("{}{step}", self.reason));
         let data = &self.alert["data"];
         let told: Vec<&str> = FIELDS.iter().filter_map(|field| data[*field].as_str()).collect();
         if told.is_empty() {
@@ -53,6 +52,7 @@ impl Call<'_> {
                 "level": incident.level().as_str(),
                 "state": incident.state.as_str(),
                 "person": self.person.map(PersonId::as_str),
+                "step": self.step,
                 "reason": self.reason,
                 "url": url,
                 "acknowledge_url": acknowledge,

@@ -64,7 +64,8 @@ pub fn findings(documents: &Documents, all: &Documents, registry: &Registry) -> 
     let instant = nines_model::TimeRange::new(nines_model::Timestamp::EPOCH, nines_model::Timestamp::EPOCH);
     let mut warnings = Vec::new();
     for policy in &documents.policies {
-        let mut say = |message: String| warnings.push(warning(format!("policy `{}`: {message}", policy.name)));
+        let mut say =
+            |message: String| warnings.push(warning(format!("policy `{}`: {message}", policy.name)));
         for finding in policy.findings(&directory, &schedules, instant) {
             match finding {
                 Finding::Unknown { step, target } => say(format!("step {step}: {target} does not exist")),

@@ -317,8 +317,7 @@ impl DeskWorker {
             Received::NothingToResolve => None,
         };
         if self.book.get(&id).is_some() {
-            let steady_at =
-                matches!(suppression, Some(Suppression::Flapping)).then_some(now + FLAP_WINDOW);
+            let steady_at = matches!(suppression, Some(Suppression::Flapping)).then_some(now + FLAP_WINDOW);
             let suppressed = suppression.map(|why| why.to_string());
             self.standing.insert(id.clone(), Standing { group: group.clone(), suppressed, steady_at });
         }
@@ -482,7 +481,9 @@ impl DeskWorker {
     async fn keep_silences(&mut self, now: Timestamp) {
         let known = match self.parts.repository.silences().await {
             Ok(known) => known,
-            Err(error) => return tracing::warn!(error = error.to_string(), "silences cannot be looked after"),
+            Err(error) => {
+                return tracing::warn!(error = error.to_string(), "silences cannot be looked after");
+            }
         };
         let mut is_changed = false;
         for mut silence in known.into_iter().filter(|silence| silence.range.contains(now)) {

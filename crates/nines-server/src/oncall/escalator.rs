@@ -98,7 +98,9 @@ impl Escalator {
                     }
                 }
             }
-            Err(error) => tracing::warn!(error = %chain(&error), "the messages of the last minutes are not counted"),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the messages of the last minutes are not counted")
+            }
         }
     }
 
@@ -247,12 +249,7 @@ impl Escalator {
         }
     }
 
-    async fn tell(
-        &self,
-        incident: &Incident,
-        reasons: &[nines_oncall::escalation::Reason],
-        now: Timestamp,
-    ) {
+    async fn tell(&self, incident: &Incident, reasons: &[nines_oncall::escalation::Reason], now: Timestamp) {
         use nines_oncall::escalation::Reason;
         for reason in reasons {
             // What the timeline says already, or what changes nothing.

@@ -28,21 +28,11 @@ pub fn of_incident(incident: &Incident) -> IncomingAlert {
 }
 
 /// The same for an alert of one of our own promises, before it has an incident.
-pub fn of_promise(
-    service: &str,
-    title: &str,
-    level: nines_incidents::Level,
-    promise: &str,
-) -> IncomingAlert {
+pub fn of_promise(service: &str, title: &str, level: nines_incidents::Level, promise: &str) -> IncomingAlert {
     record(service, title, level, Some(promise.to_owned()))
 }
 
-fn record(
-    service: &str,
-    title: &str,
-    level: nines_incidents::Level,
-    rule: Option<String>,
-) -> IncomingAlert {
+fn record(service: &str, title: &str, level: nines_incidents::Level, rule: Option<String>) -> IncomingAlert {
     let mut labels = BTreeMap::from([("service".to_owned(), service.to_owned())]);
     labels.extend(rule.map(|rule| ("alertname".to_owned(), rule)));
     IncomingAlert {

@@ -59,9 +59,7 @@ impl Waiting {
         let mut tasks = self.tasks.lock();
         let rank = |key: &(String, bool), task: &Task| match task {
             Task::Tell(notice) => (false, notice.level, notice.since, key.clone()),
-            Task::Acknowledge { .. } => {
-                (true, nines_incidents::Level::P2, Timestamp::EPOCH, key.clone())
-            }
+            Task::Acknowledge { .. } => (true, nines_incidents::Level::P2, Timestamp::EPOCH, key.clone()),
         };
         let key = tasks.iter().min_by_key(|(key, task)| rank(key, task)).map(|(key, _)| key.clone())?;
         tasks.remove(&key).map(|task| (key.0, task))
@@ -91,7 +89,11 @@ impl Opener {
                 continue;
             };
             if let Err(error) = self.perform(&group, &task).await {
-                tracing::error!(group, error = error.to_string(), "cannot open or change an incident, will retry");
+                tracing::error!(
+                    group,
+                    error = error.to_string(),
+                    "cannot open or change an incident, will retry"
+                );
                 self.waiting.add(group, task);
                 tokio::select! {
                     () = shutdown.begun() => {}
@@ -128,7 +130,8 @@ impl Opener {
 
     async fn open_or_join(&self, group: &str, alert_id: String, notice: &GroupNotice) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let outcome = self.incidents.alert_fired(&signal(group, alert_id, notice, &self.public_url, now)).await?;
+        let outcome =
+            self.incidents.alert_fired(&signal(group, alert_id, notice, &self.public_url, now)).await?;
         let incident = outcome.incident;
         self.incident_of.lock().insert(group.to_owned(), incident.id);
         let firing = u32::try_from(notice.firing).unwrap_or(u32::MAX);

@@ -98,11 +98,7 @@ pub(super) fn read(text: &str) -> Result<AlertEntry, String> {
 }
 
 fn member_v1(member: &Member) -> MemberV1 {
-    MemberV1 {
-        alert: alert_v1(&member.alert),
-        count: member.count,
-        last_at: member.last_at.as_nanos(),
-    }
+    MemberV1 { alert: alert_v1(&member.alert), count: member.count, last_at: member.last_at.as_nanos() }
 }
 
 fn alert_v1(alert: &IncomingAlert) -> AlertV1 {

@@ -87,9 +87,7 @@ impl Escalator {
                 Some(stored) => Some(stored.clone()),
                 None => self.parts.repository.escalation(&order.incident).await?,
             };
-            let is_answered =
-                stored.is_some_and(|stored| stored.state.is_acked() || stored.state.is_over());
-            self.perform(roster, &incident, &order, is_answered).await?;
+            self.perform(roster, &incident, &order, stored.as_ref().map(|stored| &stored.state)).await?;
         }
         Ok(())
     }
@@ -99,8 +97,11 @@ impl Escalator {
         roster: &Roster,
         incident: &Incident,
         order: &PendingOrder,
-        is_answered: bool,
+        state: Option<&Escalation>,
     ) -> anyhow::Result<()> {
+        let is_answered = state.is_some_and(|state| state.is_acked() || state.is_over());
+        let running = state.and_then(|state| state.policy.steps.get(state.step));
+        let step = running.map(|step| step.name.as_str());
         let now = self.parts.clock.now();
         let (pages, said) = match &order.what {
             _ if is_answered => {
@@ -117,7 +118,7 @@ impl Escalator {
                         true => format!("{person} cannot be called: there is no channel `{channel}`"),
                         false => format!("{person} called by {channel}"),
                     };
-                    (self.pages(incident, order, Some(person), &routes, now).await?, said)
+                    (self.pages(incident, order, Some(person), &routes, step, now).await?, said)
                 }
             },
             What::Ticket { person } => {
@@ -126,7 +127,7 @@ impl Escalator {
                     routes = self.parts.keeper.duty().routes(&incident.services);
                 }
                 let said = format!("ticket for {person}{}", to(&routes));
-                (self.pages(incident, order, Some(person), &routes, now).await?, said)
+                (self.pages(incident, order, Some(person), &routes, step, now).await?, said)
             }
             What::Webhook { name } => {
                 let routes = self.routes(std::slice::from_ref(name));
@@ -134,7 +135,7 @@ impl Escalator {
                     true => format!("webhook {name} cannot be called: there is no channel `{name}`"),
                     false => format!("webhook {name} called"),
                 };
-                (self.pages(incident, order, None, &routes, now).await?, said)
+                (self.pages(incident, order, None, &routes, step, now).await?, said)
             }
             What::Action { name } => {
                 (Vec::new(), format!("action {name} was not run: this node runs no actions by escalation"))
@@ -145,7 +146,7 @@ impl Escalator {
                     true => "nobody was told: no team has a channel".to_owned(),
                     false => format!("the first line was told{}: {}", to(&routes), order.reason),
                 };
-                (self.pages(incident, order, None, &routes, now).await?, said)
+                (self.pages(incident, order, None, &routes, step, now).await?, said)
             }
         };
         self.parts.outbox.insert(&pages).await?;
@@ -176,17 +177,19 @@ impl Escalator {
         verdict
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one call, whose arguments are all parts of one page")]
     async fn pages(
         &self,
         incident: &Incident,
         order: &PendingOrder,
         person: Option<&PersonId>,
         routes: &[Route],
+        step: Option<&str>,
         now: Timestamp,
     ) -> anyhow::Result<Vec<NewPage>> {
         let alert = self.alert_message(incident).await;
         let (reason, public_url) = (order.reason.as_str(), self.parts.public_url.as_str());
-        let call = Call { incident, alert: &alert, person, reason, public_url, now };
+        let call = Call { incident, alert: &alert, person, step, reason, public_url, now };
         let subject = Subject::incident(incident.id.to_string());
         let priority = calls::priority(incident.level());
         Ok(plan_draft(&subject, &order.key, PageEvent::Notice, priority, &call.draft(), routes, now))
@@ -234,8 +237,7 @@ impl Escalator {
             };
             let draft = calls::digest(&digest, &self.parts.public_url, now);
             let priority = calls::priority(gravest);
-            let pages =
-                plan_draft(&subject, "digest", PageEvent::Notice, priority, &draft, &routes, now);
+            let pages = plan_draft(&subject, "digest", PageEvent::Notice, priority, &draft, &routes, now);
             self.parts.outbox.insert(&pages).await?;
             self.parts.deliverer.wake();
             let held: Vec<String> = self
@@ -270,6 +272,7 @@ impl Escalator {
             incident,
             alert: &Value::Null,
             person: None,
+            step: None,
             reason: &format!("the auditor of escalations: {defect}"),
             public_url: &self.parts.public_url,
             now,
