@@ -60,7 +60,8 @@ pub async fn receivers(State(app): State<SharedApp>) -> Json<Value> {
 pub struct Asked {
     filters: Vec<String>,
     active: bool,
-    suppressed: bool,
+    silenced: bool,
+    inhibited: bool,
 }
 
 /// `filter` may be there several times, which a struct cannot say.
@@ -70,7 +71,8 @@ fn asked(query: &[(String, String)]) -> Asked {
     Asked {
         filters: query.iter().filter(|(key, _)| key == "filter").map(|(_, value)| value.clone()).collect(),
         active: flag("active"),
-        suppressed: flag("silenced") && flag("inhibited"),
+        silenced: flag("silenced"),
+        inhibited: flag("inhibited"),
     }
 }
 
@@ -103,9 +105,10 @@ async fn open(app: &SharedApp, asked: &Asked) -> ApiResult<Vec<ForeignAlert>> {
     let query =
         ForeignFilter { open: Some(true), limit: ForeignFilter::LIMIT_MAX, ..ForeignFilter::default() };
     let open = app.oncall.intake.alerts(&query).await?;
-    let is_wanted = |alert: &ForeignAlert| match alert.suppressed.is_some() {
-        true => asked.suppressed,
-        false => asked.active,
+    let is_wanted = |alert: &ForeignAlert| match &alert.suppressed {
+        None => asked.active,
+        Some(why) if why.starts_with("silence ") => asked.silenced,
+        Some(_) => asked.inhibited,
     };
     Ok(open.into_iter().filter(|alert| is_wanted(alert) && filter.accepts(&alert.entry.alert)).collect())
 }

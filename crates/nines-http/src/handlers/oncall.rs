@@ -112,6 +112,10 @@ pub async fn take(
             }
         },
     };
+    if from == person {
+        return Err(ApiError::new(ErrorKind::Conflict, format!("{person} is on call then already"))
+            .hint("name somebody else with `person`"));
+    }
     let said = format!("{person} for {from} from {} to {}", range.start, range.end);
     let made = app.oncall.rota.take(&name, &from, &person, range, &by).await?;
     Ok(changed(&app, &name, said, vec![made]))

@@ -61,8 +61,10 @@ pub async fn set(
     Body(request): Body<api::SilenceRequest>,
 ) -> ApiResult<(Extension<AuditNote>, Json<api::SilenceResponse>)> {
     let now = app.clock.now();
-    let start = optional_time("start", request.start.as_deref())?.unwrap_or(now);
-    let end = required_time("end", &request.end)?;
+    // Whole seconds: what people read in the reason why nobody is told.
+    let second = std::time::Duration::from_secs(1);
+    let start = optional_time("start", request.start.as_deref())?.unwrap_or(now).floor_to(second);
+    let end = required_time("end", &request.end)?.floor_to(second);
     if end <= now {
         return Err(ApiError::invalid(format!("the silence would have ended at {end} already"))
             .hint("choose an end that is to come"));

@@ -291,6 +291,10 @@ impl DeskWorker {
         let id = shown.fingerprint.id.clone();
         before.entry(id.clone()).or_insert_with(|| self.book.get(&id).cloned());
         let (fingerprint, received) = self.book.receive(alert, now);
+        // A sender that resolves or acknowledges by key alone does not repeat what the alert is.
+        if let Some(entry) = self.book.get(&id) {
+            shown.clone_from(&entry.alert);
+        }
         let since = self.book.get(&id).map_or(now, |entry| entry.first_at);
         let group = self.grouper.key(&shown);
         let was_suppressed = self.standing.get(&id).is_some_and(|standing| standing.suppressed.is_some());

@@ -21,6 +21,9 @@ function look(alert: ForeignAlert): Look {
   return alertLook(alert.state);
 }
 
+/** The id of a silence is for programs; its author and end say more. */
+const readable = (why: string) => why.replace(/ [0-9a-f]{8}(-[0-9a-f]{4,12}){4}/, "");
+
 export function Foreign({
   alerts,
   counts,
@@ -90,7 +93,7 @@ function Row({
           {alert.title}
         </button>
         {alert.suppressed && (
-          <div className={styles.why}>{t("nobody is told: {why}", { why: alert.suppressed })}</div>
+          <div className={styles.why}>{t("nobody is told: {why}", { why: readable(alert.suppressed) })}</div>
         )}
         <div className="row wrap">
           {alert.service && <span className="dim">{alert.service}</span>}

@@ -91,7 +91,9 @@ export function Calendar({ data, schedule, start, end, now }: Props) {
                   setMode(undefined);
                 }}
               >
-                <span>{isGap ? t("Nobody") : shift.people.join(", ")}</span>
+                {(width > 0.06 || (!isGap && width > 0.02)) && (
+                  <span>{isGap ? t("Nobody") : shift.people.join(", ")}</span>
+                )}
               </button>
             ))}
             {nowLeft >= 0 && nowLeft <= 1 && (
