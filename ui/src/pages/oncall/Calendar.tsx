@@ -91,7 +91,7 @@ export function Calendar({ data, schedule, start, end, now }: Props) {
                   setMode(undefined);
                 }}
               >
-                {(width > 0.06 || (!isGap && width > 0.02)) && (
+                {(width > 0.06 || (!isGap && width > 0.034)) && (
                   <span>{isGap ? t("Nobody") : shift.people.join(", ")}</span>
                 )}
               </button>
@@ -216,7 +216,7 @@ function Load({ data }: { data: ShiftsResponse }) {
           </li>
         ))}
       </ul>
-      <p className="label">{t("dark is night, hatched is weekend or holiday")}</p>
+      <p className="label">{t("blue is day, grey is night, hatched is weekend or holiday")}</p>
     </section>
   );
 }
