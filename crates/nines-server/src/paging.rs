@@ -237,8 +237,10 @@ impl Paging {
         now: Timestamp,
     ) -> Vec<NewPage> {
         let roster = self.rota.roster();
-        let pages = transition.severity == nines_alerting::Severity::Page;
-        if pages && incident.is_some_and(|incident| roster.policy_of(&incident.services).is_some()) {
+        // What is over is told by the routes: nobody is called for it.
+        let calls = transition.severity == nines_alerting::Severity::Page
+            && transition.kind != TransitionKind::Resolved;
+        if calls && incident.is_some_and(|incident| roster.policy_of(&incident.services).is_some()) {
             return Vec::new();
         }
         let mut planned = plan(message, &kept.routing.routes, now);

@@ -204,6 +204,9 @@ impl DeskWorker {
             self.grouper.fired(alert, now);
             self.gate.inhibitor.fired(alert, stored.entry.first_at);
         }
+        if let Some(Ok(incident)) = stored.incident.as_deref().map(str::parse) {
+            self.incident_of.lock().insert(stored.group.clone(), incident);
+        }
         let steady_at = stored.suppressed.as_ref().map(|_| now + FLAP_WINDOW);
         let standing = Standing { group: stored.group, suppressed: stored.suppressed, steady_at };
         self.standing.insert(alert.fingerprint.id.clone(), standing);

@@ -6,6 +6,7 @@
 //! after its page is queued: killed anywhere, the next process goes on, and nobody is called twice for one order.
 
 mod deliver;
+mod reminders;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -59,12 +60,13 @@ pub struct Escalator {
     /// Orders that wait for a person's digest.
     digesting: HashMap<String, PersonId>,
     audited_at: Option<Duration>,
+    reminded_at: Option<Duration>,
 }
 
 impl Escalator {
     pub fn new(parts: EscalatorParts) -> Self {
         let (limiter, granted) = (Limiter::default(), HashSet::new());
-        Self { parts, limiter, granted, digesting: HashMap::new(), audited_at: None }
+        Self { parts, limiter, granted, digesting: HashMap::new(), audited_at: None, reminded_at: None }
     }
 
     /// Until shutdown.
@@ -137,6 +139,9 @@ impl Escalator {
         }
         self.perform_orders(&roster, &known, &incidents).await?;
         self.send_digests(&roster).await?;
+        if let Err(error) = self.remind(&roster).await {
+            tracing::warn!(error = %chain(&*error), "people cannot be reminded, will retry");
+        }
         let escalating = known.values().filter(|stored| !stored.state.is_over()).count();
         self.parts.shared.escalating.store(escalating as u64, Ordering::Relaxed);
         self.parts.shared.digesting.store(self.limiter.waiting(), Ordering::Relaxed);

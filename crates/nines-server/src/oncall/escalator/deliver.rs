@@ -209,7 +209,7 @@ impl Escalator {
         newest.and_then(|message| serde_json::from_str(message).ok()).unwrap_or_default()
     }
 
-    fn routes(&self, channels: &[String]) -> Vec<Route> {
+    pub(super) fn routes(&self, channels: &[String]) -> Vec<Route> {
         let known = channels.iter().filter_map(|name| {
             let target = TargetId(name.clone());
             Some(Route { kind: self.parts.targets.kind(&target)?, target, fallback: None })
