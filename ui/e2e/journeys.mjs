@@ -582,6 +582,7 @@ for (const theme of ["light", "dark"]) {
       `/incident/${incidents.incidents.at(-1).id}`,
       "/incidents/new",
       "/alerts",
+      ...(s.mocked ? [] : ["/oncall"]),
       "/services",
       "/services?view=map",
       "/services?view=errors",

@@ -35,6 +35,7 @@ const PAGES = {
   ...(incident ? { incident: `/incident/${incident.id}` } : {}),
   report: "/incidents/new",
   alerts: "/alerts",
+  oncall: "/oncall",
   services: "/services",
   map: "/services?view=map",
   errors: "/services?view=errors",

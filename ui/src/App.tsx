@@ -16,6 +16,7 @@ const SqlPage = lazy(() => import("./pages/sql/SqlPage"));
 const TracePage = lazy(() => import("./pages/trace/TracePage"));
 const SloPage = lazy(() => import("./pages/slo/SloPage"));
 const AlertsPage = lazy(() => import("./pages/alerts/AlertsPage"));
+const OncallPage = lazy(() => import("./pages/oncall/OncallPage"));
 const ServicePage = lazy(() => import("./pages/service/ServicePage"));
 const ErrorPage = lazy(() => import("./pages/errors/ErrorPage"));
 const ServicesPage = lazy(() => import("./pages/services/ServicesPage"));
@@ -34,6 +35,7 @@ const ROUTES: [string, ComponentType][] = [
   ["/incidents/new", ReportPage],
   ["/incident/:id", IncidentPage],
   ["/alerts", AlertsPage],
+  ["/oncall", OncallPage],
   ["/services", ServicesPage],
   ["/service/:name", ServicePage],
   ["/error/:fingerprint", ErrorPage],

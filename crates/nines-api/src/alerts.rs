@@ -3,11 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Change, Suspect, Time};
+use crate::{Change, ForeignAlert, ForeignCounts, Suspect, Time};
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AlertsResponse {
     pub alerts: Vec<Alert>,
+    /// Alerts of other systems, open ones first.
+    #[serde(default)]
+    pub foreign: Vec<ForeignAlert>,
+    #[serde(default)]
+    pub foreign_counts: ForeignCounts,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Alert, Slo, Time};
+use crate::{Alert, Escalation, ForeignAlert, Slo, Time};
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct IncidentsResponse {
@@ -98,6 +98,12 @@ pub struct IncidentDetail {
     pub slos: Vec<Slo>,
     /// Text for the next update, from what changed since the last one.
     pub draft_update: String,
+    /// Where its escalation stands; absent where its pages go by the routes of the SLO or the team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+    /// Alerts of other systems that belong to it.
+    #[serde(default)]
+    pub foreign_alerts: Vec<ForeignAlert>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -173,7 +179,7 @@ pub struct StepRequest {
 /// One message of the event stream (`GET /api/v1/events`, server-sent events, `id:` is the revision).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StreamEvent {
-    /// `incident`, `alert`, `page`, `slos`, `change`: what to read again. `resync`: everything.
+    /// `incident`, `alert`, `page`, `slos`, `change`, `oncall`: what to read again. `resync`: everything.
     pub kind: String,
     /// Which one; absent for `slos`.
     #[serde(skip_serializing_if = "Option::is_none")]

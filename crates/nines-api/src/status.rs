@@ -83,4 +83,16 @@ pub struct PagingStatus {
     /// Seconds since the evaluator last finished a round.
     pub evaluated_secs_ago: f64,
     pub oldest_queued_secs: Option<f64>,
+    /// Open incidents that escalate by a policy.
+    #[serde(default)]
+    pub escalating: u64,
+    /// Escalations of which the auditor says that they would be forgotten. 0 in a sound node.
+    #[serde(default)]
+    pub escalation_defects: u64,
+    /// Calls that wait for a digest because somebody has had too many.
+    #[serde(default)]
+    pub digesting: u64,
+    /// Teams whose pages go by the routes of the SLO or of the team, because they have no policy.
+    #[serde(default)]
+    pub teams_without_policy: Vec<String>,
 }

@@ -50,8 +50,10 @@ pub enum Command {
     Slo(commands::slo::Arguments),
     #[command(about = "Put a stored window through today's rules: what would have paged")]
     Replay(commands::replay::Arguments),
-    #[command(about = "Alerts and their pages")]
+    #[command(about = "Alerts: send, list and silence them")]
     Alert(commands::alert::Arguments),
+    #[command(about = "Who is on call; shifts, gaps, taking and swapping them")]
+    Oncall(commands::oncall::Arguments),
     #[command(about = "Report an incident and run it by the clock")]
     Incident(commands::incident::Arguments),
     #[command(about = "Apply YAML documents, all or none")]

@@ -14,6 +14,7 @@ pub mod incident;
 pub mod key;
 pub mod login;
 pub mod objects;
+pub mod oncall;
 pub mod promql;
 pub mod replay;
 pub mod search;
@@ -50,6 +51,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Slo(slo) => slo::run(slo, &session()?).await,
         Command::Replay(replay) => replay::run(replay, &session()?).await,
         Command::Alert(alert) => alert::run(alert, &session()?).await,
+        Command::Oncall(oncall) => oncall::run(oncall, &session()?).await,
         Command::Incident(incident) => incident::run(incident, &session()?).await,
         Command::Apply(apply) => apply::run(apply, &session()?).await,
         Command::Get(get) => objects::get(get, &session()?).await,

@@ -29,9 +29,46 @@ pub fn argument(text: &str) -> Result<String, String> {
     parse(text, SystemClock::shared().now())
 }
 
+/// An RFC 3339 time, `now`, or how long from now: for what is to come. Gives RFC 3339 in UTC.
+pub fn ahead(text: &str) -> Result<String, String> {
+    use nines_base::SystemClock;
+    ahead_of(text, SystemClock::shared().now())
+}
+
+fn ahead_of(text: &str, now: Timestamp) -> Result<String, String> {
+    let text = text.trim();
+    let span = text.strip_prefix('+').unwrap_or(text);
+    match span.parse::<jiff::Span>() {
+        // What is said to be in the past stays there.
+        Ok(span) if !span.is_negative() => {
+            let zoned = now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC);
+            let at = zoned.checked_add(span).map_err(|_| wrong_ahead(text))?;
+            Ok(at.timestamp().to_string())
+        }
+        _ => parse(text, now).map_err(|_| wrong_ahead(text)),
+    }
+}
+
+fn wrong_ahead(text: &str) -> String {
+    format!(
+        "`{text}` is not a time: use RFC 3339, such as 2026-11-21T08:30:00Z, or how long from now, such as 2h or 1d"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_to_come_counts_from_now() {
+        let now = Timestamp::parse_rfc3339("2026-11-21T12:00:00Z").unwrap();
+        for (text, expected) in
+            [("2h", "2026-11-21T14:00:00Z"), ("+1d", "2026-11-22T12:00:00Z"), ("now", "2026-11-21T12:00:00Z")]
+        {
+            assert_eq!(ahead_of(text, now).as_deref(), Ok(expected), "{text}");
+        }
+        assert!(ahead_of("tomorrow", now).unwrap_err().contains("from now"));
+    }
 
     #[test]
     fn times_are_absolute_or_ago() {

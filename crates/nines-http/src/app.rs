@@ -10,15 +10,18 @@ use nines_base::{Random, SharedClock, Shutdown};
 use nines_incidents::{Incidents, Language};
 use nines_ingest::Ingest;
 use nines_notify::{OutboxStore, Page, PageFilter, Subject, Targets};
+use nines_oncall::{OncallRepository, Rota};
 use nines_query::Engine;
 use nines_receive::{Doors, OtlpReceiver};
 use nines_saved::SavedQuestions;
 use nines_slo::DocumentKind;
 use nines_state::alerts::{AlertFilter, Alerts, StoredAlert};
+use nines_state::intake::Intake;
 use nines_state::objects::Objects;
 use nines_storage::Store;
 
 use crate::audit::Auditor;
+use crate::desk::AlertDesk;
 use crate::feed::Feed;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
@@ -31,6 +34,16 @@ pub type SharedApp = Arc<App>;
 const PAGES_SHOWN_MAX: u32 = 100;
 
 /// What the node knows of itself; gathered by the server.
+/// Who is called, and what comes in from other systems.
+pub struct Oncall {
+    pub rota: Rota,
+    pub repository: Arc<dyn OncallRepository>,
+    pub intake: Intake,
+    pub desk: Arc<dyn AlertDesk>,
+    /// Confirms subscriptions of Amazon SNS and fetches the certificates of its signatures.
+    pub egress: nines_egress::Egress,
+}
+
 #[async_trait]
 pub trait Health: Send + Sync {
     async fn status(&self) -> Result<api::Status, Box<dyn std::error::Error + Send + Sync>>;
@@ -63,6 +76,7 @@ pub struct App {
     pub tails: Tails,
     pub patterns: crate::SharedBook,
     pub saved: Arc<dyn SavedQuestions>,
+    pub oncall: Oncall,
 }
 
 impl App {
@@ -115,10 +129,14 @@ impl App {
     }
 
     /// Applied documents, secrets left out.
-    pub async fn objects(&self, kind: Option<DocumentKind>) -> ApiResult<Vec<api::DeclaredObject>> {
+    pub async fn objects(&self, kind: Option<&str>) -> ApiResult<Vec<api::DeclaredObject>> {
         let objects = self.objects.list().await.map_err(|error| ApiError::from_kind(error.kind(), &error))?;
-        let wanted =
-            objects.into_iter().filter(|object| kind.is_none_or(|kind| kind.as_str() == object.kind));
+        if let Some(kind) = kind {
+            known_kind(kind)?;
+        }
+        let wanted = objects
+            .into_iter()
+            .filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
         Ok(wanted
             .map(|object| api::DeclaredObject {
                 yaml: redacted(&object.yaml),
@@ -134,7 +152,10 @@ impl App {
 
 /// The document as it may be shown: parsed and written again without its secrets.
 fn redacted(yaml: &str) -> String {
-    match nines_slo::parse(None, yaml) {
+    // On-call documents hold no secrets: they come back as they were written.
+    let mut oncall = nines_oncall::document::Documents::default();
+    match nines_slo::documents::parse_with(None, yaml, &mut oncall) {
+        Ok(file) if file.documents.is_empty() && !oncall.keys().is_empty() => yaml.to_owned(),
         Ok(file) => file
             .documents
             .iter()
@@ -144,4 +165,15 @@ fn redacted(yaml: &str) -> String {
         // What is stored was parsed before; if it cannot be now, it is not shown rather than shown with its secrets.
         Err(_) => "# this document cannot be read by this version\n".to_owned(),
     }
+}
+
+/// The kinds of documents that a node takes.
+fn known_kind(kind: &str) -> ApiResult<()> {
+    let known: Vec<&str> =
+        DocumentKind::ALL.iter().map(|kind| kind.as_str()).chain(nines_oncall::document::KINDS).collect();
+    if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return Ok(());
+    }
+    Err(ApiError::not_found(format!("there is no kind `{kind}`"))
+        .hint(format!("the kinds are {}", known.join(", "))))
 }

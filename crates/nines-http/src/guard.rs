@@ -95,7 +95,13 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     let call = Call { action: gate.route.audit.unwrap_or(&fallback), path: &path, peer };
     let audit = &gate.app.audit;
     let authenticated = {
-        let credentials = credentials(request.headers(), request.method(), peer);
+        // Senders of alerts show their key in the ways of their own protocols, as those of telemetry do.
+        let shown = match gate.access {
+            RouteAccess::Ingest => nines_receive::key(request.headers()).map(|key| format!("Bearer {key}")),
+            _ => basic(request.headers()),
+        };
+        let mut credentials = credentials(request.headers(), request.method(), peer);
+        credentials.authorization = shown.as_deref().or(credentials.authorization);
         // What is public must not fail because of a stale cookie.
         match gate.app.access.authenticate(&credentials).await {
             Err(_) if gate.access == RouteAccess::Public => None,
@@ -145,7 +151,14 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     }
 }
 
-fn peer_of(request: &Request) -> SocketAddr {
+/// A key as the password of Basic, which is all that some clients (`amtool`, data sources) can be given.
+fn basic(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let is_basic = value.trim().split(' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"));
+    is_basic.then(|| nines_receive::key(headers).map(|key| format!("Bearer {key}"))).flatten()
+}
+
+pub fn peer_of(request: &Request) -> SocketAddr {
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
     request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0)
 }

@@ -1,5 +1,6 @@
 //! One module for each part of the API. A handler takes what its extractors checked, makes one call, renders.
 
+pub mod alertmanager;
 pub mod alerts;
 pub mod apm;
 pub mod audit;
@@ -7,12 +8,16 @@ pub mod changes;
 pub mod explore;
 pub mod export;
 pub mod incidents;
+pub mod intake;
 pub mod jaeger;
+pub mod oncall;
 pub mod patterns;
 pub mod replay;
 pub mod saved;
 pub mod session;
+pub mod silences;
 pub mod slos;
+pub mod sns;
 pub mod status;
 pub mod stream;
 pub mod tail;

@@ -9,6 +9,7 @@
 
 mod app;
 mod audit;
+mod desk;
 mod difference;
 mod extract;
 mod feed;
@@ -20,8 +21,9 @@ pub mod render;
 mod router;
 mod tail;
 
-pub use app::{App, Health, SharedApp};
+pub use app::{App, Health, Oncall, SharedApp};
 pub use audit::Auditor;
+pub use desk::{AlertDesk, DeskError, Receipt};
 pub use difference::{Tally, differences};
 pub use feed::Feed;
 pub use handlers::patterns::SharedBook;

@@ -4,5 +4,6 @@ pub mod alerts;
 pub mod apm;
 pub mod incidents;
 pub mod jaeger;
+pub mod oncall;
 pub mod slos;
 pub mod traces;

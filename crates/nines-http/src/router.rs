@@ -11,8 +11,8 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, replay, saved, session, slos,
-    status, stream, tail, telemetry, web,
+    alertmanager, alerts, apm, audit, changes, explore, export, incidents, intake, jaeger, oncall, patterns,
+    replay, saved, session, silences, slos, sns, status, stream, tail, telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 
@@ -107,6 +107,38 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Post, "report_incident") => post(incidents::report),
         (Method::Get, "incident") => get(incidents::show),
         (Method::Post, "step_incident") => post(incidents::step),
+        (Method::Get, "oncall") => get(oncall::now),
+        (Method::Get, "shifts") => get(oncall::shifts),
+        (Method::Post, "override_shift") => post(oncall::override_shift),
+        (Method::Delete, "remove_override") => delete(oncall::remove_override),
+        (Method::Post, "take_shift") => post(oncall::take),
+        (Method::Post, "swap_shifts") => post(oncall::swap),
+        (Method::Get, "calendars") => get(oncall::calendars),
+        (Method::Post, "create_calendar") => post(oncall::create_calendar),
+        (Method::Delete, "remove_calendar") => delete(oncall::remove_calendar),
+        (Method::Get, "calendar") => get(oncall::calendar),
+        (Method::Get, "escalations") => get(oncall::escalations),
+        (Method::Get, "silences") => get(silences::list),
+        (Method::Post, "silence") => post(silences::set),
+        (Method::Delete, "end_silence") => delete(silences::end),
+        (Method::Get, "maintenance") => get(oncall::maintenance),
+        (Method::Post, "plan_maintenance") => post(oncall::plan_maintenance),
+        (Method::Post, "oncall_import") => post(oncall::import),
+        (Method::Post, "send_alerts") => post(intake::native),
+        (Method::Post, "separate_alerts") => post(intake::separate),
+        (Method::Delete, "join_alerts") => delete(intake::join),
+        (Method::Post, "grafana_alerts") => post(intake::grafana),
+        (Method::Post, "sns_alerts") => post(sns::receive),
+        (Method::Post, "pagerduty_event") => post(intake::pagerduty),
+        (Method::Get, "alertmanager_status") => get(alertmanager::status),
+        (Method::Get, "alertmanager_receivers") => get(alertmanager::receivers),
+        (Method::Get, "alertmanager_alerts") => get(alertmanager::alerts),
+        (Method::Post, "alertmanager_send") => post(alertmanager::send),
+        (Method::Get, "alertmanager_groups") => get(alertmanager::groups),
+        (Method::Get, "alertmanager_silences") => get(alertmanager::silences),
+        (Method::Post, "alertmanager_silence") => post(alertmanager::set_silence),
+        (Method::Get, "alertmanager_silence_one") => get(alertmanager::silence_one),
+        (Method::Delete, "alertmanager_end_silence") => delete(alertmanager::end_silence),
         (Method::Get, "events") => get(stream::events),
         (Method::Post, operation) if OTLP.contains(&operation) => post(otlp),
         (method, operation) if DOORS.contains(&operation) => on(filter(method), door),
@@ -137,8 +169,11 @@ const DOORS: [&str; 15] = [
     "change_event",
 ];
 
+/// Its key is in the body, so it asks its own gate.
+const PAGERDUTY_EVENT: &str = "pagerduty_event";
+
 fn is_door(route: &Route) -> bool {
-    OTLP.contains(&route.operation) || DOORS.contains(&route.operation)
+    route.operation == PAGERDUTY_EVENT || OTLP.contains(&route.operation) || DOORS.contains(&route.operation)
 }
 
 fn filter(method: Method) -> MethodFilter {

@@ -212,6 +212,11 @@ impl Incidents {
         Ok(self.inner.repository.find(query).await?)
     }
 
+    /// All open incidents, whatever their number: for control loops, which must see each one.
+    pub async fn open(&self) -> Result<Vec<Incident>, IncidentError> {
+        Ok(self.inner.repository.open().await?)
+    }
+
     /// The incident that an alert belongs to, if any.
     pub async fn by_alert(&self, alert_id: &str) -> Result<Option<Incident>, IncidentError> {
         Ok(self.inner.repository.by_alert(alert_id).await?)

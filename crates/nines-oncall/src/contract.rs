@@ -174,6 +174,12 @@ async fn orders_are_kept_once_and_until_done(store: &dyn OncallRepository) {
         store.order_done(&pending[0].key, NOW).await.unwrap();
     }
     assert_eq!(store.pending_orders(100).await.unwrap(), pending[1..]);
+    let all = store.orders_of(&pending[0].incident).await.unwrap();
+    assert_eq!(all.iter().filter(|record| record.done_at.is_none()).count(), pending.len() - 1);
+    let done: Vec<_> = all.into_iter().filter(|record| record.done_at == Some(NOW)).collect();
+    assert_eq!(done.iter().map(|record| &record.order).collect::<Vec<_>>(), [&pending[0]]);
+    assert_eq!(store.orders_done_since(NOW).await.unwrap(), done);
+    assert_eq!(store.orders_done_since(NOW + Duration::from_nanos(1)).await.unwrap(), []);
 }
 
 async fn silences_turns_and_notices(store: &dyn OncallRepository) {

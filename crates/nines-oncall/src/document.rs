@@ -25,6 +25,7 @@ mod policy;
 mod quiet;
 mod schedule;
 mod words;
+mod write;
 
 use nines_model::Timestamp;
 use nines_slo::documents::{Fields, ForeignKinds, Reader, parse_with};
@@ -33,6 +34,7 @@ use nines_slo::{DocumentError, DocumentWarning, Meta};
 use crate::escalation::{EscalationPolicy, PersonalRules};
 use crate::noise::{MaintenanceWindow, Silence};
 use crate::schedule::Schedule;
+pub use write::{policy_yaml, rules_yaml, schedule_yaml, silence_yaml, window_yaml};
 
 /// As written under `kind:`.
 pub const KINDS: [&str; 5] =
@@ -51,6 +53,18 @@ pub struct Documents {
 }
 
 impl Documents {
+    /// Kind, name and canonical YAML of each document. The text parses back to the same document; labels and comments
+    /// of what was read are not in it.
+    pub fn texts(&self) -> Vec<(&'static str, String, String)> {
+        let mut texts = Vec::new();
+        texts.extend(self.schedules.iter().map(|it| (KINDS[0], it.name.clone(), schedule_yaml(it))));
+        texts.extend(self.policies.iter().map(|it| (KINDS[1], it.name.clone(), policy_yaml(it))));
+        texts.extend(self.rules.iter().map(|it| (KINDS[2], it.person.to_string(), rules_yaml(it))));
+        texts.extend(self.silences.iter().map(|it| (KINDS[3], it.id.to_string(), silence_yaml(it))));
+        texts.extend(self.windows.iter().map(|it| (KINDS[4], it.name.clone(), window_yaml(it))));
+        texts
+    }
+
     /// Kind and name of each document.
     pub fn keys(&self) -> Vec<(&'static str, String)> {
         let mut keys = Vec::new();

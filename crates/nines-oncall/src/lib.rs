@@ -5,10 +5,12 @@
 //!   A **shift** is a time during which the answer stays the same, a **gap** one in which it is nobody.
 //! - **Noise control**: what becomes of alerts before anybody hears of them ([`noise`]); **intake** is how alerts of other
 //!   systems come in ([`intake`]).
+//! - **Roster**: all of what is declared, with what people changed by hand, as one value in memory ([`Roster`]); [`Rota`]
+//!   keeps it.
 //! - **Escalation**: the way from an incident to a person who answers ([`escalation`]).
 //!
-//! Nothing here does IO, reads a clock or sends a message: instants are arguments, and what is to be done comes back as a
-//! value. Nothing here is serialised, except by a `format` module.
+//! Nothing here sends a message: what is to be done comes back as a value. But for [`Rota`], which asks its repository and
+//! its clock, nothing does IO or reads a clock. Nothing here is serialised, except by a `format` module.
 
 pub mod alert;
 #[cfg(feature = "testing")]
@@ -21,11 +23,15 @@ pub mod intake;
 mod memory;
 pub mod noise;
 mod repository;
+mod roster;
+mod rota;
 mod schedule;
 pub mod zone;
 
 #[cfg(feature = "testing")]
 pub use memory::MemoryOncall;
-pub use repository::{OncallError, OncallRepository, PendingOrder, Stored};
+pub use repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
+pub use roster::{Roster, TeamDuty};
+pub use rota::{By, Rota, RotaError};
 pub use schedule::*;
 pub use zone::{UnknownZone, Zone};

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::escalation::{Escalation, Order};
 use crate::noise::Silence;
-use crate::repository::{OncallError, OncallRepository, PendingOrder, Stored};
+use crate::repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
 use crate::schedule::{OVERRIDES_MAX, Override, OverrideId};
 
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ struct Inner {
     overrides: BTreeMap<String, Vec<Override>>,
     turns: BTreeMap<String, u64>,
     escalations: BTreeMap<String, Stored>,
-    orders: Vec<(PendingOrder, bool)>,
+    orders: Vec<OrderRecord>,
     silences: BTreeMap<String, Silence>,
     told: BTreeSet<String>,
 }
@@ -27,7 +27,7 @@ struct Inner {
 impl Inner {
     fn order(&mut self, state: &Escalation, orders: &[Order], now: Timestamp) {
         for order in orders {
-            if !self.orders.iter().any(|(known, _)| known.key == order.key) {
+            if !self.orders.iter().any(|known| known.order.key == order.key) {
                 let pending = PendingOrder {
                     key: order.key.clone(),
                     incident: state.incident.clone(),
@@ -35,7 +35,7 @@ impl Inner {
                     reason: order.reason.to_string(),
                     ordered_at: now,
                 };
-                self.orders.push((pending, false));
+                self.orders.push(OrderRecord { order: pending, done_at: None });
             }
         }
     }
@@ -124,16 +124,29 @@ impl OncallRepository for MemoryOncall {
 
     async fn pending_orders(&self, limit: u32) -> Result<Vec<PendingOrder>, OncallError> {
         let inner = self.0.lock();
-        let pending = inner.orders.iter().filter(|(_, done)| !done).map(|(order, _)| order.clone());
-        Ok(pending.take(limit as usize).collect())
+        let pending = inner.orders.iter().filter(|record| record.done_at.is_none());
+        Ok(pending.take(limit as usize).map(|record| record.order.clone()).collect())
     }
 
-    async fn order_done(&self, key: &str, _: Timestamp) -> Result<(), OncallError> {
+    async fn order_done(&self, key: &str, now: Timestamp) -> Result<(), OncallError> {
         let mut inner = self.0.lock();
-        for (order, done) in &mut inner.orders {
-            *done |= order.key == key;
+        for record in inner.orders.iter_mut().filter(|record| record.order.key == key) {
+            record.done_at.get_or_insert(now);
         }
         Ok(())
+    }
+
+    async fn orders_of(&self, incident: &str) -> Result<Vec<OrderRecord>, OncallError> {
+        let inner = self.0.lock();
+        Ok(inner.orders.iter().filter(|record| record.order.incident == incident).cloned().collect())
+    }
+
+    async fn orders_done_since(&self, at: Timestamp) -> Result<Vec<OrderRecord>, OncallError> {
+        let inner = self.0.lock();
+        let is_recent = |record: &&OrderRecord| record.done_at.is_some_and(|done_at| done_at >= at);
+        let mut recent: Vec<OrderRecord> = inner.orders.iter().filter(is_recent).cloned().collect();
+        recent.sort_by_key(|record| record.done_at);
+        Ok(recent)
     }
 
     async fn silences(&self) -> Result<Vec<Silence>, OncallError> {

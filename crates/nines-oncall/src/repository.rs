@@ -67,6 +67,13 @@ pub struct PendingOrder {
     pub ordered_at: Timestamp,
 }
 
+/// An order, and when it was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    pub order: PendingOrder,
+    pub done_at: Option<Timestamp>,
+}
+
 #[async_trait]
 pub trait OncallRepository: Send + Sync {
     /// Of one schedule, in the order in which they were made.
@@ -103,6 +110,12 @@ pub trait OncallRepository: Send + Sync {
 
     /// An order has been carried out. Doing so twice is no error.
     async fn order_done(&self, key: &str, now: Timestamp) -> Result<(), OncallError>;
+
+    /// Every order of an incident, in the order in which they were given.
+    async fn orders_of(&self, incident: &str) -> Result<Vec<OrderRecord>, OncallError>;
+
+    /// Orders that were carried out at or after `at`, by that time: what the messages of the last minutes are counted by.
+    async fn orders_done_since(&self, at: Timestamp) -> Result<Vec<OrderRecord>, OncallError>;
 
     /// By id. Those that have ended stay until they are removed.
     async fn silences(&self) -> Result<Vec<Silence>, OncallError>;

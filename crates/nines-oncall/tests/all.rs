@@ -16,6 +16,8 @@ mod noise;
 mod oracle;
 #[path = "all/random.rs"]
 mod random;
+#[path = "all/roster.rs"]
+mod roster;
 #[path = "all/schedules.rs"]
 mod schedules;
 

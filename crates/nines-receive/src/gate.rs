@@ -59,7 +59,7 @@ const FIREHOSE_KEY_HEADER: &str = "x-amz-firehose-access-key";
 /// The key in the headers; `Authorization` wins, except that Basic, which may be meant for a proxy, comes last. The
 /// schemes are those of the protocols that are spoken here: `Bearer KEY`, `Splunk KEY`, `Basic base64(user:KEY)` with any
 /// user, and `ApiKey base64(id:KEY)` or `ApiKey KEY` of Elasticsearch's clients.
-pub(crate) fn key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+pub fn key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     authorization

@@ -34,7 +34,7 @@ mod syslog;
 
 pub use config::Limits;
 pub use doors::{Doors, Receipts, ReceiptsError};
-pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity};
+pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity, key};
 pub use receiver::OtlpReceiver;
 pub use serve::serve;
 pub use sink::{Sink, SinkError};

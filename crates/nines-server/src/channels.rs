@@ -52,6 +52,11 @@ impl Duty {
         Self { by_service, first_line: first_line(registry) }
     }
 
+    /// The routes of the teams that are the first line.
+    pub fn first_line(&self) -> Vec<Route> {
+        self.first_line.clone()
+    }
+
     /// Every route of any of the services, each once; the first line's if none of them has one. Empty only where no
     /// team has a channel.
     pub fn routes(&self, services: &[String]) -> Vec<Route> {

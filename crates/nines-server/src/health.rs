@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,10 +12,12 @@ use nines_http::Health;
 use nines_ingest::Ingest;
 use nines_model::{Dataset, Timestamp};
 use nines_notify::{OutboxStore, PageState};
+use nines_oncall::Rota;
 use nines_receive::OtlpReceiver;
 use nines_storage::Store;
 use parking_lot::Mutex;
 
+use crate::oncall::Shared;
 use crate::paging::{Vitals, count};
 use crate::promises::PromiseKeeper;
 
@@ -31,6 +34,8 @@ pub struct NodeHealth {
     pub keeper: Arc<PromiseKeeper>,
     pub outbox: Arc<dyn OutboxStore>,
     pub vitals: Arc<Vitals>,
+    pub rota: Rota,
+    pub shared: Arc<Shared>,
     /// All that take telemetry over HTTP and gRPC.
     pub receivers: Vec<OtlpReceiver>,
     /// What recovery found damaged, in words.
@@ -121,7 +126,7 @@ impl Health for NodeHealth {
             memory_bytes: resident_bytes(),
             paging: api::PagingStatus {
                 rules: self.keeper.kept().len() as u64,
-                firing: self.vitals.firing.load(std::sync::atomic::Ordering::Relaxed),
+                firing: self.vitals.firing.load(Ordering::Relaxed),
                 queued: count(&counts, PageState::Queued) + count(&counts, PageState::Sending),
                 undeliverable: count(&counts, PageState::Undeliverable),
                 evaluated_secs_ago: evaluated_ago.as_secs_f64(),
@@ -130,6 +135,17 @@ impl Health for NodeHealth {
                     .oldest_due()
                     .await?
                     .map(|due| self.clock.now().since(due).as_secs_f64()),
+                escalating: self.shared.escalating.load(Ordering::Relaxed),
+                escalation_defects: self.shared.defects.load(Ordering::Relaxed),
+                digesting: self.shared.digesting.load(Ordering::Relaxed),
+                teams_without_policy: self
+                    .rota
+                    .roster()
+                    .teams
+                    .iter()
+                    .filter(|(_, team)| team.policy.is_none())
+                    .map(|(name, _)| name.clone())
+                    .collect(),
             },
             notices: store.notices.iter().map(ToString::to_string).collect(),
             damage,

@@ -16,6 +16,7 @@ mod masking;
 mod memory;
 mod node;
 mod notices;
+mod oncall;
 mod paging;
 mod patterns;
 mod promises;

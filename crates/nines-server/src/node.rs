@@ -14,6 +14,7 @@ use nines_http::{App, Auditor, Feed, Tails, router};
 use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
+use nines_oncall::{OncallRepository, Rota};
 use nines_query::{Engine, EngineConfig};
 use nines_receive::{Limits, OtlpReceiver, Syslog, SyslogLimits, serve};
 use nines_slo::{LiveSlis, RecentChanges};
@@ -21,10 +22,12 @@ use nines_state::access::SqliteAccess;
 use nines_state::alerts::Alerts;
 use nines_state::audit::SqliteAudit;
 use nines_state::incidents::SqliteIncidents;
+use nines_state::intake::Intake;
 use nines_state::objects::Objects;
+use nines_state::oncall::SqliteOncall;
 use nines_state::outbox::Outbox;
 use nines_state::saved::SqliteSaved;
-use nines_state::{Database, access, audit, incidents, objects, response, saved};
+use nines_state::{Database, access, audit, incidents, objects, oncall as state_oncall, response, saved};
 use nines_storage::{BALLAST_BYTES, Limits as StoreLimits, Store, StoreConfig};
 use nines_wal::JournalConfig;
 use tokio::net::TcpListener;
@@ -36,12 +39,15 @@ use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
+use crate::oncall::{self, Desk, DeskParts, Escalator, EscalatorParts};
 use crate::paging::{Paging, Vitals};
 use crate::patterns::PatternKeeper;
 use crate::promises::{Followers, LiveObserver, PromiseKeeper};
 use crate::receipts::StoredImports;
 use crate::syslog::SyslogSockets;
 
+/// What the page path and those who look at it find in `response.db`.
+const RESPONSE_DOMAINS: &[nines_state::Domain] = &[response::DOMAIN, incidents::DOMAIN, state_oncall::DOMAIN];
 /// Housekeeping of keys and sessions.
 const ACCESS_ROUND: Duration = Duration::from_secs(60);
 /// Threads of the page runtime: one that evaluates, one that talks to providers.
@@ -230,13 +236,17 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         policy: EgressPolicy { allow: config.allow_egress.clone() },
         ..EgressConfig::default()
     })?;
+    // What people see reads `response.db` over handles of its own, as does whoever must know whom to call.
+    let response = open_database(data, "response.db", RESPONSE_DOMAINS).await?;
+    let oncall_store: Arc<dyn OncallRepository> = Arc::new(SqliteOncall::new(response.clone()));
+    let rota = Rota::new(Arc::clone(&oncall_store), Arc::clone(&clock));
     let (keeper, backfill) = PromiseKeeper::new(
         Arc::clone(&clock),
         store.clone(),
         engine.clone(),
         Objects::new(control.clone()),
         live,
-        Followers { targets: targets.clone(), masking, egress },
+        Followers { targets: targets.clone(), masking, egress: egress.clone(), rota: rota.clone() },
     );
     let keeper = Arc::new(keeper);
     keeper.load().await?;
@@ -244,6 +254,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     // The page path: its own file handle, threads and stop signal.
     let feed = Feed::new(Arc::clone(&clock));
     let vitals = Arc::new(Vitals::default());
+    let shared = Arc::new(oncall::Shared::default());
     let page_parts = PageParts {
         data: data.to_owned(),
         clock: Arc::clone(&clock),
@@ -255,11 +266,11 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         public_url: public_url.clone(),
         vitals: Arc::clone(&vitals),
         news: Arc::clone(&patterns.news),
+        rota: rota.clone(),
+        shared: Arc::clone(&shared),
     };
-    let (page_thread, incidents) = start_page_path(page_parts, page_shutdown.clone()).await?;
+    let (page_thread, (incidents, desk)) = start_page_path(page_parts, page_shutdown.clone()).await?;
 
-    // What people see reads the same file over handles of its own.
-    let response = open_database(data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await?;
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(response.clone()));
     let receiver = |listener: SocketAddr| {
         let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
@@ -278,6 +289,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         keeper: Arc::clone(&keeper),
         outbox: Arc::clone(&outbox),
         vitals,
+        rota: rota.clone(),
+        shared,
         receivers: vec![web_receiver.clone(), grpc_receiver.clone(), http_receiver.clone()],
         recovery_damage,
         last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),
@@ -300,7 +313,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         doors,
         promises: Arc::clone(&keeper) as Arc<dyn nines_http::Promises>,
         objects: Objects::new(control.clone()),
-        alerts: Alerts::new(response),
+        alerts: Alerts::new(response.clone()),
         outbox,
         targets,
         incidents,
@@ -309,6 +322,13 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         tails,
         patterns: Arc::clone(&patterns.book),
         saved: Arc::new(SqliteSaved::new(control)),
+        oncall: nines_http::Oncall {
+            rota,
+            repository: oncall_store,
+            intake: Intake::new(response),
+            desk: Arc::new(desk),
+            egress,
+        },
     });
 
     let mut tasks = vec![tokio::spawn({
@@ -404,13 +424,16 @@ struct PageParts {
     public_url: String,
     vitals: Arc<Vitals>,
     news: crate::patterns::News,
+    rota: Rota,
+    shared: Arc<oncall::Shared>,
 }
 
-/// Starts the page runtime on a thread of its own, and gives the incidents, which people and the page path share.
+/// Starts the page runtime on a thread of its own, and gives what people and the page path share: the incidents, and the
+/// desk that takes alerts of other systems in.
 async fn start_page_path(
     parts: PageParts,
     shutdown: Shutdown,
-) -> anyhow::Result<(std::thread::JoinHandle<()>, Incidents)> {
+) -> anyhow::Result<(std::thread::JoinHandle<()>, (Incidents, Desk))> {
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("paging".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -423,30 +446,54 @@ async fn start_page_path(
             Err(error) => drop(ready.send(Err(anyhow::Error::from(error)))),
         }
     })?;
-    let incidents = is_ready.await.context("the page path ended before it was ready")??;
-    Ok((thread, incidents))
+    let shared = is_ready.await.context("the page path ended before it was ready")??;
+    Ok((thread, shared))
 }
 
 async fn run_page_path(
     parts: PageParts,
     shutdown: Shutdown,
-    ready: tokio::sync::oneshot::Sender<anyhow::Result<Incidents>>,
+    ready: tokio::sync::oneshot::Sender<anyhow::Result<(Incidents, Desk)>>,
 ) {
-    let database =
-        match open_database(&parts.data, "response.db", &[response::DOMAIN, incidents::DOMAIN]).await {
-            Ok(database) => database,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
+    let database = match open_database(&parts.data, "response.db", RESPONSE_DOMAINS).await {
+        Ok(database) => database,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(database.clone()));
     let repository = Arc::new(SqliteIncidents::new(database.clone()));
     let incidents = Incidents::new(repository, Arc::clone(&parts.clock), Cadence::default());
     let deliverer = Deliverer::new(
         Arc::clone(&outbox),
-        parts.targets,
+        parts.targets.clone(),
         Arc::clone(&parts.clock),
         parts.random,
         DelivererConfig::default(),
     );
+    let repository: Arc<dyn OncallRepository> = Arc::new(SqliteOncall::new(database.clone()));
+    let escalator = Escalator::new(EscalatorParts {
+        clock: Arc::clone(&parts.clock),
+        rota: parts.rota.clone(),
+        repository: Arc::clone(&repository),
+        incidents: incidents.clone(),
+        alerts: Alerts::new(database.clone()),
+        outbox: Arc::clone(&outbox),
+        deliverer: deliverer.clone(),
+        targets: parts.targets,
+        keeper: Arc::clone(&parts.keeper),
+        feed: parts.feed.clone(),
+        public_url: parts.public_url.clone(),
+        shared: Arc::clone(&parts.shared),
+    });
+    let (desk, intake) = Desk::new(DeskParts {
+        clock: Arc::clone(&parts.clock),
+        rota: parts.rota.clone(),
+        repository,
+        store: Intake::new(database.clone()),
+        incidents: incidents.clone(),
+        feed: parts.feed.clone(),
+        public_url: parts.public_url.clone(),
+        shared: parts.shared,
+    });
     let paging = Paging {
         clock: parts.clock,
         keeper: parts.keeper,
@@ -459,8 +506,16 @@ async fn run_page_path(
         public_url: parts.public_url,
         vitals: parts.vitals,
         news: parts.news,
+        rota: parts.rota,
     };
-    if ready.send(Ok(incidents)).is_ok() {
+    if ready.send(Ok((incidents, desk))).is_ok() {
+        let (calling, taking) = (escalator.run(shutdown.clone()), intake.run(shutdown.clone()));
+        let beside = [tokio::spawn(calling), tokio::spawn(taking)];
         paging.run(shutdown).await;
+        for task in beside {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a loop of the page path ended badly");
+            }
+        }
     }
 }

@@ -5,9 +5,13 @@ use nines_model::Timestamp;
 use nines_notify::{Draft, Priority};
 use serde_json::json;
 
-/// How urgent the effect is for people; `None` if it is not told, because the alert's own page tells it.
-pub fn priority(incident: &Incident, effect: &EffectKind) -> Option<Priority> {
-    let is_reported = matches!(incident.origin, Origin::Person(_));
+/// How urgent the effect is for people; `None` if it is not told, because the alert's own page tells it, or because the
+/// policy of its team calls somebody (`escalates`).
+pub fn priority(incident: &Incident, effect: &EffectKind, escalates: bool) -> Option<Priority> {
+    if escalates && matches!(effect, EffectKind::Opened | EffectKind::LevelChanged) {
+        return None;
+    }
+    let is_reported = matches!(incident.origin, Origin::Person(_)) || crate::oncall::is_foreign(incident);
     let of_level = Priority(match incident.level() {
         Level::P0 => 0,
         Level::P1 => 1,

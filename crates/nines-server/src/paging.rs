@@ -26,10 +26,12 @@ use nines_incidents::{
 };
 use nines_model::Timestamp;
 use nines_notify::{Deliverer, Event, NewPage, OutboxStore, PageState, Subject, plan, plan_draft};
+use nines_oncall::Rota;
 use nines_slo::{RecentChanges, SloReading, evaluate};
 use nines_state::alerts::{Alerts, Record, Step};
 
 use crate::notices;
+use crate::oncall;
 use crate::promises::{Kept, PromiseKeeper};
 use crate::translate;
 
@@ -57,6 +59,7 @@ pub struct Paging {
     pub public_url: String,
     pub vitals: Arc<Vitals>,
     pub news: crate::patterns::News,
+    pub rota: Rota,
 }
 
 /// What the rest of the node may know of the page path, without asking it.
@@ -208,7 +211,7 @@ impl Paging {
         }
         let message = compose(&evidence);
         let now = self.clock.now();
-        let pages = plan(&message, &kept.routing.routes, now);
+        let pages = self.pages_of_alert(kept, &message, transition, incident.as_ref(), now);
         let step = Step { transition, message: &message, pages: &pages };
         self.alerts.record(&Record { track, step: Some(step) }).await?;
         self.deliverer.wake();
@@ -221,6 +224,42 @@ impl Paging {
             self.tell_timeline(&incident, transition, &pages, now).await;
         }
         Ok(())
+    }
+
+    /// Where the team has a policy, the incident calls people by it. Otherwise, and whenever there is no incident to call
+    /// by, the pages go by the routes; what is silenced waits in the outbox until it no longer is.
+    fn pages_of_alert(
+        &self,
+        kept: &Kept,
+        message: &AlertMessage,
+        transition: &Transition,
+        incident: Option<&Incident>,
+        now: Timestamp,
+    ) -> Vec<NewPage> {
+        let roster = self.rota.roster();
+        // What is over is told by the routes: nobody is called for it.
+        let calls = transition.severity == nines_alerting::Severity::Page
+            && transition.kind != TransitionKind::Resolved;
+        if calls && incident.is_some_and(|incident| roster.policy_of(&incident.services).is_some()) {
+            return Vec::new();
+        }
+        let mut planned = plan(message, &kept.routing.routes, now);
+        let level = level_of(message.level);
+        let alert = oncall::of_promise(&kept.promise.service, &message.title, level, &kept.promise.id);
+        if transition.kind != TransitionKind::Resolved
+            && let Some((until, why)) = oncall::held(&roster, &alert, now)
+        {
+            tracing::info!(
+                slo = kept.promise.id,
+                until = until.to_string(),
+                why = why.to_string(),
+                "pages are held"
+            );
+            for page in &mut planned {
+                page.due_at = page.due_at.max(until);
+            }
+        }
+        planned
     }
 
     /// Opens or joins the incident of an alert that pages; reports the end of one that does not fire any more.
@@ -370,7 +409,10 @@ impl Paging {
     ) -> Result<Vec<NewPage>, nines_incidents::IncidentError> {
         let effect = &pending.effect;
         let incident = self.incidents.get(effect.incident).await?;
-        let Some(priority) = notices::priority(&incident, &effect.kind) else { return Ok(Vec::new()) };
+        let escalates = self.rota.roster().policy_of(&incident.services).is_some();
+        let Some(priority) = notices::priority(&incident, &effect.kind, escalates) else {
+            return Ok(Vec::new());
+        };
         let update = match &effect.kind {
             EffectKind::UpdatePosted { number } => {
                 let updates = self.incidents.updates(effect.incident).await?;
@@ -412,11 +454,7 @@ fn signal(kept: &Kept, alert: &OpenAlert, message: &AlertMessage) -> AlertSignal
         service: kept.promise.service.clone(),
         // Found by monitoring.
         class: Class::S2,
-        level: match message.level {
-            Level::P0 => nines_incidents::Level::P0,
-            Level::P1 => nines_incidents::Level::P1,
-            Level::P2 => nines_incidents::Level::P2,
-        },
+        level: level_of(message.level),
         summary: message.title.clone(),
         scope,
         started_at: alert.started_at,
@@ -426,6 +464,14 @@ fn signal(kept: &Kept, alert: &OpenAlert, message: &AlertMessage) -> AlertSignal
             .iter()
             .find(|link| link.kind == nines_alerting::LinkKind::Slo)
             .map(|link| link.url.clone()),
+    }
+}
+
+fn level_of(level: Level) -> nines_incidents::Level {
+    match level {
+        Level::P0 => nines_incidents::Level::P0,
+        Level::P1 => nines_incidents::Level::P1,
+        Level::P2 => nines_incidents::Level::P2,
     }
 }
 

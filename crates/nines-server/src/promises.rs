@@ -16,10 +16,12 @@ use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, 
 use nines_ingest::Observer;
 use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_notify::Targets;
+use nines_oncall::document::{Documents, KINDS};
+use nines_oncall::{Roster, Rota};
 use nines_query::{Engine, Limits};
 use nines_slo::{
     Bucket, Counts, Document, DocumentKey, DocumentKind, DocumentWarning, LiveSli, LiveSlis, Promise,
-    RecentChanges, Registry, SloReading, evaluate, parse,
+    RecentChanges, Registry, SloReading, evaluate,
 };
 use nines_state::objects::{Applied, NewObject, Objects};
 use nines_storage::Store;
@@ -27,6 +29,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::channels::{Duty, Routing, configured_targets};
 use crate::masking::MaskingSwitch;
+use crate::oncall::declared;
 
 /// Promises whose history waits to be counted. As many as can be live.
 const BACKFILL_QUEUE: usize = nines_slo::LIVE_MAX;
@@ -69,6 +72,7 @@ pub struct Followers {
     pub targets: Targets,
     pub egress: nines_egress::Egress,
     pub masking: Arc<MaskingSwitch>,
+    pub rota: Rota,
 }
 
 pub struct PromiseKeeper {
@@ -81,6 +85,9 @@ pub struct PromiseKeeper {
     masking: Arc<MaskingSwitch>,
     egress: nines_egress::Egress,
     registry: Mutex<Registry>,
+    /// On-call documents, as declared; changed only with the registry locked.
+    oncall: Mutex<Documents>,
+    rota: Rota,
     kept: ArcSwap<Vec<Kept>>,
     duty: ArcSwap<Duty>,
     readings: ArcSwap<HashMap<String, Arc<SloReading>>>,
@@ -100,7 +107,7 @@ impl PromiseKeeper {
         followers: Followers,
     ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
         let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
-        let Followers { targets, masking, egress } = followers;
+        let Followers { targets, masking, egress, rota } = followers;
         let keeper = Self {
             clock,
             store,
@@ -111,6 +118,8 @@ impl PromiseKeeper {
             masking,
             egress,
             registry: Mutex::default(),
+            oncall: Mutex::default(),
+            rota,
             kept: ArcSwap::default(),
             duty: ArcSwap::default(),
             readings: ArcSwap::default(),
@@ -126,10 +135,17 @@ impl PromiseKeeper {
         let stored = self.objects.list().await?;
         // Together first, because they refer to each other; one by one only if that fails.
         let texts: Vec<&str> = stored.iter().map(|object| object.yaml.as_str()).collect();
-        let whole = parse(None, &texts.join("\n---\n")).map(|file| registry.apply(file.documents));
-        if !matches!(whole, Ok(Ok(_))) {
+        let mut oncall = Documents::default();
+        let whole = declared::read(None, &texts.join("\n---\n"))
+            .map(|(file, documents)| registry.apply(file.documents).map(|_| documents));
+        if let Ok(Ok(documents)) = whole {
+            oncall = documents;
+        } else {
             for object in &stored {
-                let outcome = parse(None, &object.yaml).and_then(|file| registry.apply(file.documents));
+                let outcome = declared::read(None, &object.yaml).and_then(|(file, documents)| {
+                    oncall = declared::joined(&oncall, &documents);
+                    registry.apply(file.documents)
+                });
                 if let Err(faults) = outcome {
                     let fault = faults.first().map(ToString::to_string);
                     tracing::error!(
@@ -141,7 +157,16 @@ impl PromiseKeeper {
                 }
             }
         }
+        // A policy's version is the revision of its document: a running escalation sees by it that there is a newer one.
+        for policy in &mut oncall.policies {
+            let is_its = |object: &&nines_state::objects::Object| {
+                object.kind == "EscalationPolicy" && object.name == policy.name
+            };
+            policy.version = stored.iter().find(is_its).map_or(0, |object| object.revision);
+        }
         self.reconcile(&registry)?;
+        self.rota.declare(Roster::of(&oncall, &registry)).await?;
+        *self.oncall.lock().await = oncall;
         Ok(())
     }
 
@@ -195,6 +220,12 @@ impl PromiseKeeper {
         Ok(())
     }
 
+    /// Whom to call from now on.
+    async fn follow(&self, oncall: &Documents, registry: &Registry) -> Result<(), ApplyError> {
+        let declared = self.rota.declare(Roster::of(oncall, registry)).await;
+        declared.map_err(|error| ApplyError::Store(Box::new(error)))
+    }
+
     fn keep(&self, registry: &Registry, promise: Promise) -> Kept {
         let service = match registry.get(DocumentKind::Service, &promise.service).map(|document| &**document)
         {
@@ -229,7 +260,7 @@ impl PromiseKeeper {
         let mut tried = None;
         if let Some(yaml) = &rehearsal.documents {
             let wrong = |faults| ReplayError::Documents(ApplyError::Faults(faults));
-            let parsed = parse(None, yaml).map_err(wrong)?;
+            let (parsed, _) = declared::read(None, yaml).map_err(wrong)?;
             tried =
                 Some(parsed.documents.iter().map(|parsed| parsed.document.key().name).collect::<Vec<_>>());
             registry.apply(parsed.documents).map_err(wrong)?;
@@ -346,7 +377,7 @@ impl Promises for PromiseKeeper {
         by: &str,
         dry_run: bool,
     ) -> Result<(Vec<AppliedDocument>, Vec<DocumentWarning>), ApplyError> {
-        let parsed = parse(file, yaml).map_err(ApplyError::Faults)?;
+        let (parsed, mut documents) = declared::read(file, yaml).map_err(ApplyError::Faults)?;
         let mut warnings = parsed.warnings;
         let keys: Vec<DocumentKey> = parsed.documents.iter().map(|parsed| parsed.document.key()).collect();
         let mut registry = self.registry.lock().await;
@@ -359,17 +390,37 @@ impl Promises for PromiseKeeper {
             key if applied.changed.contains(key) => "changed",
             _ => "unchanged",
         };
-        let mut revisions = vec![0; keys.len()];
+        let mut oncall = self.oncall.lock().await;
+        let known = oncall.texts();
+        let called = documents.texts();
+        let outcomes: Vec<(&'static str, String, &'static str)> = keys
+            .iter()
+            .map(|key| (key.kind.as_str(), key.name.clone(), outcome(key)))
+            .chain(called.iter().map(|new| {
+                let old = known.iter().find(|old| (old.0, &old.1) == (new.0, &new.1));
+                let outcome = match old {
+                    None => "created",
+                    Some(old) if old.2 == new.2 => "unchanged",
+                    Some(_) => "changed",
+                };
+                (new.0, new.1.clone(), outcome)
+            }))
+            .collect();
+        let joined = declared::joined(&oncall, &documents);
+        warnings.extend(declared::findings(&documents, &joined, &next));
+        let mut revisions = vec![0; outcomes.len()];
         if !dry_run {
-            let objects: Vec<NewObject> = keys
+            let ours = keys
                 .iter()
                 .filter_map(|key| next.get(key.kind, &key.name).map(|document| (key, document)))
                 .map(|(key, document)| NewObject {
                     kind: key.kind.as_str().to_owned(),
                     name: key.name.clone(),
                     yaml: document.to_yaml(),
-                })
-                .collect();
+                });
+            let theirs =
+                called.into_iter().map(|(kind, name, yaml)| NewObject { kind: kind.to_owned(), name, yaml });
+            let objects: Vec<NewObject> = ours.chain(theirs).collect();
             let stored = self.objects.apply(&objects, by, self.clock.now()).await;
             let stored = stored.map_err(|error| ApplyError::Store(Box::new(error)))?;
             revisions = stored
@@ -380,27 +431,54 @@ impl Promises for PromiseKeeper {
                     | Applied::Unchanged { revision } => *revision,
                 })
                 .collect();
+            for (document, revision) in outcomes.iter().zip(&revisions) {
+                let is_its = |policy: &&mut nines_oncall::escalation::EscalationPolicy| {
+                    document.0 == "EscalationPolicy" && document.1 == policy.name
+                };
+                if let Some(policy) = documents.policies.iter_mut().find(is_its) {
+                    policy.version = *revision;
+                }
+            }
             *registry = next.clone();
+            *oncall = declared::joined(&oncall, &documents);
             self.reconcile(&registry).map_err(ApplyError::Live)?;
+            self.follow(&oncall, &registry).await?;
         }
-        let documents = keys.into_iter().zip(revisions).map(|(key, revision)| AppliedDocument {
-            outcome: outcome(&key),
-            key,
-            revision,
-        });
-        Ok((documents.collect(), warnings))
+        let applied = outcomes
+            .into_iter()
+            .zip(revisions)
+            .map(|((kind, name, outcome), revision)| AppliedDocument { kind, name, outcome, revision });
+        Ok((applied.collect(), warnings))
     }
 
-    async fn remove(&self, key: &DocumentKey, by: &str) -> Result<(), ApplyError> {
+    async fn remove(&self, kind: &str, name: &str, by: &str) -> Result<(), ApplyError> {
         let mut registry = self.registry.lock().await;
+        let mut oncall = self.oncall.lock().await;
         let mut next = registry.clone();
-        next.remove(key).map_err(ApplyError::Remove)?;
+        let mut called = oncall.clone();
+        let kind = if let Some(kind) = declared::is_ours(kind) {
+            if !declared::remove(&mut called, kind, name) {
+                return Err(ApplyError::NotFound { kind, name: name.to_owned() });
+            }
+            kind
+        } else {
+            let found = DocumentKind::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(kind));
+            let Some(found) = found else {
+                let known: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).collect();
+                let known = [known, KINDS.to_vec()].concat().join(", ");
+                return Err(ApplyError::UnknownKind { kind: kind.to_owned(), known });
+            };
+            next.remove(&DocumentKey { kind: found, name: name.to_owned() }).map_err(ApplyError::Remove)?;
+            found.as_str()
+        };
         self.objects
-            .delete(key.kind.as_str(), &key.name, by, self.clock.now())
+            .delete(kind, name, by, self.clock.now())
             .await
             .map_err(|error| ApplyError::Store(Box::new(error)))?;
         *registry = next;
-        self.reconcile(&registry).map_err(ApplyError::Live)
+        *oncall = called;
+        self.reconcile(&registry).map_err(ApplyError::Live)?;
+        self.follow(&oncall, &registry).await
     }
 
     async fn replay(&self, rehearsal: Rehearsal) -> Result<ReplayResponse, ReplayError> {

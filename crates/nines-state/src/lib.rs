@@ -20,6 +20,7 @@ pub mod audit;
 mod database;
 mod error;
 pub mod incidents;
+pub mod intake;
 mod migration;
 pub mod objects;
 pub mod oncall;

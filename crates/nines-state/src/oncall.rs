@@ -8,7 +8,7 @@ use nines_model::{TimeRange, Timestamp};
 use nines_oncall::escalation::{Escalation, Order};
 use nines_oncall::noise::{Silence, SilenceId};
 use nines_oncall::{
-    OVERRIDES_MAX, OncallError, OncallRepository, Override, OverrideId, PendingOrder, Stored,
+    OVERRIDES_MAX, OncallError, OncallRepository, OrderRecord, Override, OverrideId, PendingOrder, Stored,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
@@ -17,7 +17,10 @@ use crate::{Database, Domain, Migration};
 
 pub const DOMAIN: Domain = Domain {
     name: "oncall",
-    migrations: &[Migration { version: 1, sql: include_str!("../migrations/oncall/0001_oncall.sql") }],
+    migrations: &[
+        Migration { version: 1, sql: include_str!("../migrations/oncall/0001_oncall.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/oncall/0002_intake.sql") },
+    ],
 };
 
 /// Keeps on-call state in a database that was opened with [`DOMAIN`].
@@ -191,16 +194,31 @@ impl OncallRepository for SqliteOncall {
         .fetch_all(self.database.readers())
         .await
         .map_err(failed("read pending orders"))?;
-        let read = |row: &SqliteRow| {
-            Ok(PendingOrder {
-                key: row.get(0),
-                incident: row.get(1),
-                what: format::read_what(row.get(2)).map_err(corrupt("read an order"))?,
-                reason: row.get(3),
-                ordered_at: Timestamp::from_nanos(row.get(4)),
-            })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(order).collect()
+    }
+
+    async fn orders_of(&self, incident: &str) -> Result<Vec<OrderRecord>, OncallError> {
+        let rows = sqlx::query(
+            "SELECT key, incident, what, reason, ordered_at, done_at FROM escalation_orders
+             WHERE incident = ? ORDER BY number",
+        )
+        .bind(incident)
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("read the orders of an incident"))?;
+        rows.iter().map(order_record).collect()
+    }
+
+    async fn orders_done_since(&self, at: Timestamp) -> Result<Vec<OrderRecord>, OncallError> {
+        let rows = sqlx::query(
+            "SELECT key, incident, what, reason, ordered_at, done_at FROM escalation_orders
+             WHERE done_at >= ? ORDER BY done_at, number",
+        )
+        .bind(at.as_nanos())
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("read the orders of the last minutes"))?;
+        rows.iter().map(order_record).collect()
     }
 
     async fn order_done(&self, key: &str, now: Timestamp) -> Result<(), OncallError> {
@@ -323,6 +341,21 @@ async fn add_orders(
         .map_err(failed("keep an order"))?;
     }
     Ok(())
+}
+
+fn order(row: &SqliteRow) -> Result<PendingOrder, OncallError> {
+    Ok(PendingOrder {
+        key: row.get(0),
+        incident: row.get(1),
+        what: format::read_what(row.get(2)).map_err(corrupt("read an order"))?,
+        reason: row.get(3),
+        ordered_at: Timestamp::from_nanos(row.get(4)),
+    })
+}
+
+fn order_record(row: &SqliteRow) -> Result<OrderRecord, OncallError> {
+    let done_at = row.get::<Option<i64>, _>(5).map(Timestamp::from_nanos);
+    Ok(OrderRecord { order: order(row)?, done_at })
 }
 
 fn stored(row: &SqliteRow) -> Result<Stored, OncallError> {

@@ -11,6 +11,8 @@ mod access;
 mod actions;
 #[path = "all/incidents.rs"]
 mod incidents;
+#[path = "all/intake.rs"]
+mod intake;
 #[path = "all/objects.rs"]
 mod objects;
 #[path = "all/oncall.rs"]

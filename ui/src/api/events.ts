@@ -6,7 +6,7 @@ import type { StreamEvent } from "./types";
 
 export type StreamState = "connecting" | "live" | "lost";
 
-const KINDS = ["incident", "alert", "page", "slos", "change"] as const;
+const KINDS = ["incident", "alert", "page", "slos", "change", "oncall"] as const;
 /** Sent first on every connection and to a reader that fell behind: anything may have changed meanwhile. */
 const RESYNC = "resync";
 /** A reader that reconnects on its own after a proxy gave up for good. */
@@ -52,7 +52,7 @@ export function openStream(client: QueryClient, onEvent: (event: StreamEvent) =>
     if (event.kind === "alert" || event.kind === "incident" || event.kind === "change") {
       client.invalidateQueries({ queryKey: ["slos", "list"] });
     }
-    if (event.kind === "alert" || event.kind === "page")
+    if (event.kind === "alert" || event.kind === "page" || event.kind === "oncall")
       client.invalidateQueries({ queryKey: ["incident", "one"] });
     onEvent(event);
   };

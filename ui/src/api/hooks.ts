@@ -109,6 +109,7 @@ export const useIncident = (id: string) =>
 
 export type Step =
   | "acknowledge"
+  | "escalate"
   | "confirm"
   | "assign"
   | "update"

@@ -55,6 +55,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/alertmanager/api/v2/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: alerts that are open */
+        get: operations["alertmanager_alerts"];
+        put?: never;
+        /** Alertmanager: alerts as Prometheus sends them */
+        post: operations["alertmanager_send"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: alerts by group */
+        get: operations["alertmanager_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: teams */
+        get: operations["alertmanager_receivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/silence/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: one silence */
+        get: operations["alertmanager_silence_one"];
+        put?: never;
+        post?: never;
+        /** Alertmanager: end a silence */
+        delete: operations["alertmanager_end_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: silences */
+        get: operations["alertmanager_silences"];
+        put?: never;
+        /** Alertmanager: set a silence, or set one again */
+        post: operations["alertmanager_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: what it is */
+        get: operations["alertmanager_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -65,7 +170,42 @@ export interface paths {
         /** Alerts, firing first */
         get: operations["alerts"];
         put?: never;
-        post?: never;
+        /** An alert, or a list of them; a title is enough */
+        post: operations["send_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/grafana": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Grafana: its webhook */
+        post: operations["grafana_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/sns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Amazon SNS: CloudWatch alarms, signatures checked, subscriptions confirmed */
+        post: operations["sns_alerts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -84,6 +224,24 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}/separate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Undo a merge: alerts of this fingerprint are one only if they agree in these labels too */
+        post: operations["separate_alerts"];
+        /** Undo that, for what comes from now on */
+        delete: operations["join_alerts"];
         options?: never;
         head?: never;
         patch?: never;
@@ -242,6 +400,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calendars/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The shifts of a schedule as iCalendar, to whoever has the address */
+        get: operations["calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -269,6 +444,23 @@ export interface paths {
         };
         /** The fields of a dataset */
         get: operations["fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/escalations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the escalations of open incidents stand */
+        get: operations["escalations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -338,7 +530,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** acknowledge, confirm, assign, update, note, mitigate, relapse, resolve, reopen, review, cancel */
+        /** acknowledge, escalate, confirm, assign, update, note, mitigate, relapse, resolve, reopen, review, cancel */
         post: operations["step_incident"];
         delete?: never;
         options?: never;
@@ -398,6 +590,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Maintenance windows */
+        get: operations["maintenance"];
+        put?: never;
+        /** Plan a window that happens once */
+        post: operations["plan_maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/objects": {
         parameters: {
             query?: never;
@@ -427,6 +637,40 @@ export interface paths {
         post?: never;
         /** Remove an applied document */
         delete: operations["delete_object"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oncall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is on call now, by team and schedule */
+        get: operations["oncall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oncall/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Schedules and policies from an export of `grafana`, `pagerduty` or `goalert` */
+        post: operations["oncall_import"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -531,6 +775,126 @@ export interface paths {
         post?: never;
         /** Delete a saved question: one's own, or as editor */
         delete: operations["delete_saved"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Addresses of calendars, without their secrets */
+        get: operations["calendars"];
+        put?: never;
+        /** Make an iCalendar address; its secret is shown once */
+        post: operations["create_calendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/calendars/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Make an address useless */
+        delete: operations["remove_calendar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Others are on call for a time */
+        post: operations["override_shift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/overrides/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an override back, also a shift that was taken or swapped */
+        delete: operations["remove_override"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shifts, gaps, overrides and load of a schedule; the next two weeks unless asked for */
+        get: operations["shifts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/swap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Two people give each other a time */
+        post: operations["swap_shifts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a shift over from somebody */
+        post: operations["take_shift"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -669,6 +1033,41 @@ export interface paths {
         post: operations["sign_in"];
         /** End the session */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Silences, those that hold first */
+        get: operations["silences"];
+        put?: never;
+        /** Do not tell of what a filter matches, until a time; with `dry_run`, what that would be */
+        post: operations["silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a silence now */
+        delete: operations["end_silence"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1238,6 +1637,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/enqueue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** PagerDuty: Events API v2; one of our keys is the routing key */
+        post: operations["pagerduty_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/{path}": {
         parameters: {
             query?: never;
@@ -1279,6 +1695,15 @@ export interface components {
             /** @description `pending`, `firing`, `resolved`. */
             state: string;
         };
+        AlertMember: {
+            /** Format: int64 */
+            count: number;
+            labels: {
+                [key: string]: string;
+            };
+            last_at: components["schemas"]["String"];
+            title: string;
+        };
         /** @description The seven fields of an alert that can be acted on without opening anything, and what stands behind them. */
         AlertMessage: {
             context: components["schemas"]["ContextItem"][];
@@ -1300,8 +1725,44 @@ export interface components {
             /** Format: int64 */
             users_hit?: number | null;
         };
+        AlertReceipt: {
+            fingerprint: string;
+            /** @description What makes two alerts this one, in words. */
+            fingerprint_rule: string;
+            /** @description The alerts that it is told with. */
+            group: string;
+            /** @description The incident of its group, once that is open. */
+            incident?: string | null;
+            /** @description `new`, `merged`, `reopened`, `resolved`, `nothing_to_resolve`, `overflow`. */
+            received: string;
+            /** @description Why nobody is told; absent if somebody is. */
+            suppressed?: string | null;
+        };
+        /** @description One alert. Only `title` is needed; a list of them is taken too. */
+        AlertRequest: {
+            annotations?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Alerts with the same key are one; without it those with the same labels, and without labels those with the same
+             *     title.
+             */
+            dedup_key?: string | null;
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description `P0`, `P1`, `P2`; `P1` unless given. */
+            level?: string | null;
+            service?: string | null;
+            /** @description `firing` (the default), `acknowledged`, `resolved`. */
+            status?: string | null;
+            title: string;
+        };
         AlertsResponse: {
             alerts: components["schemas"]["Alert"][];
+            /** @description Alerts of other systems, open ones first. */
+            foreign?: components["schemas"]["ForeignAlert"][];
+            foreign_counts?: components["schemas"]["ForeignCounts"];
         };
         /** @description Two sets of requests to put beside each other: two versions, two times, or any two filters. */
         ApmCompareRequest: {
@@ -1499,6 +1960,26 @@ export interface components {
             short_secs: number;
             /** Format: double */
             threshold: number;
+        };
+        /** @description The address of a calendar, without its secret. */
+        Calendar: {
+            id: string;
+            made_at: components["schemas"]["String"];
+            made_by: string;
+            /** @description Only the shifts of this person. */
+            person?: string | null;
+            schedule: string;
+        };
+        CalendarCreated: {
+            calendar: components["schemas"]["Calendar"];
+            /** @description Whoever has it can read the calendar; it is shown once. */
+            url: string;
+        };
+        CalendarRequest: {
+            person?: string | null;
+        };
+        CalendarsResponse: {
+            calendars: components["schemas"]["Calendar"][];
         };
         Change: {
             at: components["schemas"]["String"];
@@ -1724,6 +2205,59 @@ export interface components {
             /** Format: double */
             step_secs: number;
         };
+        /** @description Where the escalation of one incident stands. */
+        Escalation: {
+            acknowledged_by?: string | null;
+            /** @description Everything that was ordered, oldest first. */
+            calls: components["schemas"]["EscalationCall"][];
+            /** @description The maintenance window or silence that holds it. */
+            held_by?: string | null;
+            incident: string;
+            level: string;
+            /** @description What happens then, in words. */
+            next: string;
+            next_at?: components["schemas"]["String"] | null;
+            /** @description `new`, `waiting`, `acknowledged`, `held`, `exhausted`, `over`. */
+            phase: string;
+            policy: string;
+            /** Format: int64 */
+            policy_version: number;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            round: number;
+            /** Format: int32 */
+            rounds: number;
+            steps: components["schemas"]["EscalationStep"][];
+        };
+        EscalationCall: {
+            at: components["schemas"]["String"];
+            channel?: string | null;
+            delivered_at?: components["schemas"]["String"] | null;
+            error?: string | null;
+            person?: string | null;
+            reason: string;
+            /**
+             * @description The state of its page: `queued`, `sending`, `delivered`, `undeliverable`, `superseded`; `waiting` before it has
+             *     one, `none` where it needs none.
+             */
+            state: string;
+            /** @description `send`, `ticket`, `webhook`, `action`, `first_line`. */
+            what: string;
+        };
+        EscalationStep: {
+            name: string;
+            /** @description `done`, `running`, `next`, `later`. */
+            state: string;
+            /** @description Such as `schedule shop`. */
+            targets: string[];
+            /** Format: int64 */
+            timeout_secs: number;
+        };
+        EscalationsResponse: {
+            escalations: components["schemas"]["Escalation"][];
+        };
         Facet: {
             field: string;
             kind: string;
@@ -1816,6 +2350,70 @@ export interface components {
              */
             share: number;
         };
+        /** @description An alert of another system as it stands, with what was merged into it. */
+        ForeignAlert: {
+            annotations: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Times that it arrived.
+             */
+            count: number;
+            /** @description Labels in which the members differ: by these they can be taken apart. */
+            differing_labels: string[];
+            fingerprint: string;
+            fingerprint_rule: string;
+            first_at: components["schemas"]["String"];
+            group: string;
+            incident?: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            last_at: components["schemas"]["String"];
+            level: string;
+            links: components["schemas"]["Link"][];
+            /** @description The different sets of labels that were merged. */
+            members: components["schemas"]["AlertMember"][];
+            /**
+             * Format: int64
+             * @description Members beyond those.
+             */
+            members_unlisted: number;
+            /**
+             * Format: int32
+             * @description Times that it came back soon after it had ended.
+             */
+            reopened: number;
+            resolved_at?: components["schemas"]["String"] | null;
+            service?: string | null;
+            /** @description `nines`, `alertmanager`, `grafana`, `pagerduty`, `cloudwatch`, `email`. */
+            source: string;
+            /** @description `firing`, `acknowledged`, `resolved`. */
+            state: string;
+            suppressed?: string | null;
+            title: string;
+        };
+        /** @description Everything that came in and is still kept. */
+        ForeignCounts: {
+            /**
+             * Format: int64
+             * @description Different alerts.
+             */
+            alerts: number;
+            /** Format: int64 */
+            open: number;
+            /**
+             * Format: int64
+             * @description Times that one arrived.
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Open ones of which nobody is told.
+             */
+            suppressed: number;
+        };
         HistogramRequest: {
             /**
              * Format: int32
@@ -1844,6 +2442,25 @@ export interface components {
             counts: number[];
             /** @description The value of `split_by`; `all` without one; `other`; `none` where the field is missing. */
             name: string;
+        };
+        ImportNote: {
+            /** @description `schedule Primary`. */
+            object: string;
+            /** @description `translated`, `differs`, `left out`. */
+            outcome: string;
+            /** @description Where it stands in the export. */
+            pointer: string;
+            why: string;
+        };
+        /** @description What an export of another tool became. */
+        ImportResponse: {
+            dry_run: boolean;
+            /** @description One for each object, and for each difference. */
+            notes: components["schemas"]["ImportNote"][];
+            results: components["schemas"]["Applied"][];
+            warnings: components["schemas"]["Fault"][];
+            /** @description The documents that were made, as they are applied. */
+            yaml: string;
         };
         Incident: {
             alert_ids: string[];
@@ -1882,6 +2499,9 @@ export interface components {
             alerts: components["schemas"]["Alert"][];
             /** @description Text for the next update, from what changed since the last one. */
             draft_update: string;
+            escalation?: components["schemas"]["Escalation"] | null;
+            /** @description Alerts of other systems that belong to it. */
+            foreign_alerts?: components["schemas"]["ForeignAlert"][];
             incident: components["schemas"]["Incident"];
             /** @description The promises of the service, as they stand now. */
             slos: components["schemas"]["Slo"][];
@@ -1946,6 +2566,13 @@ export interface components {
             refused: components["schemas"]["Refused"][];
             requests: components["schemas"]["ReceivedRequests"];
         };
+        /** @description Everything in it is on disk. */
+        IntakeResponse: {
+            /** @description One for each alert that was taken, in order. */
+            alerts: components["schemas"]["AlertReceipt"][];
+            /** @description Alerts that could not be read, each with its place in the body. */
+            mistakes: components["schemas"]["Fault"][];
+        };
         /** @description Where the true figure lies. */
         Interval: {
             /** Format: double */
@@ -1979,6 +2606,10 @@ export interface components {
         };
         KeysResponse: {
             keys: components["schemas"]["Key"][];
+        };
+        LayerShifts: {
+            name: string;
+            shifts: components["schemas"]["Shift"][];
         };
         Link: {
             label: string;
@@ -2018,6 +2649,30 @@ export interface components {
             /** @description Lines per step. */
             trend: number[];
         };
+        /** @description A window that happens once; repeated ones are documents. */
+        MaintenanceRequest: {
+            end: components["schemas"]["String"];
+            filter: string;
+            /** @description A DNS label. */
+            name: string;
+            public?: boolean;
+            reason?: string;
+            start: components["schemas"]["String"];
+        };
+        MaintenanceResponse: {
+            windows: components["schemas"]["MaintenanceWindow"][];
+        };
+        MaintenanceWindow: {
+            active?: components["schemas"]["TimeSpan"] | null;
+            author: string;
+            filter: string;
+            name: string;
+            next?: components["schemas"]["TimeSpan"] | null;
+            /** @description The status page announces it. */
+            public: boolean;
+            reason: string;
+            weekly: boolean;
+        };
         MapEdge: {
             /** @description As the caller saw it where its spans tell, else as the callee did. */
             figures: components["schemas"]["Figures"];
@@ -2050,6 +2705,48 @@ export interface components {
         ObjectsResponse: {
             objects: components["schemas"]["DeclaredObject"][];
         };
+        /** @description Who is on call now. */
+        OncallResponse: {
+            at: components["schemas"]["String"];
+            /** @description Everybody who is named in a team, a schedule or personal rules. */
+            people: string[];
+            schedules: components["schemas"]["ScheduleNow"][];
+            teams: components["schemas"]["OncallTeam"][];
+        };
+        OncallTeam: {
+            channels: string[];
+            first_line: boolean;
+            members: string[];
+            name: string;
+            /** @description Whom the first step of the policy would call now; without a policy, whom the team itself names. */
+            on_call: string[];
+            /** @description The policy by which its incidents escalate; without one its pages go by the routes of the SLO or the team. */
+            policy?: string | null;
+            /** @description Schedules that its policy asks. */
+            schedules: string[];
+        };
+        Override: {
+            author: string;
+            created_at: components["schemas"]["String"];
+            end: components["schemas"]["String"];
+            id: string;
+            /** @description Whose shift it was, if it was taken from somebody. */
+            instead_of?: string | null;
+            /** @description Those who are on call instead; for a shift that was taken, who took it. */
+            people: string[];
+            reason: string;
+            start: components["schemas"]["String"];
+        };
+        /** @description Others are on call for a time, whoever it would be. */
+        OverrideRequest: {
+            end: components["schemas"]["String"];
+            people: string[];
+            reason?: string;
+            start: components["schemas"]["String"];
+        };
+        OverridesResponse: {
+            overrides: components["schemas"]["Override"][];
+        };
         /** @description One message to one target, and where it is now. */
         Page: {
             alert_id: string;
@@ -2073,6 +2770,21 @@ export interface components {
         };
         PagingStatus: {
             /**
+             * Format: int64
+             * @description Calls that wait for a digest because somebody has had too many.
+             */
+            digesting?: number;
+            /**
+             * Format: int64
+             * @description Open incidents that escalate by a policy.
+             */
+            escalating?: number;
+            /**
+             * Format: int64
+             * @description Escalations of which the auditor says that they would be forgotten. 0 in a sound node.
+             */
+            escalation_defects?: number;
+            /**
              * Format: double
              * @description Seconds since the evaluator last finished a round.
              */
@@ -2085,6 +2797,8 @@ export interface components {
             queued: number;
             /** Format: int64 */
             rules: number;
+            /** @description Teams whose pages go by the routes of the SLO or of the team, because they have no policy. */
+            teams_without_policy?: string[];
             /** Format: int64 */
             undeliverable: number;
         };
@@ -2134,6 +2848,20 @@ export interface components {
              * @description Of `trend`.
              */
             step_secs: number;
+        };
+        /** @description Hours on call; each counts once: as holiday, else weekend, else night, else day. */
+        PersonLoad: {
+            /** Format: double */
+            day_hours: number;
+            /** Format: double */
+            holiday_hours: number;
+            /** Format: double */
+            night_hours: number;
+            person: string;
+            /** Format: int32 */
+            shifts: number;
+            /** Format: double */
+            weekend_hours: number;
         };
         PlaceCount: {
             /** Format: int64 */
@@ -2359,6 +3087,22 @@ export interface components {
             /** @description By name. */
             questions: components["schemas"]["SavedQuestion"][];
         };
+        /** @description A schedule at one instant. */
+        ScheduleNow: {
+            /** @description `layer week`, or the override and who made it. */
+            because: string;
+            gap?: components["schemas"]["TimeSpan"] | null;
+            layers: string[];
+            name: string;
+            next: string[];
+            next_at?: components["schemas"]["String"] | null;
+            /** @description Empty is a gap. */
+            on_call: string[];
+            people: string[];
+            /** @description They see everything and are never called. */
+            shadows: string[];
+            time_zone: string;
+        };
         SearchRequest: {
             /** @description From `next_cursor` of the page before. */
             cursor?: string | null;
@@ -2390,6 +3134,14 @@ export interface components {
             end?: components["schemas"]["String"] | null;
             filter?: string | null;
             start?: components["schemas"]["String"] | null;
+        };
+        /** @description From now on alerts of this fingerprint are one only if they agree in these labels too. */
+        SeparateRequest: {
+            labels: string[];
+        };
+        SeparateResponse: {
+            /** @description The fingerprints that it was taken apart into. */
+            fingerprints: string[];
         };
         ServiceMapResponse: {
             edges: components["schemas"]["MapEdge"][];
@@ -2438,11 +3190,72 @@ export interface components {
             /** @description `viewer`, `responder`, `editor`, `admin`, `owner`. */
             role: string;
         };
+        Shift: {
+            because: string;
+            end: components["schemas"]["String"];
+            /** @description The override that decides, if one does. */
+            override_id?: string | null;
+            people: string[];
+            shadows: string[];
+            start: components["schemas"]["String"];
+        };
+        /** @description A schedule over time. */
+        ShiftsResponse: {
+            end: components["schemas"]["String"];
+            gaps: components["schemas"]["TimeSpan"][];
+            /** @description Each layer for itself, from the bottom to the top. */
+            layers: components["schemas"]["LayerShifts"][];
+            /** @description Who carries how much in this time. */
+            load: components["schemas"]["PersonLoad"][];
+            overrides: components["schemas"]["Override"][];
+            schedule: string;
+            /** @description What results from layers and overrides; consecutive, gaps are shifts of nobody. */
+            shifts: components["schemas"]["Shift"][];
+            start: components["schemas"]["String"];
+            time_zone: string;
+        };
         /** @description Exchange a key or a one-time token for a browser session (cookie `nines_session`). */
         SignInRequest: {
             key?: string | null;
             /** @description The token of the first-run link. */
             token?: string | null;
+        };
+        Silence: {
+            author: string;
+            /** @description Set by a document, and deleted with it. */
+            declared: boolean;
+            end: components["schemas"]["String"];
+            filter: string;
+            id: string;
+            matched_at?: components["schemas"]["String"] | null;
+            reason: string;
+            start: components["schemas"]["String"];
+            /** @description `active`, `pending`, `ended`. */
+            state: string;
+        };
+        /** @description What it would hold back of the alerts of other systems that are open. */
+        SilencePreview: {
+            matching: number;
+            of: number;
+            /** @description The first by title. */
+            titles: string[];
+        };
+        SilenceRequest: {
+            /** @description Needed: nothing is silent for ever. Seven days at most. */
+            end: components["schemas"]["String"];
+            filter: string;
+            reason: string;
+            start?: components["schemas"]["String"] | null;
+        };
+        SilenceResponse: {
+            /** @description Nothing was set. */
+            dry_run: boolean;
+            preview: components["schemas"]["SilencePreview"];
+            silence: components["schemas"]["Silence"];
+        };
+        SilencesResponse: {
+            /** @description Those that hold now first, then those to come, then those that ended last. */
+            silences: components["schemas"]["Silence"][];
         };
         /** @description A promise and how it stands now. */
         Slo: {
@@ -2625,7 +3438,7 @@ export interface components {
             at: components["schemas"]["String"];
             /** @description Which one; absent for `slos`. */
             id?: string | null;
-            /** @description `incident`, `alert`, `page`, `slos`, `change`: what to read again. `resync`: everything. */
+            /** @description `incident`, `alert`, `page`, `slos`, `change`, `oncall`: what to read again. `resync`: everything. */
             kind: string;
         };
         String: string;
@@ -2695,6 +3508,16 @@ export interface components {
             /** Format: int64 */
             window_secs: number;
         };
+        /** @description Two people give each other a time; kept together or not at all. */
+        SwapRequest: {
+            first: string;
+            first_end: components["schemas"]["String"];
+            first_start: components["schemas"]["String"];
+            reason?: string;
+            second: string;
+            second_end: components["schemas"]["String"];
+            second_start: components["schemas"]["String"];
+        };
         /** @description Rows that have just come in, in order of arrival: an event of `GET /api/v1/tail`. */
         TailRows: {
             rows: Record<string, never>[];
@@ -2708,6 +3531,21 @@ export interface components {
              * @description Rows not even looked at since the last event, because ingest had no time to spare.
              */
             unread: number;
+        };
+        /** @description Takes a shift over. */
+        TakeRequest: {
+            end: components["schemas"]["String"];
+            /** @description Whose; whoever is on call at the start, unless given. */
+            from?: string | null;
+            /** @description Who takes it; the caller, unless given. */
+            person?: string | null;
+            reason?: string;
+            start: components["schemas"]["String"];
+        };
+        /** @description Half open. */
+        TimeSpan: {
+            end: components["schemas"]["String"];
+            start: components["schemas"]["String"];
         };
         TimelineEntry: {
             actor: string;
@@ -2914,6 +3752,268 @@ export interface operations {
             };
         };
     };
+    alertmanager_alerts: {
+        parameters: {
+            query?: {
+                filter?: string;
+                active?: string;
+                silenced?: string;
+                inhibited?: string;
+                unprocessed?: string;
+                receiver?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_send: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_groups: {
+        parameters: {
+            query?: {
+                filter?: string;
+                active?: string;
+                silenced?: string;
+                inhibited?: string;
+                receiver?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_receivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_silence_one: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_end_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_silences: {
+        parameters: {
+            query?: {
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alertmanager_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     alerts: {
         parameters: {
             query?: {
@@ -2946,6 +4046,93 @@ export interface operations {
             };
         };
     };
+    send_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    grafana_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sns_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     alert: {
         parameters: {
             query?: never;
@@ -2965,6 +4152,70 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Alert"];
                 };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    separate_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeparateRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeparateResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    join_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description a problem document */
             default: {
@@ -3279,6 +4530,35 @@ export interface operations {
             };
         };
     };
+    calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     changes: {
         parameters: {
             query?: {
@@ -3363,6 +4643,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FieldsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    escalations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationsResponse"];
                 };
             };
             /** @description a problem document */
@@ -3664,6 +4973,68 @@ export interface operations {
             };
         };
     };
+    maintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_maintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MaintenanceRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     objects: {
         parameters: {
             query?: {
@@ -3713,6 +5084,67 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oncall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OncallResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oncall_import: {
+        parameters: {
+            query?: {
+                from?: string;
+                dry_run?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResponse"];
+                };
             };
             /** @description a problem document */
             default: {
@@ -3963,6 +5395,271 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    calendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarCreated"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    override_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_override: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shifts: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    swap_shifts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwapRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridesResponse"];
+                };
             };
             /** @description a problem document */
             default: {
@@ -4272,6 +5969,99 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilencesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silence: {
+        parameters: {
+            query?: {
+                dry_run?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -5327,6 +7117,33 @@ export interface operations {
         };
     };
     change_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pagerduty_event: {
         parameters: {
             query?: never;
             header?: never;

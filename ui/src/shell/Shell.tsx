@@ -11,6 +11,7 @@ import {
   IconLanguage,
   IconLogout,
   IconMoon,
+  IconPhoneCall,
   IconSearch,
   IconServer2,
   IconSitemap,
@@ -47,6 +48,7 @@ const pages = () =>
     ["/sql", "SQL", IconDatabaseSearch],
     ["/incidents", t("Incidents"), IconUrgent],
     ["/alerts", t("Alerts"), IconBellRinging],
+    ["/oncall", t("On call"), IconPhoneCall],
     ["/services", t("Services"), IconSitemap],
     ["/changes", t("Changes"), IconGitCommit],
   ] as const;

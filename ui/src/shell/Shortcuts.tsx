@@ -13,6 +13,7 @@ const PLACES: Record<string, string> = {
   q: "/sql",
   i: "/incidents",
   a: "/alerts",
+  o: "/oncall",
   v: "/services",
   c: "/changes",
   n: "/status",
@@ -71,6 +72,7 @@ export function Shortcuts() {
         ["g q", "SQL"],
         ["g i", t("Incidents")],
         ["g a", t("Alerts")],
+        ["g o", t("On call")],
         ["g v", t("Services")],
         ["g c", t("Changes")],
         ["g n", t("Node")],
@@ -80,6 +82,7 @@ export function Shortcuts() {
       t("Incident room"),
       [
         ["a", t("Acknowledge")],
+        ["e", t("Call the next now")],
         ["c", t("Confirm level")],
         ["u", t("Post an update")],
         ["n", t("Add a note")],

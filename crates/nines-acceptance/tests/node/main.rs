@@ -12,6 +12,8 @@ mod guides;
 mod lake;
 mod malformed;
 mod masking;
+mod oncall;
+mod oncall_clients;
 mod overload;
 mod patterns;
 mod reports;

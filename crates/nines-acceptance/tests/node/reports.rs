@@ -9,10 +9,10 @@ use axum::routing::post;
 use nines_acceptance::{Api, Node, alone, eventually};
 use serde_json::{Value, json};
 
-type Taken = Arc<Mutex<Vec<Value>>>;
+pub type Taken = Arc<Mutex<Vec<Value>>>;
 
 /// A webhook receiver that keeps what it is sent.
-async fn receiver() -> anyhow::Result<(String, Taken)> {
+pub async fn receiver() -> anyhow::Result<(String, Taken)> {
     let taken = Taken::default();
     let keep = |State(taken): State<Taken>, body: String| async move {
         taken.lock().unwrap().push(serde_json::from_str(&body).unwrap_or(Value::String(body)));

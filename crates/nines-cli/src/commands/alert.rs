@@ -1,13 +1,18 @@
 use clap::{Args, Subcommand};
-use nines_api::{Alert, AlertsResponse};
+use nines_api::{
+    Alert, AlertRequest, AlertsResponse, IntakeResponse, SilenceRequest, SilenceResponse, SilencesResponse,
+};
 
 use super::{Session, duration, percent, short_time};
 use crate::exit::Code;
+use crate::instant;
 use crate::output::style;
 use crate::table::Table;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  nines alert list --state firing\n  nines alert show 0199…")]
+#[command(
+    after_help = "Examples:\n  nines alert send 'disk is full' --service db --level P2\n  nines alert list --state firing\n  nines alert silence 'service.name: db' --until 2h --reason 'new disks'"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -24,6 +29,10 @@ enum Command {
         #[arg(long)]
         slo: Option<String>,
     },
+    /// Send an alert; a title is enough
+    Send(Send),
+    /// Do not tell of what a filter matches, until a time; without a filter, list the silences
+    Silence(Silence),
     /// One alert: what it says and where its pages are
     Show {
         /// Id of the alert
@@ -31,18 +40,168 @@ enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+struct Send {
+    /// One line for people
+    title: String,
+    /// P0, P1 or P2 [default: P1]
+    #[arg(long)]
+    level: Option<String>,
+    /// Impacted service
+    #[arg(long)]
+    service: Option<String>,
+    /// Alerts with the same key are one [default: those with the same labels, or the same title]
+    #[arg(long, value_name = "KEY")]
+    dedup_key: Option<String>,
+    /// What else is known, as NAME=VALUE
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<String>,
+    /// It is over
+    #[arg(long)]
+    resolved: bool,
+}
+
+#[derive(Debug, Args)]
+struct Silence {
+    /// Such as `service.name: db and host: db-*`
+    filter: Option<String>,
+    /// When it ends: RFC 3339, or how long from now
+    #[arg(long, value_name = "TIME", value_parser = instant::ahead, requires = "filter")]
+    until: Option<String>,
+    /// Whoever finds it will ask
+    #[arg(long, default_value = "", requires = "filter")]
+    reason: String,
+    /// Only say what it would hold back
+    #[arg(long, requires = "filter")]
+    preview: bool,
+    /// End the silence of this id
+    #[arg(long, value_name = "ID", conflicts_with = "filter")]
+    end: Option<String>,
+}
+
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     match arguments.command {
         Command::List { state, slo } => {
             session.output.print(&session.client.alerts(state.as_deref(), slo.as_deref()).await?, list)?;
         }
+        Command::Send(send) => {
+            let answer = session.client.send_alert(&send.request()?).await?;
+            session.output.print(&answer, receipts)?;
+        }
+        Command::Silence(silence) => return silence.run(session).await,
         Command::Show { id } => session.output.print_text(&session.client.alert(&id).await?, show)?,
     }
     Ok(Code::Ok)
 }
 
+impl Send {
+    fn request(self) -> anyhow::Result<AlertRequest> {
+        let mut labels = std::collections::BTreeMap::new();
+        for label in &self.labels {
+            let Some((name, value)) = label.split_once('=') else {
+                anyhow::bail!("`{label}` is no label: write it as NAME=VALUE");
+            };
+            labels.insert(name.trim().to_owned(), value.to_owned());
+        }
+        Ok(AlertRequest {
+            title: self.title,
+            status: self.resolved.then(|| "resolved".to_owned()),
+            level: self.level,
+            service: self.service,
+            dedup_key: self.dedup_key,
+            labels,
+            ..AlertRequest::default()
+        })
+    }
+}
+
+impl Silence {
+    async fn run(self, session: &Session) -> anyhow::Result<Code> {
+        if let Some(id) = &self.end {
+            session.client.end_silence(id).await?;
+            eprintln!("ended {id}");
+            return Ok(Code::Ok);
+        }
+        let Some(filter) = self.filter else {
+            session.output.print(&session.client.silences().await?, silences)?;
+            return Ok(Code::Ok);
+        };
+        let Some(end) = self.until else {
+            anyhow::bail!("say when it ends, such as `--until 2h`: nothing is silent for ever");
+        };
+        let request = SilenceRequest { filter, start: None, end, reason: self.reason };
+        let answer = session.client.silence(&request, self.preview).await?;
+        session.output.print_text(&answer, silenced)?;
+        Ok(Code::Ok)
+    }
+}
+
+fn receipts(answer: &IntakeResponse) -> Table {
+    let mut table = Table::new(["fingerprint", "became", "group", "incident", "nobody is told because"]);
+    for receipt in &answer.alerts {
+        table.row([
+            receipt.fingerprint.clone(),
+            receipt.received.replace('_', " "),
+            receipt.group.clone(),
+            receipt.incident.clone().unwrap_or_default(),
+            receipt.suppressed.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn silences(answer: &SilencesResponse) -> Table {
+    let mut table = Table::new(["id", "state", "until", "by", "filter", "reason"]);
+    for silence in &answer.silences {
+        table.row([
+            silence.id.clone(),
+            silence.state.clone(),
+            short_time(&silence.end),
+            silence.author.clone(),
+            silence.filter.clone(),
+            silence.reason.clone(),
+        ]);
+    }
+    table
+}
+
+fn silenced(answer: &SilenceResponse) -> String {
+    let (silence, preview) = (&answer.silence, &answer.preview);
+    let begun = if answer.dry_run { "would hold back" } else { "holds back" };
+    let mut text = format!(
+        "{begun} {} of {} open alerts until {}\n",
+        preview.matching,
+        preview.of,
+        short_time(&silence.end)
+    );
+    if !answer.dry_run {
+        text = format!("id {}\n{text}", silence.id);
+    }
+    for title in &preview.titles {
+        text.push_str(&format!("  {title}\n"));
+    }
+    text
+}
+
+/// Alerts of promises first, then those of other systems under their fingerprints.
 fn list(answer: &AlertsResponse) -> Table {
     let mut table = Table::new(["id", "state", "level", "promise", "detected", "incident", "what"]);
+    let foreign = answer.foreign.iter().map(|alert| {
+        let what = match &alert.suppressed {
+            Some(why) => format!("{} (nobody is told: {why})", alert.title),
+            None if alert.count > 1 => format!("{} (arrived {} times)", alert.title, alert.count),
+            None => alert.title.clone(),
+        };
+        [
+            alert.fingerprint.clone(),
+            state(&alert.state),
+            alert.level.clone(),
+            format!("from {}", alert.source),
+            short_time(&alert.first_at),
+            alert.incident.clone().unwrap_or_default(),
+            what,
+        ]
+    });
     for alert in &answer.alerts {
         table.row([
             alert.id.clone(),
@@ -53,6 +212,9 @@ fn list(answer: &AlertsResponse) -> Table {
             alert.incident_id.clone().unwrap_or_default(),
             alert.message.title.clone(),
         ]);
+    }
+    for row in foreign {
+        table.row(row);
     }
     table
 }

@@ -6,6 +6,7 @@ use nines_api as api;
 use nines_notify::{PageFilter, PageState};
 use nines_state::StateError;
 use nines_state::alerts::AlertFilter;
+use nines_state::intake::ForeignFilter;
 use serde::Deserialize;
 
 use crate::SharedApp;
@@ -50,7 +51,28 @@ pub async fn list(
         alerts.push(app.rendered_alert(&stored).await?);
     }
     alerts.sort_by_key(|alert| alert.state == "resolved");
-    Ok(Json(api::AlertsResponse { alerts }))
+    let counts = app.oncall.intake.counts().await?;
+    Ok(Json(api::AlertsResponse {
+        alerts,
+        foreign: if filter.slo.is_some() { Vec::new() } else { foreign(&app, open, None).await? },
+        foreign_counts: api::ForeignCounts {
+            alerts: counts.alerts,
+            open: counts.open,
+            suppressed: counts.suppressed,
+            received: counts.received,
+        },
+    }))
+}
+
+/// Alerts of other systems, open ones first.
+pub async fn foreign(
+    app: &SharedApp,
+    open: Option<bool>,
+    incident: Option<String>,
+) -> ApiResult<Vec<api::ForeignAlert>> {
+    let filter = ForeignFilter { open, incident, limit: LISTED_MAX };
+    let alerts = app.oncall.intake.alerts(&filter).await?;
+    Ok(alerts.iter().map(crate::render::oncall::foreign_alert).collect())
 }
 
 pub async fn show(State(app): State<SharedApp>, Path(id): Path<String>) -> ApiResult<Json<api::Alert>> {

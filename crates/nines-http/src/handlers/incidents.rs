@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
 use nines_api as api;
 use nines_incidents::{
-    Actor, Class, Command, Fact, Incident, IncidentError, IncidentId, Level, NewUpdate, Query as Find,
-    Report, Role,
+    Actor, Class, Command, EntryKind, Fact, Incident, IncidentError, IncidentId, Level, NewUpdate,
+    Query as Find, Record, Report, Role, Text,
 };
 use nines_model::{TimeRange, Timestamp};
 use serde::Deserialize;
@@ -129,6 +129,8 @@ pub async fn show(
         alerts,
         slos: app.slos(&readings, language).await?,
         draft_update,
+        escalation: super::oncall::of_incident(&app, &id.to_string()).await?,
+        foreign_alerts: super::alerts::foreign(&app, None, Some(id.to_string())).await?,
     }))
 }
 
@@ -147,12 +149,13 @@ pub async fn step(
             app.incidents.act(id, &Command::ChangeClass { class, reason }, &actor).await?;
         }
     }
-    let incident = app.incidents.act(id, &command(&step, request)?, &actor).await?;
+    let incident = app.incidents.act(id, &command(&step, request, now(&app))?, &actor).await?;
     Ok(Json(rendered(&app, &incident)))
 }
 
 const STEPS: &[&str] = &[
     "acknowledge",
+    "escalate",
     "confirm",
     "assign",
     "update",
@@ -165,10 +168,20 @@ const STEPS: &[&str] = &[
     "cancel",
 ];
 
-fn command(step: &str, request: api::StepRequest) -> ApiResult<Command> {
+fn command(step: &str, request: api::StepRequest, now: Timestamp) -> ApiResult<Command> {
     let text = request.text.unwrap_or_default();
     Ok(match step {
         "acknowledge" => Command::Acknowledge,
+        // The escalation follows the timeline: the entry is the request.
+        "escalate" => Command::Record(Record {
+            at: now,
+            kind: EntryKind::Escalation,
+            text: Text::Plain(match text.as_str() {
+                "" => "asked for the next step".to_owned(),
+                why => format!("asked for the next step: {why}"),
+            }),
+            link: None,
+        }),
         "confirm" => {
             let level = request.level.ok_or_else(|| {
                 ApiError::invalid("`level` is missing")

@@ -18,8 +18,8 @@ pub const STEPS_MAX: usize = 20;
 pub const TARGETS_MAX: usize = 20;
 /// As PagerDuty allows.
 pub const REPEAT_MAX: u8 = 9;
-/// Below this a provider has not even taken the message.
-pub const TIMEOUT_MIN: Duration = Duration::from_secs(30);
+/// A step of machines alone (a webhook that mends things) is answered within seconds; what people need, they say.
+pub const TIMEOUT_MIN: Duration = Duration::from_secs(5);
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// What the option of an acknowledgement that runs out is set to.
 pub const UNACK_AFTER_DEFAULT: Duration = Duration::from_secs(30 * 60);
@@ -126,7 +126,7 @@ pub enum PolicyError {
         "the last step `{step}` of escalation policy `{policy}` has a condition ({condition}), so an incident could pass it by; drop the condition or add a step without one"
     )]
     LastConditional { policy: String, step: String, condition: &'static str },
-    #[error("step `{step}` of escalation policy `{policy}` waits {secs} s; use 30 s to 24 h")]
+    #[error("step `{step}` of escalation policy `{policy}` waits {secs} s; use 5 s to 24 h")]
     Timeout { policy: String, step: String, secs: u64 },
     #[error("personal rules of {person} {problem}")]
     Rules { person: PersonId, problem: String },

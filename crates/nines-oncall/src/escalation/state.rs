@@ -35,6 +35,9 @@ pub struct Escalation {
     pub calls: Vec<Call>,
     /// Orders given so far.
     pub orders: u64,
+    /// The newest entry of the incident's timeline that has been taken into account: what an entry says is decided once,
+    /// whoever is killed when.
+    pub seen: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -311,6 +314,7 @@ impl Escalation {
             turn,
             calls: Vec::new(),
             orders: 0,
+            seen: 0,
         }
     }
 
@@ -395,6 +399,9 @@ impl fmt::Display for Reason {
                 "nobody in the policy can be reached: the first line is told, and all is tried again in {} s",
                 again_in.as_secs()
             ),
+            Self::NextContact { person, channel, after } if after.is_zero() => {
+                write!(f, "{person} is called by {channel}")
+            }
             Self::NextContact { person, channel, after } => {
                 write!(f, "{person} has not answered for {} s: called by {channel}", after.as_secs())
             }

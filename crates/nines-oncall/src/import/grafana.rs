@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Imported, Names, Outcome, label, listed, root_of, zone_of};
-use crate::escalation::{
-    Condition, DailyTime, EscalationPolicy, REPEAT_MAX, Step, TIMEOUT_MIN, Target, TargetKind,
-};
+use crate::escalation::{Condition, DailyTime, EscalationPolicy, REPEAT_MAX, Step, Target, TargetKind};
 use crate::intake::IntakeError;
 use crate::intake::json::{Answer, At};
 use crate::schedule::{Holidays, Layer, Rotation, Schedule, Slot, Unit, Weekdays, Window};
 use crate::zone::{DAY_SECS, Zone};
 
+/// OnCall goes on at once where nothing is waited for; a provider needs about this long to take a message.
+const NO_WAIT: Duration = Duration::from_secs(30);
 /// What OnCall's own `repeat_escalation` does at most.
 const REPEATS: u8 = 5;
 
@@ -177,7 +177,7 @@ fn policy(
             "wait" => {
                 let secs = u64::try_from(at.number("duration")?.unwrap_or(300)).unwrap_or(300);
                 if let Some(last) = policy.steps.last_mut() {
-                    last.timeout = Some(Duration::from_secs(secs).max(TIMEOUT_MIN));
+                    last.timeout = Some(Duration::from_secs(secs).max(NO_WAIT));
                 }
                 continue;
             }
@@ -239,7 +239,7 @@ fn policy(
             name: format!("step {}", policy.steps.len() + 1),
             targets,
             // OnCall goes on at once where no pause follows; we wait at least until a provider has taken the message.
-            timeout: Some(TIMEOUT_MIN),
+            timeout: Some(NO_WAIT),
             condition: condition.clone(),
             round_robin: kind == "notify_person_next_each_time",
         });

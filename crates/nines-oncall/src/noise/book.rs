@@ -106,12 +106,18 @@ impl AlertBook {
     /// Takes an alert in. The fingerprint under which it is kept may be finer than its own, where people have
     /// separated it: it is returned.
     pub fn receive(&mut self, mut alert: IncomingAlert, now: Timestamp) -> (Fingerprint, Received) {
-        if let Some(labels) = self.separations.get(&alert.fingerprint.id) {
-            alert.fingerprint = alert.fingerprint.part(&values(&alert, labels));
-        }
-        let fingerprint = alert.fingerprint.clone();
+        let fingerprint = self.fingerprint_of(&alert);
+        alert.fingerprint = fingerprint.clone();
         let received = self.place(alert, now);
         (fingerprint, received)
+    }
+
+    /// Under which fingerprint an alert is kept.
+    pub fn fingerprint_of(&self, alert: &IncomingAlert) -> Fingerprint {
+        match self.separations.get(&alert.fingerprint.id) {
+            Some(labels) => alert.fingerprint.part(&values(alert, labels)),
+            None => alert.fingerprint.clone(),
+        }
     }
 
     fn place(&mut self, alert: IncomingAlert, now: Timestamp) -> Received {
@@ -124,7 +130,8 @@ impl AlertBook {
                 false => entry.join(alert, now),
             };
         }
-        if is_over {
+        // Some senders acknowledge and resolve by key alone: that says nothing of an alert that is not known.
+        if is_over || alert.title.is_empty() {
             return Received::NothingToResolve;
         }
         if self.entries.len() >= ALERTS_MAX {
@@ -185,6 +192,21 @@ impl AlertBook {
         Ok(made)
     }
 
+    /// Puts an entry back as it was stored; what stood under its fingerprint is replaced.
+    pub fn put(&mut self, entry: AlertEntry) {
+        self.entries.insert(entry.alert.fingerprint.id.clone(), entry);
+    }
+
+    /// Forgets an entry, as if nothing had arrived.
+    pub fn forget(&mut self, fingerprint: &str) {
+        self.entries.remove(fingerprint);
+    }
+
+    /// Puts a separation back as it was stored.
+    pub fn put_separation(&mut self, fingerprint: String, labels: Vec<String>) {
+        self.separations.insert(fingerprint, labels);
+    }
+
     /// Undoes [`AlertBook::separate`] for what arrives from now on.
     pub fn join(&mut self, fingerprint: &str) -> bool {
         self.separations.remove(fingerprint).is_some()
@@ -192,6 +214,11 @@ impl AlertBook {
 
     pub fn get(&self, fingerprint: &str) -> Option<&AlertEntry> {
         self.entries.get(fingerprint)
+    }
+
+    /// Fingerprints that people have taken apart, each with the labels by which.
+    pub fn separations(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.separations.iter()
     }
 
     /// In no particular order.
@@ -239,6 +266,10 @@ impl AlertEntry {
     fn join(&mut self, alert: IncomingAlert, now: Timestamp) -> Received {
         self.count += 1;
         self.last_at = now;
+        if alert.title.is_empty() {
+            self.alert.status = alert.status;
+            return Received::Merged { count: self.count };
+        }
         match self.members.iter().position(|member| member.alert.labels == alert.labels) {
             Some(known) => {
                 self.members[known].count += 1;
@@ -265,7 +296,8 @@ impl AlertEntry {
         }
     }
 
-    fn differing_labels(&self) -> Vec<String> {
+    /// Labels in which the members differ, at most five: by these they can be taken apart.
+    pub fn differing_labels(&self) -> Vec<String> {
         let Some(first) = self.members.first() else { return Vec::new() };
         let names = self.members.iter().flat_map(|member| member.alert.labels.keys());
         let names: std::collections::BTreeSet<_> = names.collect();

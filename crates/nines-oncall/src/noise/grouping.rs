@@ -162,7 +162,8 @@ impl Grouper {
         self.groups.len()
     }
 
-    fn key(&self, alert: &IncomingAlert) -> String {
+    /// The group that an alert belongs to.
+    pub fn key(&self, alert: &IncomingAlert) -> String {
         let parts =
             self.grouping.by.iter().map(|label| format!("{label}={}", alert.get(label).unwrap_or_default()));
         parts.collect::<Vec<_>>().join(",")

@@ -77,6 +77,11 @@ impl Limiter {
         Verdict::Digest { waiting: inbox.put(person, message, now) }
     }
 
+    /// A message that was sent before this process started counts too.
+    pub fn restore(&mut self, person: &PersonId, sent_at: Timestamp) {
+        self.people.entry(person.clone()).or_default().sent.push_back(sent_at);
+    }
+
     /// The digests that are to be sent now; each counts as a message.
     pub fn due(&mut self, now: Timestamp) -> Vec<Digest> {
         let mut due = Vec::new();

@@ -156,3 +156,14 @@ fn what_is_wrong_as_a_whole_is_told_at_the_part() {
         mistakes(silence)
     );
 }
+
+/// What is stored is what was meant: printed and read again, every document is the same.
+#[test]
+fn documents_come_back_from_their_own_text() {
+    let documents = parse(None, GOOD).unwrap();
+    let texts = documents.texts();
+    assert_eq!(texts.len(), documents.keys().len());
+    let text: Vec<String> = texts.into_iter().map(|(_, _, text)| text).collect();
+    let again = parse(None, &text.join("---\n")).unwrap_or_else(|errors| panic!("{errors:#?}\n{text:#?}"));
+    assert_eq!(again, documents);
+}

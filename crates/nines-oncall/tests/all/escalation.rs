@@ -298,7 +298,7 @@ fn a_policy_that_can_end_without_a_human_is_refused_with_the_reason() {
     );
     check(
         &|policy| policy.steps[0].timeout = Some(SECOND),
-        "step `first` of escalation policy `shop` waits 1 s; use 30 s to 24 h",
+        "step `first` of escalation policy `shop` waits 1 s; use 5 s to 24 h",
     );
     check(&|policy| policy.repeat = 10, "escalation policy `shop` has 10 repeats, more than 9");
 }

@@ -33,6 +33,8 @@ pub struct Team {
     pub channels: Vec<String>,
     /// Who is on call now.
     pub on_call: Option<String>,
+    /// Name of the escalation policy by which its people are called; without it the one that has the team's name.
+    pub escalation: Option<String>,
     /// Answers for what nobody else answers for: promises without an owner, incidents of unknown services.
     pub first_line: bool,
 }

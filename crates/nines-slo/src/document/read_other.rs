@@ -418,6 +418,7 @@ pub(super) fn team(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) ->
     let members = spec.texts(reader, "members");
     let channels = spec.texts(reader, "channels");
     let on_call = spec.text(reader, "onCall");
+    let escalation = spec.text(reader, "escalation");
     let first_line = spec.boolean(reader, "firstLine").unwrap_or(false);
     if let Some(person) = on_call.as_ref().filter(|person| !members.is_empty() && !members.contains(person)) {
         let hint = super::nearest(person, members.iter().map(String::as_str))
@@ -431,5 +432,5 @@ pub(super) fn team(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) ->
         );
     }
     spec.finish(reader);
-    Some(Team { meta, description, members, channels, on_call, first_line })
+    Some(Team { meta, description, members, channels, on_call, escalation, first_line })
 }

@@ -44,6 +44,7 @@ pub(super) fn document(document: &Document, secrets: Secrets) -> Yaml {
                 .list("members", texts(&team.members))
                 .list("channels", texts(&team.channels))
                 .text("onCall", team.on_call.as_deref())
+                .text("escalation", team.escalation.as_deref())
                 .maybe("firstLine", team.first_line.then_some(Yaml::Bool(true)));
             (NINES_V1, spec.build())
         }

@@ -48,6 +48,8 @@ struct EscalationV1 {
     turn: u64,
     calls: Vec<CallV1>,
     orders: u64,
+    #[serde(default)]
+    seen: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,6 +145,7 @@ pub(super) fn write_escalation(state: &Escalation) -> String {
         turn: state.turn,
         calls: state.calls.iter().map(call_v1).collect(),
         orders: state.orders,
+        seen: state.seen,
     })
 }
 
@@ -162,6 +165,7 @@ pub(super) fn read_escalation(text: &str) -> Parsed<Escalation> {
         turn: v1.turn,
         calls: v1.calls.into_iter().map(call).collect(),
         orders: v1.orders,
+        seen: v1.seen,
     })
 }
 

@@ -13,9 +13,11 @@ import { className, incidentLook, sloLook } from "../../lib/states";
 import { zoneName } from "../../lib/time";
 import { useAged } from "../../shell/Shell";
 import { useNow, useUrl } from "../../state/url";
+import { Foreign } from "../alerts/Foreign";
 import { Actions } from "./Actions";
 import { AlertFields } from "./AlertFields";
 import { Clock } from "./Clock";
+import { Escalation } from "./Escalation";
 import styles from "./Incident.module.css";
 import { Pages } from "./Pages";
 import { Timeline } from "./Timeline";
@@ -39,7 +41,7 @@ export default function IncidentPage() {
       </div>
     );
   }
-  const { incident, alerts, slos, timeline, draft_update } = query.data;
+  const { incident, alerts, slos, timeline, draft_update, escalation, foreign_alerts } = query.data;
   const alert = alerts.find((one) => one.state === "firing") ?? alerts[0];
   return (
     <div className="page">
@@ -48,11 +50,13 @@ export default function IncidentPage() {
       <div className={`${styles.columns} ${aged ? "aged" : ""}`}>
         <div className={`stack ${styles.main}`}>
           {alert ? <AlertFields alert={alert} heading={incident.title} /> : <Report incident={incident} />}
+          <Foreign alerts={foreign_alerts ?? []} counts={undefined} now={now} />
           <Timeline entries={timeline} />
         </div>
         <div className={`stack ${styles.act}`}>
           <Clock incident={incident} now={now} />
           <Actions incident={incident} draft={draft_update} />
+          {escalation && <Escalation state={escalation} now={now} />}
         </div>
         <div className={`stack ${styles.rest}`}>
           <Marks incident={incident} />

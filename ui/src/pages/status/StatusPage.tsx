@@ -154,7 +154,25 @@ function Body({ status, now }: { status: Status; now: number }) {
               unit={t("ago")}
               tone={paging.evaluated_secs_ago > 10 ? "bad" : undefined}
             />
+            <Figure label={t("escalating")} value={count(paging.escalating)} />
+            <Figure
+              label={t("would be forgotten")}
+              value={count(paging.escalation_defects)}
+              tone={paging.escalation_defects ? "bad" : undefined}
+            />
+            <Figure
+              label={t("wait for a digest")}
+              value={count(paging.digesting)}
+              tone={paging.digesting ? "warn" : undefined}
+            />
           </div>
+          {(paging.teams_without_policy ?? []).length > 0 && (
+            <p className="dim">
+              {t("Without an escalation policy, so that pages go by the routes of the SLO: {teams}", {
+                teams: (paging.teams_without_policy ?? []).join(", "),
+              })}
+            </p>
+          )}
         </section>
         <section className="panel pad">
           <h2>{t("Machine")}</h2>

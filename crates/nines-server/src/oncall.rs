@@ -1,0 +1,42 @@
+//! On call in a node: who is called about an incident, and what comes in from other systems.
+//!
+//! - [`Escalator`] walks the policy of each open incident and gives its orders to the outbox.
+//! - [`Desk`] takes alerts of other systems in: stored first, answered second, told third.
+//! - [`declared`] reads on-call documents beside all others.
+//!
+//! All of it runs on the page runtime, over that runtime's own handle of `response.db`. Whom to call is asked of the
+//! [`nines_oncall::Roster`] in memory.
+
+mod calls;
+pub mod declared;
+mod desk;
+mod escalator;
+mod holds;
+mod opener;
+
+pub use desk::{Desk, DeskParts};
+pub use escalator::{Escalator, EscalatorParts};
+pub use holds::{held, of_incident, of_promise};
+pub use opener::is_foreign;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+
+use nines_model::Timestamp;
+use nines_oncall::escalation::Hold;
+use parking_lot::Mutex;
+
+/// What desk and escalator tell each other, and the status page. Locks are held for a lookup.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Incidents of which every alert of other systems is held back now.
+    pub(crate) holds: Mutex<HashMap<String, (Timestamp, Hold)>>,
+    /// Alerts of other systems that fire, by incident.
+    pub(crate) firing: Mutex<HashMap<String, u32>>,
+    /// Open incidents that escalate by a policy.
+    pub escalating: AtomicU64,
+    /// Escalations of which the auditor says that they would be forgotten. 0 in a sound node.
+    pub defects: AtomicU64,
+    /// Messages that wait for a digest because somebody has had too many.
+    pub digesting: AtomicU64,
+}
