@@ -20,6 +20,7 @@ use nines_storage::Store;
 
 use crate::audit::Auditor;
 use crate::feed::Feed;
+use crate::operations::RUNBOOK_KIND;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
 use crate::render;
@@ -63,6 +64,7 @@ pub struct App {
     pub tails: Tails,
     pub patterns: crate::SharedBook,
     pub saved: Arc<dyn SavedQuestions>,
+    pub operations: crate::Operations,
 }
 
 impl App {
@@ -115,13 +117,18 @@ impl App {
     }
 
     /// Applied documents, secrets left out.
-    pub async fn objects(&self, kind: Option<DocumentKind>) -> ApiResult<Vec<api::DeclaredObject>> {
+    pub async fn objects(&self, kind: Option<&str>) -> ApiResult<Vec<api::DeclaredObject>> {
+        if let Some(kind) = kind {
+            known_kind(kind)?;
+        }
         let objects = self.objects.list().await.map_err(|error| ApiError::from_kind(error.kind(), &error))?;
-        let wanted =
-            objects.into_iter().filter(|object| kind.is_none_or(|kind| kind.as_str() == object.kind));
+        let wanted = objects
+            .into_iter()
+            .filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
         Ok(wanted
             .map(|object| api::DeclaredObject {
-                yaml: redacted(&object.yaml),
+                // Runbooks hold no secrets: they come back as they were written.
+                yaml: if object.kind == RUNBOOK_KIND { object.yaml } else { redacted(&object.yaml) },
                 kind: object.kind,
                 name: object.name,
                 revision: object.revision,
@@ -144,4 +151,14 @@ fn redacted(yaml: &str) -> String {
         // What is stored was parsed before; if it cannot be now, it is not shown rather than shown with its secrets.
         Err(_) => "# this document cannot be read by this version\n".to_owned(),
     }
+}
+
+/// The kinds of documents that a node takes.
+fn known_kind(kind: &str) -> ApiResult<()> {
+    let known: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).chain([RUNBOOK_KIND]).collect();
+    if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return Ok(());
+    }
+    Err(ApiError::not_found(format!("there is no kind `{kind}`"))
+        .hint(format!("the kinds are {}", known.join(", "))))
 }

@@ -7,7 +7,7 @@ use nines_api::ReplayResponse;
 use nines_base::ErrorKind;
 use nines_model::TimeRange;
 use nines_query::QueryError;
-use nines_slo::{DocumentError, DocumentKey, DocumentWarning, LiveSli, Promise, SloReading};
+use nines_slo::{DocumentError, DocumentWarning, LiveSli, Promise, SloReading};
 
 /// A promise, its latest reading, and the live counters behind it (absent while history is being counted, or if there
 /// is nothing to measure).
@@ -24,7 +24,9 @@ pub struct PromiseView {
 /// What one document became.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedDocument {
-    pub key: DocumentKey,
+    /// As written under `kind:`; also kinds that others than promises read.
+    pub kind: &'static str,
+    pub name: String,
     /// `created`, `changed`, `unchanged`.
     pub outcome: &'static str,
     pub revision: u64,
@@ -38,6 +40,10 @@ pub enum ApplyError {
     Remove(nines_slo::RemoveError),
     #[error("declared objects cannot be stored")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("there is no kind `{kind}`; the kinds are {known}")]
+    UnknownKind { kind: String, known: String },
+    #[error("{kind} `{name}` does not exist")]
+    NotFound { kind: &'static str, name: String },
     #[error("the promise cannot be measured")]
     Live(#[source] nines_slo::LiveError),
 }
@@ -110,7 +116,7 @@ pub trait Promises: Send + Sync {
         dry_run: bool,
     ) -> Result<(Vec<AppliedDocument>, Vec<DocumentWarning>), ApplyError>;
 
-    async fn remove(&self, key: &DocumentKey, by: &str) -> Result<(), ApplyError>;
+    async fn remove(&self, kind: &str, name: &str, by: &str) -> Result<(), ApplyError>;
 
     /// What the rules would have done in a stored window: the same counters, readings and decisions as live, over the
     /// counts of stored events. Costs a scan of the window and of the history that its rules look back on, then some ten

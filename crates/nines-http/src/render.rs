@@ -4,5 +4,6 @@ pub mod alerts;
 pub mod apm;
 pub mod incidents;
 pub mod jaeger;
+pub mod operations;
 pub mod slos;
 pub mod traces;

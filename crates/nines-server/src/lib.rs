@@ -16,13 +16,15 @@ mod masking;
 mod memory;
 mod node;
 mod notices;
+mod operations;
 mod paging;
 mod patterns;
 mod promises;
 mod receipts;
 mod replay;
+mod runbooks;
 mod syslog;
 mod translate;
 
-pub use config::{Config, ConfigError, ConfigFile};
+pub use config::{AwsSettings, Config, ConfigError, ConfigFile, OperationsConfig, terminated_table};
 pub use node::{Node, start};

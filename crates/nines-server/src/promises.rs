@@ -123,7 +123,8 @@ impl PromiseKeeper {
     /// Reads the stored documents. One that this version cannot read is logged and left out: the rest still pages.
     pub async fn load(&self) -> anyhow::Result<()> {
         let mut registry = self.registry.lock().await;
-        let stored = self.objects.list().await?;
+        let mut stored = self.objects.list().await?;
+        stored.retain(|object| object.kind != nines_http::RUNBOOK_KIND);
         // Together first, because they refer to each other; one by one only if that fails.
         let texts: Vec<&str> = stored.iter().map(|object| object.yaml.as_str()).collect();
         let whole = parse(None, &texts.join("\n---\n")).map(|file| registry.apply(file.documents));
@@ -385,16 +386,24 @@ impl Promises for PromiseKeeper {
         }
         let documents = keys.into_iter().zip(revisions).map(|(key, revision)| AppliedDocument {
             outcome: outcome(&key),
-            key,
+            kind: key.kind.as_str(),
+            name: key.name,
             revision,
         });
         Ok((documents.collect(), warnings))
     }
 
-    async fn remove(&self, key: &DocumentKey, by: &str) -> Result<(), ApplyError> {
+    async fn remove(&self, kind: &str, name: &str, by: &str) -> Result<(), ApplyError> {
+        let found = DocumentKind::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(kind));
+        let Some(kind) = found else {
+            let mut known: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            known.push(nines_http::RUNBOOK_KIND);
+            return Err(ApplyError::UnknownKind { kind: kind.to_owned(), known: known.join(", ") });
+        };
+        let key = DocumentKey { kind, name: name.to_owned() };
         let mut registry = self.registry.lock().await;
         let mut next = registry.clone();
-        next.remove(key).map_err(ApplyError::Remove)?;
+        next.remove(&key).map_err(ApplyError::Remove)?;
         self.objects
             .delete(key.kind.as_str(), &key.name, by, self.clock.now())
             .await

@@ -10,6 +10,7 @@ mod explore;
 mod guides;
 mod malformed;
 mod masking;
+mod operations;
 mod overload;
 mod patterns;
 mod reports;

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use nines_api as api;
 use nines_model::{Dataset, TimeRange};
 use nines_query::Limits;
-use nines_slo::{DocumentError, DocumentKey, DocumentKind, DocumentWarning, series};
+use nines_slo::{DocumentError, DocumentWarning, series};
 use serde::Deserialize;
 
 use crate::SharedApp;
@@ -35,6 +35,9 @@ impl From<ApplyError> for ApiError {
                 Self::invalid(error.to_string()).code("invalid_documents").faults(faults)
             }
             ApplyError::Remove(error) => Self::new(error.kind(), error.to_string()),
+            ApplyError::UnknownKind { .. } | ApplyError::NotFound { .. } => {
+                Self::not_found(error.to_string())
+            }
             ApplyError::Live(error) => Self::new(error.kind(), error.to_string()),
             ApplyError::Store(_) => Self::from_kind(nines_base::ErrorKind::Unavailable, &error),
         }
@@ -183,7 +186,7 @@ pub async fn apply(
     }
     let done: Vec<String> = applied
         .iter()
-        .map(|document| format!("{}/{} {}", document.key.kind.as_str(), document.key.name, document.outcome))
+        .map(|document| format!("{}/{} {}", document.kind, document.name, document.outcome))
         .collect();
     let note = AuditNote { is_question: dry_run, details: done.join(", "), ..AuditNote::default() };
     let answer = api::ApplyResponse {
@@ -191,8 +194,8 @@ pub async fn apply(
         results: applied
             .into_iter()
             .map(|document| api::Applied {
-                kind: document.key.kind.as_str().to_owned(),
-                name: document.key.name,
+                kind: document.kind.to_owned(),
+                name: document.name,
                 outcome: document.outcome.to_owned(),
                 revision: document.revision,
             })
@@ -211,8 +214,7 @@ pub async fn objects(
     State(app): State<SharedApp>,
     Query(asked): Query<ObjectsQuery>,
 ) -> ApiResult<Json<api::ObjectsResponse>> {
-    let kind = asked.kind.as_deref().map(kind).transpose()?;
-    Ok(Json(api::ObjectsResponse { objects: app.objects(kind).await? }))
+    Ok(Json(api::ObjectsResponse { objects: app.objects(asked.kind.as_deref()).await? }))
 }
 
 pub async fn delete(
@@ -220,18 +222,9 @@ pub async fn delete(
     caller: Caller,
     Path((kind_name, name)): Path<(String, String)>,
 ) -> ApiResult<StatusCode> {
-    app.promises.remove(&DocumentKey { kind: kind(&kind_name)?, name }, &caller.name).await?;
+    app.promises.remove(&kind_name, &name, &caller.name).await?;
     app.feed.publish("slos", None);
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn kind(text: &str) -> ApiResult<DocumentKind> {
-    let found = DocumentKind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| {
-        let names: Vec<_> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        ApiError::not_found(format!("there is no kind `{text}`"))
-            .hint(format!("the kinds are {}", names.join(", ")))
-    })
 }
 
 fn find(app: &SharedApp, name: &str) -> ApiResult<PromiseView> {
