@@ -207,8 +207,8 @@ pub const ROUTES: &[Route] = &[
     .audited("key.create"),
     delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once")
     .audited("key.revoke"),
-    get("/api/v1/audit", "audit", ADMIN, body::<AuditResponse>(), "Who did what, in the order it was done")
-        .query(&["after", "limit"]),
+    get("/api/v1/audit", "audit", ADMIN, body::<AuditResponse>(), "Who did what: in the order it was done, or with `newest` the other way round, filtered")
+        .query(&["after", "limit", "newest", "before", "action", "result", "text"]),
     get(
         "/api/v1/audit/verify",
         "audit_verify",

@@ -55,6 +55,433 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/Ops/AWSResource/ASG/CreateLaunchTemplate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Create a launch template */
+        post: operations["ops_asg_create_launch_template"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ASG/GroupWeight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a listener shares its traffic */
+        get: operations["ops_asg_group_weight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ASG/LaunchTemplateList": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The launch templates */
+        get: operations["ops_asg_launch_template_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ASG/SetDesiredCapacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set how many machines a scaling group has, within its bounds */
+        post: operations["ops_asg_set_desired_capacity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ASG/SetWeight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Share a listener's traffic between target groups */
+        post: operations["ops_asg_set_weight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/EC2/InService": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Power machines on and put them online */
+        post: operations["ops_ec2_in_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/EC2/OffService": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take machines offline and power them off */
+        post: operations["ops_ec2_off_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/EC2/Start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Power machines on */
+        post: operations["ops_ec2_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/EC2/Stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Power machines off */
+        post: operations["ops_ec2_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/EC2/TerminatedUpdateTable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record a machine as terminated */
+        post: operations["ops_ec2_terminated_update_table"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ELB/AddRuleQuarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a host or source networks to a quarantine target group */
+        post: operations["ops_elb_add_rule_quarantine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ELB/Deregister": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take machines out of a target group and let them drain */
+        post: operations["ops_elb_deregister"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ELB/GroupInstancesState": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The machines of a target group with their health */
+        post: operations["ops_elb_group_instances_state"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/AWSResource/ELB/Register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put machines into a target group */
+        post: operations["ops_elb_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/Ops/Slack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A signed chat command: plan, confirm, status, cancel */
+        post: operations["ops_slack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can be done, with the type of each parameter */
+        get: operations["actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/inventory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What there is to act on, by name */
+        get: operations["cloud_inventory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What would be done, and what it touches; nothing is */
+        post: operations["plan_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Carry out an action that only reads */
+        post: operations["read_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs, newest first */
+        get: operations["runs"];
+        put?: never;
+        /** Carry a plan out, or ask for its approval */
+        post: operations["start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run as it is now */
+        get: operations["run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happens to a run, as it happens, until it is over (server-sent events) */
+        get: operations["run_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/runs/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a run */
+        get: operations["run_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/runs/{id}/{step}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** approve, start, cancel, answer */
+        post: operations["step_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop everything: no run calls anybody until it is lifted */
+        post: operations["stop_actions"];
+        /** Let runs go on */
+        delete: operations["lift_stop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -215,7 +642,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who did what, in the order it was done */
+        /** Who did what: in the order it was done, or with `newest` the other way round, filtered */
         get: operations["audit"];
         put?: never;
         post?: never;
@@ -1259,6 +1686,92 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One action of the catalogue, or a runbook. */
+        ActionInfo: {
+            /** @description Somebody other than the author must approve each plan. */
+            four_eyes: boolean;
+            /** @description `public` reads, `protected` changes, `private` is for the infrastructure team. */
+            level: string;
+            /** @description Such as `ec2.stop`, or `runbook/` and a name. */
+            name: string;
+            /** @description For runbooks: what its steps do, in order. */
+            outline?: string[];
+            parameters: components["schemas"]["ActionParameter"][];
+            /** @description The path of InfraAPI that calls it too. */
+            path?: string | null;
+            /** @description It is answered at once and changes nothing. */
+            reads: boolean;
+            summary: string;
+        };
+        ActionParameter: {
+            about: string;
+            /**
+             * @description `instance`, `instances`, `target-group`, `listener`, `scaling-group`, `block-list`, `name`, `host`, `text`, `number`,
+             *     `networks`, `weights`.
+             */
+            kind: string;
+            /** @description Characters of a text or name, items of a list. */
+            length_max?: number | null;
+            /** Format: int64 */
+            max?: number | null;
+            /**
+             * Format: int64
+             * @description Of a number.
+             */
+            min?: number | null;
+            name: string;
+            required: boolean;
+        };
+        ActionPlan: {
+            action: string;
+            arguments: Record<string, never>;
+            four_eyes: boolean;
+            /** @description 64 hexadecimal digits over everything that will be done and what it would overwrite. */
+            hash: string;
+            level: string;
+            radius: components["schemas"]["BlastRadius"];
+            steps: components["schemas"]["PlannedStep"][];
+            /** @description What no other run may touch meanwhile, such as `instance/i-…`. */
+            targets: string[];
+        };
+        /** @description A plan on its way, as it is now. */
+        ActionRun: {
+            approval?: components["schemas"]["RunApproval"] | null;
+            author: string;
+            cancelled_by?: string | null;
+            created_at: components["schemas"]["String"];
+            finished_at?: components["schemas"]["String"] | null;
+            id: string;
+            incident?: string | null;
+            is_automated: boolean;
+            is_over: boolean;
+            plan: components["schemas"]["ActionPlan"];
+            /** @description Why, where there is something to say. */
+            reason?: string | null;
+            started_at?: components["schemas"]["String"] | null;
+            /** @description `waiting_for_approval`, `ready`, `running`, `compensating`, `waiting_for_human`, `done`, `compensated`, `cancelled`. */
+            state: string;
+            /** @description One for each step of the plan. */
+            steps: components["schemas"]["RunStep"][];
+            verdict?: components["schemas"]["RunVerdict"] | null;
+            verdict_due_at?: components["schemas"]["String"] | null;
+            /**
+             * Format: int64
+             * @description Rises with each change.
+             */
+            version: number;
+        };
+        ActionsResponse: {
+            /** @description Single actions first, then runbooks, each by name. */
+            actions: components["schemas"]["ActionInfo"][];
+            /** @description Where actions go: `simulated`, or `aws` and the region. */
+            cloud: string;
+            /** @description The highest level that the caller may call: `public`, `protected`, `private`. */
+            level: string;
+            /** @description Whether the caller may approve what others ask for. */
+            may_approve: boolean;
+            stop?: components["schemas"]["GlobalStop"] | null;
+        };
         Alert: {
             /** @description When the rule first saw it. */
             detected_at: components["schemas"]["String"];
@@ -1433,7 +1946,7 @@ export interface components {
             /** @description `key:<id>`, `session:<id>`, `system` or `anonymous`. */
             via: string;
         };
-        /** @description Oldest first. */
+        /** @description Oldest first, unless `newest` or `before` was asked for. */
         AuditResponse: {
             entries: components["schemas"]["AuditRecord"][];
             /**
@@ -1441,6 +1954,11 @@ export interface components {
              * @description Pass as `after` for the entries that follow; absent at the end.
              */
             next_after?: number | null;
+            /**
+             * Format: int64
+             * @description Pass as `before` for the entries that came earlier; absent at the beginning.
+             */
+            next_before?: number | null;
         };
         AuditVerdict: {
             /**
@@ -1455,6 +1973,14 @@ export interface components {
             entries: number;
             /** @description Every hash covers its entry and the one before. */
             intact: boolean;
+        };
+        BlastRadius: {
+            capacities: components["schemas"]["CapacityChange"][];
+            /** @description Machines that are changed. */
+            machines: string[];
+            /** @description Networks put on or taken off block lists. */
+            networks: number;
+            target_groups: components["schemas"]["TargetGroupImpact"][];
         };
         Budget: {
             /**
@@ -1500,6 +2026,13 @@ export interface components {
             /** Format: double */
             threshold: number;
         };
+        CapacityChange: {
+            /** Format: int32 */
+            from: number;
+            group: string;
+            /** Format: int32 */
+            to: number;
+        };
         Change: {
             at: components["schemas"]["String"];
             by?: string | null;
@@ -1528,6 +2061,62 @@ export interface components {
         };
         ChangesResponse: {
             changes: components["schemas"]["Change"][];
+        };
+        CloudBlockList: {
+            name: string;
+            /** @description How many networks it blocks; absent if that was not asked for. */
+            networks?: number | null;
+        };
+        CloudInstance: {
+            /** @description What an action takes. */
+            id: string;
+            /** @description What people call it; its id where nobody has named it. */
+            name: string;
+            /** @description `pending`, `running`, `stopping`, `stopped`, `shutting-down`. */
+            state: string;
+            zone: string;
+        };
+        /** @description What there is in the cloud, each list by name. */
+        CloudInventory: {
+            block_lists: components["schemas"]["CloudBlockList"][];
+            cloud: string;
+            instances: components["schemas"]["CloudInstance"][];
+            /** @description There is more than is listed. */
+            is_partial: boolean;
+            listeners: components["schemas"]["CloudListener"][];
+            scaling_groups: components["schemas"]["CloudScalingGroup"][];
+            target_groups: components["schemas"]["CloudTargetGroup"][];
+            templates: string[];
+        };
+        CloudListener: {
+            id: string;
+            name: string;
+            weights: components["schemas"]["CloudWeight"][];
+        };
+        CloudScalingGroup: {
+            /** Format: int32 */
+            desired: number;
+            instances: number;
+            /** Format: int32 */
+            max: number;
+            /** Format: int32 */
+            min: number;
+            name: string;
+        };
+        CloudTarget: {
+            /** @description `initial`, `healthy`, `unhealthy`, `draining`, `unused`, `unavailable`. */
+            health: string;
+            instance: string;
+        };
+        CloudTargetGroup: {
+            id: string;
+            name: string;
+            targets: components["schemas"]["CloudTarget"][];
+        };
+        CloudWeight: {
+            target_group: string;
+            /** Format: int32 */
+            weight: number;
         };
         Column: {
             /** @description `string`, `int`, `float`, `bool`, `bytes`, `json`, `time`. */
@@ -1815,6 +2404,12 @@ export interface components {
              * @description Of the occurrences that have a trace, 0 to 1.
              */
             share: number;
+        };
+        /** @description While it is on, no run calls anybody. */
+        GlobalStop: {
+            at: components["schemas"]["String"];
+            by: string;
+            reason: string;
         };
         HistogramRequest: {
             /**
@@ -2140,6 +2735,24 @@ export interface components {
             count: number;
             name: string;
         };
+        /** @description Asks what would be done. Nothing is. */
+        PlanRequest: {
+            action: string;
+            arguments?: Record<string, never>;
+        };
+        PlannedStep: {
+            description: string;
+            /** @description The runbook step that it belongs to; empty in a single action. */
+            group: string;
+            /** @description It is so already: nothing will be called. */
+            is_met: boolean;
+            /** @description `change`, `wait` or `manual`. */
+            kind: string;
+            /** @description `compensate`, `continue` or `human`. */
+            on_failure: string;
+            /** Format: int64 */
+            timeout_secs: number;
+        };
         /** @description An error, as RFC 9457 has it (`application/problem+json`). */
         Problem: {
             /**
@@ -2331,6 +2944,77 @@ export interface components {
             incident: components["schemas"]["Incident"];
             next_update_at: components["schemas"]["String"];
         };
+        RunApproval: {
+            at: components["schemas"]["String"];
+            by: string;
+            expires_at: components["schemas"]["String"];
+            /** @description What was approved, and nothing else. */
+            plan_hash: string;
+        };
+        RunEvent: {
+            actor: string;
+            at: components["schemas"]["String"];
+            /**
+             * @description `requested`, `approved`, `started`, `calling`, `unknown`, `step_done`, `step_failed`, `step_skipped`, `compensating`,
+             *     `step_compensated`, `waiting_for_human`, `answered`, `cancel_requested`, `finished`, `judged`.
+             */
+            kind: string;
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            sequence: number;
+            /** @description The index of the step that it is about. */
+            step?: number | null;
+            text: string;
+        };
+        /** @description In order. */
+        RunEventsResponse: {
+            events: components["schemas"]["RunEvent"][];
+        };
+        RunRequest: {
+            action: string;
+            arguments?: Record<string, never>;
+            /** @description A repeat with the same key is the same run. */
+            idempotency_key?: string | null;
+            /** @description Such as `INC-2026-0042`: its timeline tells what the run does, and its service's promises whether it helped. */
+            incident?: string | null;
+            /** @description The hash of the plan that the caller saw; if the world has moved since, the run is refused. */
+            plan_hash: string;
+        };
+        RunStep: {
+            /** @description What the step saw before it changed anything, in words. */
+            before?: string | null;
+            /**
+             * Format: int32
+             * @description Calls that were made to the provider.
+             */
+            calls: number;
+            description: string;
+            reason?: string | null;
+            started_at?: components["schemas"]["String"] | null;
+            /** @description `pending`, `running`, `unknown`, `done`, `failed`, `compensating`, `compensated`, `skipped`, `waiting_for_human`. */
+            state: string;
+            /** @description What takes it back, while and after that is done. */
+            undo?: string | null;
+        };
+        /** @description What a step of the way needs: `approve` the plan's hash, `answer` the answer; `start` and `cancel` nothing. */
+        RunStepRequest: {
+            /** @description `done`, `retry` or `compensate`. */
+            answer?: string | null;
+            plan_hash?: string | null;
+        };
+        /** @description Whether the promises of the incident's service are kept better after the run than before it. */
+        RunVerdict: {
+            at: components["schemas"]["String"];
+            /** @description `better`, `same`, `worse`, `unknown`. */
+            helped: string;
+            text: string;
+        };
+        /** @description Newest first. */
+        RunsResponse: {
+            runs: components["schemas"]["ActionRun"][];
+        };
         SavedQuestion: components["schemas"]["SavedRequest"] & {
             created_at: components["schemas"]["String"];
             created_by: string;
@@ -2384,6 +3068,10 @@ export interface components {
             /** @description Newest first; each row an object of the fields that it has, `timestamp` always. */
             rows: Record<string, never>[];
             stats: components["schemas"]["QueryStats"];
+        };
+        /** @description What a read saw, in the provider's words. */
+        SeenResponse: {
+            seen: Record<string, never>;
         };
         /** @description Rows that pass all of these; at least one is given. */
         Selection: {
@@ -2620,6 +3308,10 @@ export interface components {
             /** @description Free text for the timeline; required for `update`, `note` and `cancel`. */
             text?: string | null;
         };
+        StopRequest: {
+            /** @description For everybody whose run stands still now. */
+            reason: string;
+        };
         /** @description One message of the event stream (`GET /api/v1/events`, server-sent events, `id:` is the revision). */
         StreamEvent: {
             at: components["schemas"]["String"];
@@ -2708,6 +3400,13 @@ export interface components {
              * @description Rows not even looked at since the last event, because ingest had no time to spare.
              */
             unread: number;
+        };
+        TargetGroupImpact: {
+            healthy: number;
+            /** @description The fewest healthy machines at any moment, if every step goes well. */
+            healthy_min: number;
+            registered: number;
+            target_group: string;
         };
         TimelineEntry: {
             actor: string;
@@ -2888,6 +3587,826 @@ export interface operations {
         };
     };
     ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_asg_create_launch_template: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_asg_group_weight: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+                listener?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_asg_launch_template_list: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_asg_set_desired_capacity: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_asg_set_weight: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_ec2_in_service: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_ec2_off_service: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_ec2_start: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_ec2_stop: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_ec2_terminated_update_table: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_elb_add_rule_quarantine: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_elb_deregister: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_elb_group_instances_state: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_elb_register: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ops_slack: {
+        parameters: {
+            query?: {
+                dryRun?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cloud_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudInventory"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionPlan"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeenResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runs: {
+        parameters: {
+            query?: {
+                state?: string;
+                incident?: string;
+                action?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRun"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRun"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_events: {
+        parameters: {
+            query?: {
+                after?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEvent"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_history: {
+        parameters: {
+            query?: {
+                after?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEventsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    step_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunStepRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRun"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GlobalStop"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lift_stop: {
         parameters: {
             query?: never;
             header?: never;
@@ -3223,6 +4742,11 @@ export interface operations {
             query?: {
                 after?: string;
                 limit?: string;
+                newest?: string;
+                before?: string;
+                action?: string;
+                result?: string;
+                text?: string;
             };
             header?: never;
             path?: never;

@@ -61,7 +61,9 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
                 Ok(())
             })
             .await?;
-            session.output.print(&AuditResponse { entries: newest, next_after: None }, list)?;
+            session
+                .output
+                .print(&AuditResponse { entries: newest, next_after: None, next_before: None }, list)?;
         }
         Command::Export => {
             each_page(session, |page| {

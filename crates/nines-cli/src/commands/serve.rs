@@ -214,13 +214,15 @@ enum LogFormat {
 pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
     arguments.log.start()?;
     let node = nines_server::start(arguments.config()?).await?;
+    // Listened for before anybody knows that the node is there, or a stop right after its start would be no clean one.
+    let mut signals = StopSignals::listen()?;
     // `ready` on a line of its own is what scripts wait for.
     output::write(&format!("{}\nready\n", node.banner()))?;
-    until_told_to_stop().await?;
+    signals.wait().await;
     eprintln!("stopping: what was acknowledged is safe; press Ctrl-C again to stop at once");
     tokio::select! {
         () = node.shutdown() => Ok(Code::Ok),
-        _ = until_told_to_stop() => Ok(Code::Failed),
+        () = signals.wait() => Ok(Code::Failed),
     }
 }
 
@@ -307,15 +309,34 @@ impl Log {
     }
 }
 
-/// Ctrl-C, or the signal by which a service manager stops a service.
-pub async fn until_told_to_stop() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
+/// Ctrl-C, and the signal by which a service manager stops a service: heard from the moment of listening on.
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
 
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.context("cannot listen for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+        })
     }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// As one wait, for commands that nobody stops in their first moment.
+pub async fn until_told_to_stop() -> anyhow::Result<()> {
+    StopSignals::listen()?.wait().await;
+    Ok(())
 }
 
 #[cfg(test)]
