@@ -44,7 +44,7 @@ const ROUTES: [string, ComponentType][] = [
   ["/changes", ChangesPage],
   ["/status", StatusPage],
   ["/operations", OperationsPage],
-  ["/operations/action/*", ActionPage],
+  ["/operations/new", ActionPage],
   ["/operations/run/:id", RunPage],
   ["/audit", AuditPage],
   ["/keys", KeysPage],

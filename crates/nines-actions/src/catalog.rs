@@ -356,6 +356,14 @@ pub static ACTIONS: &[Action] = &[
         }),
     },
     Action {
+        name: "waf.block_list",
+        summary: "the networks on a firewall's block list",
+        level: Level::Public,
+        four_eyes: false,
+        parameters: &[BLOCK_LIST],
+        work: Work::Read(|arguments| Query::BlockList { list: arguments.text("list") }),
+    },
+    Action {
         name: "waf.unblock",
         summary: "take networks off a firewall's block list",
         level: Level::Protected,

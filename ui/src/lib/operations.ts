@@ -106,12 +106,18 @@ export function withNames(text: string, inventory: CloudInventory | undefined): 
 
 /** What a run touches, in a few words. */
 export function targetsOf(run: Pick<ActionRun, "plan">, inventory: CloudInventory | undefined): string {
-  const names = run.plan.targets.map((target) =>
-    withNames(
-      target.replace(/^(instance|target-group|scaling-group|block-list|launch-template|terminated)\//, ""),
-      inventory,
-    ),
-  );
+  const named = (target: string) => {
+    const listener = target.match(/^listener\/(.+)\/(weights|rules\/\d+)$/);
+    return listener ? (listener[1] ?? target) : target;
+  };
+  const names = run.plan.targets
+    .map(named)
+    .map((target) =>
+      withNames(
+        target.replace(/^(instance|target-group|scaling-group|block-list|launch-template|terminated)\//, ""),
+        inventory,
+      ),
+    );
   return names.length > 3
     ? t("{names} and {n} more", { names: names.slice(0, 3).join(", "), n: names.length - 3 })
     : names.join(", ");

@@ -88,7 +88,7 @@ export default function Palette({
         label: t("Operation: {summary}", { summary: action.summary || action.name }),
         description: action.name,
         leftSection: <IconTool size={18} />,
-        onClick: () => navigate(href(`/operations/action/${action.name}`)),
+        onClick: () => navigate(href("/operations/new", { action: action.name })),
       });
     }
     for (const service of new Set((slos.data?.slos ?? []).map((slo) => slo.service))) {

@@ -35,15 +35,24 @@ async fn post(api: &Api, path: &str, body: &Value) -> anyhow::Result<(u16, Value
     api.call("POST", path, Some(("application/json", body.to_string().into_bytes()))).await
 }
 
-/// Waits until a run is over or asks for somebody, and gives it.
+/// Waits until a run is over or asks for somebody, and gives it. A call whose end nobody saw alone is waited for for
+/// 50 s, so this has more patience than one wait.
 async fn settled(api: &Api, run: &str) -> anyhow::Result<Value> {
+    const WAITS: usize = 4;
     let path = format!("/api/v1/actions/runs/{run}");
-    eventually(&format!("the end of run {run}"), || async {
-        let found = api.get(&path).await?;
-        let rests = found["is_over"] == true || found["state"] == "waiting_for_human";
-        Ok(rests.then_some(found))
-    })
-    .await
+    let mut waited = Ok(Value::Null);
+    for _ in 0..WAITS {
+        waited = eventually(&format!("the end of run {run}"), || async {
+            let found = api.get(&path).await?;
+            let rests = found["is_over"] == true || found["state"] == "waiting_for_human";
+            Ok(rests.then_some(found))
+        })
+        .await;
+        if waited.is_ok() {
+            break;
+        }
+    }
+    waited
 }
 
 /// Plans, starts (with a second person's approval where that is asked for), and waits for a good end.

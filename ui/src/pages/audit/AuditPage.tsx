@@ -195,12 +195,14 @@ function Entries({ entries }: { entries: AuditRecord[] }) {
                   <button type="button" className="plain" onClick={() => set({ text: entry.actor })}>
                     <b>{entry.actor}</b>
                   </button>
-                  <div className="dim">{entry.via.split(":")[0]}</div>
+                  {entry.via !== "system" && <div className="dim">{entry.via.split(":")[0]}</div>}
                 </td>
                 <td className="mono">{entry.action}</td>
-                <td className={styles.resource}>
+                <td className={styles.resource} title={entry.resource}>
                   {to ? (
-                    <Link href={href(to, { text: null, action: null, result: null })}>{entry.resource}</Link>
+                    <Link href={href(to, { text: null, action: null, result: null })}>
+                      {shortened(entry.resource)}
+                    </Link>
                   ) : (
                     entry.resource
                   )}
@@ -218,6 +220,10 @@ function Entries({ entries }: { entries: AuditRecord[] }) {
     </div>
   );
 }
+
+/** A UUID in the middle of a name is told apart by its beginning and end. */
+const shortened = (resource: string) =>
+  resource.replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})/, "$1…$2");
 
 function Export({ filter }: { filter: AuditFilter }) {
   const [busy, setBusy] = useState(false);

@@ -2,7 +2,7 @@
 // plan that stands there, or nothing.
 import { Button, NativeSelect } from "@mantine/core";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { Link, useParams } from "wouter";
+import { Link } from "wouter";
 import { useIncidents } from "../../api/hooks";
 import { useActions, useInventory, usePlan, useRead, useStartRun } from "../../api/operations";
 import type { ActionInfo, CloudInventory } from "../../api/types";
@@ -17,11 +17,10 @@ import { Traits } from "./OperationsPage";
 import { PlanView } from "./Plan";
 
 export default function ActionPage() {
-  const params = useParams();
-  const name = params["*"] ?? "";
+  const { params, href } = useUrl();
+  const name = params.get("action") ?? "";
   const actions = useActions();
   const inventory = useInventory();
-  const { href } = useUrl();
   const action = actions.data?.actions.find((one) => one.name === name);
   return (
     <div className="page">
@@ -135,7 +134,7 @@ function Planned({ action, values, inventory }: Side) {
         idempotency_key: key,
         incident: incident || undefined,
       },
-      { onSuccess: (run) => navigate(href(`/operations/run/${run.id}`, { incident: null })) },
+      { onSuccess: (run) => navigate(href(`/operations/run/${run.id}`)) },
     );
   };
   const latest = useRef(submit);

@@ -8,12 +8,13 @@ import { useActions, useInventory, useRuns, useStop } from "../../api/operations
 import type { ActionInfo, ActionRun, ActionsResponse, CloudInventory } from "../../api/types";
 import { StateChip } from "../../components/Mark";
 import { Empty, Failure, Loading } from "../../components/states";
-import { ago, moment } from "../../lib/format";
+import { ago } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import { areaWord, byArea, isLive, levelWord, runLook, targetsOf, verdictLook } from "../../lib/operations";
+import { areaWord, byArea, levelWord, runLook, targetsOf } from "../../lib/operations";
 import { typing } from "../../shell/Shortcuts";
 import { useNow, useUrl } from "../../state/url";
 import styles from "./Operations.module.css";
+import { RunRow } from "./RunRow";
 
 export default function OperationsPage() {
   const actions = useActions();
@@ -217,7 +218,7 @@ function Catalogue({ list }: { list: ActionInfo[] }) {
               {actions.map((action) => (
                 <li key={action.name}>
                   <Link
-                    href={href(`/operations/action/${action.name}`, { find: null })}
+                    href={href("/operations/new", { action: action.name, incident: params.get("incident") })}
                     className={styles.action}
                   >
                     <span className="grow">
@@ -271,20 +272,22 @@ function Fleet({ inventory, error }: { inventory?: CloudInventory; error: unknow
         </span>
       </header>
       <div className={styles.fleet}>
-        {inventory.target_groups.map((group) => (
-          <div key={group.id}>
-            <div className="label">{group.name}</div>
-            <ul>
-              {group.targets.length === 0 && <li className="dim">{t("nobody in it")}</li>}
-              {group.targets.map((target) => (
-                <li key={target.instance} className={styles.cell} data-tone={healthTone(target.health)}>
-                  <b>{nameOf(target.instance)}</b>
-                  <span>{target.health}</span>
-                </li>
-              ))}
-            </ul>
-          </div>
-        ))}
+        {[...inventory.target_groups]
+          .sort((a, b) => Number(a.targets.length === 0) - Number(b.targets.length === 0))
+          .map((group) => (
+            <div key={group.id}>
+              <div className="label">{group.name}</div>
+              <ul>
+                {group.targets.length === 0 && <li className="dim">{t("nobody in it")}</li>}
+                {group.targets.map((target) => (
+                  <li key={target.instance} className={styles.cell} data-tone={healthTone(target.health)}>
+                    <b>{nameOf(target.instance)}</b>
+                    <span>{target.health}</span>
+                  </li>
+                ))}
+              </ul>
+            </div>
+          ))}
         {loose.length > 0 && (
           <div>
             <div className="label">{t("in no group")}</div>
@@ -356,33 +359,5 @@ function Runs({ runs, inventory, now }: { runs: ActionRun[]; inventory?: CloudIn
         ))}
       </ul>
     </section>
-  );
-}
-
-export function RunRow({ run, inventory, now }: { run: ActionRun; inventory?: CloudInventory; now: number }) {
-  const { href } = useUrl();
-  const done = run.steps.filter((step) => ["done", "skipped"].includes(step.state)).length;
-  return (
-    <li>
-      <Link href={href(`/operations/run/${run.id}`)} className={styles.run}>
-        <StateChip look={runLook(run.state)} />
-        <span className="grow cut">
-          <b className="mono">{run.plan.action}</b> <span className="dim">{targetsOf(run, inventory)}</span>
-        </span>
-        {isLive(run) && (
-          <span className={styles.progress} role="img" aria-label={`${done} / ${run.steps.length}`}>
-            <i style={{ width: `${(100 * done) / Math.max(run.steps.length, 1)}%` }} />
-          </span>
-        )}
-        {run.verdict && run.verdict.helped !== "unknown" && (
-          <StateChip look={verdictLook(run.verdict.helped)} />
-        )}
-        {run.incident && <span className="dim mono">{run.incident}</span>}
-        <span className="dim">{run.author}</span>
-        <time className="dim" title={moment(run.created_at)}>
-          {ago(run.created_at, now)}
-        </time>
-      </Link>
-    </li>
   );
 }

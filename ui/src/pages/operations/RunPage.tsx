@@ -56,7 +56,14 @@ export default function RunPage() {
       )}
       <div className={`${styles.sheet} ${aged && !run.data.is_over ? "aged" : ""}`}>
         <div className="stack">
-          <Steps run={run.data} inventory={inventory.data} />
+          {["waiting_for_approval", "ready"].includes(run.data.state) ? (
+            <section className={`panel ${styles.proposal}`}>
+              <h2>{t("What will be done")}</h2>
+              <PlanView plan={run.data.plan} inventory={inventory.data} />
+            </section>
+          ) : (
+            <Steps run={run.data} inventory={inventory.data} />
+          )}
           <History events={history.data?.events ?? []} inventory={inventory.data} />
         </div>
         <div className={`stack ${styles.act}`}>
@@ -117,7 +124,7 @@ function Steps({ run, inventory }: { run: ActionRun; inventory?: CloudInventory 
                 {group && <span className={styles.group}>{group}</span>}
                 <div className="row wrap">
                   <b>{withNames(step.description, inventory)}</b>
-                  <span className={styles.stepWord}>{look.word}</span>
+                  <span className={step.state === "pending" ? "sr" : styles.stepWord}>{look.word}</span>
                 </div>
                 {step.reason && <p>{withNames(step.reason, inventory)}</p>}
                 <p className="dim">
@@ -186,7 +193,6 @@ function Commands({
               ? t("Somebody else has to approve it")
               : t("{name} asks for your approval of exactly this", { name: run.author })}
           </h2>
-          <PlanView plan={run.plan} inventory={inventory} />
           {approvable ? (
             <Button
               size="md"
@@ -240,7 +246,7 @@ function Commands({
           <Button
             size="xs"
             color="red"
-            variant={asked ? "filled" : "subtle"}
+            variant={asked ? "filled" : "light"}
             loading={busy("cancel")}
             onBlur={() => setAsked(false)}
             onClick={() => (asked ? send("cancel") : setAsked(true))}

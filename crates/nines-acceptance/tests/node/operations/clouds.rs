@@ -212,10 +212,12 @@ async fn the_fifteen_paths_and_the_command_line_move_aws() -> anyhow::Result<()>
     let (code, out, _) = nines(&node, &key, &["ops", "plan", "elb.group_instances_state", group]).await?;
     ensure!(code == 0 && out.contains(&third), "{code} {out}");
 
-    // Over HTTP.
+    // Over HTTP, side by side.
+    let mut started = Vec::new();
     for (path, body) in [
         ("EC2/Start", json!({"instanceIds": [first]})),
         ("ELB/Deregister", json!({"instanceIds": [second], "targetGroup": blue})),
+        ("ELB/Register", json!({"instanceIds": [third], "targetGroup": green})),
         (
             "ELB/AddRuleQuarantine",
             json!({"listener": listener, "quarantineGroup": quarantine, "priority": 10, "host": "bad.example"}),
@@ -230,20 +232,21 @@ async fn the_fifteen_paths_and_the_command_line_move_aws() -> anyhow::Result<()>
     ] {
         let (status, run) = post(&owner, &format!("/Ops/AWSResource/{path}"), &body).await?;
         ensure!(status == 202, "{path}: {status} {run:#}");
-        let id = run["run"].as_str().context("a run has an id")?;
+        let id = run["run"].as_str().context("a run has an id")?.to_owned();
         if run["state"] == "waiting_for_approval" {
             let step = |step: &str| format!("/api/v1/actions/runs/{id}/{step}");
             lin.post(&step("approve"), &json!({"plan_hash": run["planHash"]})).await?;
             owner.post(&step("start"), &json!({})).await?;
         }
-        let ended = settled(&owner, id).await?;
+        started.push((path, id));
+    }
+    for (path, id) in started {
+        let ended = settled(&owner, &id).await?;
         ensure!(ended["state"] == "done", "{path}: {ended:#}");
     }
-    carry_out(&owner, &lin, "elb.register", json!({"instanceIds": [third], "targetGroup": green}), None)
-        .await?;
-    carry_out(&owner, &lin, "ec2.stop", json!({"instanceIds": [second]}), None).await?;
     carry_out(&owner, &lin, "waf.block", json!({"list": "bad", "addresses": ["203.0.113.7/32"]}), None)
         .await?;
+    carry_out(&owner, &lin, "ec2.stop", json!({"instanceIds": [second]}), None).await?;
 
     let now = moto.boto3("read").await?;
     ensure!(now["states"][&first] == "running" && now["states"][&second] == "stopped", "{now:#}");

@@ -21,6 +21,7 @@ async fn nobody_does_more_than_their_role_lets_them() -> anyhow::Result<()> {
         }
         "ec2.start" | "ec2.stop" => json!({"instanceIds": [machine(5)]}),
         "waf.block" | "waf.unblock" => json!({"list": "blocked", "addresses": ["203.0.113.9/32"]}),
+        "waf.block_list" => json!({"list": "blocked"}),
         "ec2.in_service" | "elb.register" => {
             json!({"instanceIds": [machine(4)], "targetGroup": "shop-green"})
         }
