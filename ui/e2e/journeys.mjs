@@ -76,6 +76,32 @@ await journey("from the page's link to the cause in three clicks", {}, async (pa
   assert.match(page.url(), /from=.*service=|service=.*from=|q=/, "the context is kept");
 });
 
+await journey(
+  "an operation is planned, done and on record without an id being typed",
+  { realOnly: true },
+  async (page, shot) => {
+    await page.goto(`${s.base}/operations`);
+    await page.keyboard.press("/");
+    await page.keyboard.type("power machines on");
+    await page.getByRole("link", { name: /ec2\.start/ }).click();
+    await page.getByRole("checkbox", { name: /shop-web-5/ }).check();
+    const plan = page.getByRole("complementary", { name: "Plan" });
+    await plan.getByText("start instance shop-web-5").waitFor();
+    await shot("1-plan");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForURL(/\/operations\/run\//);
+    await page.getByRole("heading", { name: /Done: ec2\.start|Running: ec2\.start/ }).waitFor();
+    await shot("2-run");
+    // Booting takes eight seconds, and the cloud is looked at every five.
+    await page.getByRole("heading", { name: /Done: ec2\.start/ }).waitFor({ timeout: 60_000 });
+    await shot("3-done");
+    await page.getByRole("link", { name: "In the audit log" }).click();
+    await page.getByRole("button", { name: /chain intact/ }).waitFor();
+    await page.getByText("action.finished").waitFor();
+    await shot("4-audit");
+  },
+);
+
 await journey("a second browser sees a note within a second", {}, async (page, shot) => {
   const { incidents } = await (await page.request.get(`${s.base}/api/v1/incidents`)).json();
   const second = await s.open();
@@ -593,6 +619,9 @@ for (const theme of ["light", "dark"]) {
       "/changes",
       "/status",
       "/keys",
+      ...(s.mocked
+        ? []
+        : ["/operations", "/operations/new?action=ec2.off_service&targetGroup=shop-blue", "/audit"]),
       ...(s.mocked ? ["/slo/checkout-availability", `/trace/${"f".repeat(32)}`] : []),
     ]) {
       await page.goto(s.base + path);

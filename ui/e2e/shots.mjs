@@ -16,6 +16,8 @@ const slo = (await get("/slos")).slos[0];
 const incident = (await get("/incidents")).incidents[0];
 const trace = slo && (await get(`/slos/${slo.name}/suspects`)).sample_trace_ids[0];
 const group = (await get("/apm/errors")).groups?.[0];
+const runs = s.mocked ? [] : (await get("/actions/runs")).runs;
+const waiting = runs.find((run) => run.state === "waiting_for_approval");
 
 const PAGES = {
   board: "/",
@@ -49,6 +51,17 @@ const PAGES = {
     : {}),
   ...(group ? { error: `/error/${group.fingerprint}` } : {}),
   changes: "/changes",
+  ...(s.mocked
+    ? {}
+    : {
+        operations: "/operations",
+        operation:
+          "/operations/new?action=ec2.off_service&targetGroup=shop-blue&instanceIds=i-00000000000000002",
+        weights: "/operations/new?action=asg.set_weight&listener=shop",
+        audit: "/audit",
+      }),
+  ...(runs[0] ? { run: `/operations/run/${runs.find((run) => run.started_at)?.id ?? runs[0].id}` } : {}),
+  ...(waiting ? { approval: `/operations/run/${waiting.id}` } : {}),
   status: "/status",
   keys: "/keys",
 };

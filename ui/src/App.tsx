@@ -22,6 +22,10 @@ const ErrorPage = lazy(() => import("./pages/errors/ErrorPage"));
 const ServicesPage = lazy(() => import("./pages/services/ServicesPage"));
 const ChangesPage = lazy(() => import("./pages/changes/ChangesPage"));
 const StatusPage = lazy(() => import("./pages/status/StatusPage"));
+const OperationsPage = lazy(() => import("./pages/operations/OperationsPage"));
+const ActionPage = lazy(() => import("./pages/operations/ActionPage"));
+const RunPage = lazy(() => import("./pages/operations/RunPage"));
+const AuditPage = lazy(() => import("./pages/audit/AuditPage"));
 const KeysPage = lazy(() => import("./pages/keys/KeysPage"));
 const SignInPage = lazy(() => import("./pages/signin/SignInPage"));
 
@@ -41,6 +45,10 @@ const ROUTES: [string, ComponentType][] = [
   ["/error/:fingerprint", ErrorPage],
   ["/changes", ChangesPage],
   ["/status", StatusPage],
+  ["/operations", OperationsPage],
+  ["/operations/new", ActionPage],
+  ["/operations/run/:id", RunPage],
+  ["/audit", AuditPage],
   ["/keys", KeysPage],
 ];
 

@@ -52,6 +52,15 @@ pub fn command(arguments: &[&str]) -> anyhow::Result<Command> {
 impl Node {
     /// Starts on `data`, all ports chosen by the system, and waits until the node says that it is ready.
     pub async fn start(data: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(data, more, &[]).await
+    }
+
+    /// As [`Node::start`], with an environment besides.
+    pub async fn start_with(
+        data: &Path,
+        more: &[&str],
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let data_text = data.to_str().context("data path is not UTF-8")?;
         let mut arguments = vec![
             "serve",
@@ -66,8 +75,9 @@ impl Node {
         ];
         arguments.extend_from_slice(more);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"))?;
-        let mut child =
-            command(&arguments)?.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut command = command(&arguments)?;
+        command.envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let stdout = child.stdout.take().context("standard output is piped")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut addresses = Addresses::default();

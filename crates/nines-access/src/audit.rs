@@ -47,6 +47,19 @@ pub struct AuditRecord {
     pub hash: Digest,
 }
 
+/// Which entries to find; everything given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Entries before this one.
+    pub before: Option<u64>,
+    pub result: Option<AuditResult>,
+    /// What the action begins with: `key.` finds all that is done to keys.
+    pub action: Option<String>,
+    /// Occurs in actor, action, resource, address or details, in any case.
+    pub text: Option<String>,
+    pub limit: u32,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     #[error("cannot reach the audit log to {operation}")]
@@ -72,6 +85,9 @@ pub trait AuditLog: Send + Sync + 'static {
     /// Entries after `after`, in order.
     async fn read(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, AuditError>;
 
+    /// Entries that fit, the newest first. Costs a walk back over the log until there are enough.
+    async fn find(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, AuditError>;
+
     /// Reads the whole log and checks the chain. Gives the number of entries. Costs a scan.
     async fn verify(&self) -> Result<u64, AuditError> {
         const PAGE: u32 = 1000;
@@ -88,6 +104,21 @@ pub trait AuditLog: Send + Sync + 'static {
 
 /// What the first entry's hash is chained to.
 pub const GENESIS: Digest = Digest::from_bytes([0; 32]);
+
+impl AuditQuery {
+    pub fn admits(&self, record: &AuditRecord) -> bool {
+        let entry = &record.entry;
+        let holds = |text: &String| {
+            let wanted = text.to_lowercase();
+            let fields = [&entry.actor, &entry.action, &entry.resource, &entry.address, &entry.details];
+            fields.into_iter().any(|field| field.to_lowercase().contains(&wanted))
+        };
+        self.before.is_none_or(|before| record.sequence < before)
+            && self.result.is_none_or(|result| entry.result == result)
+            && self.action.as_ref().is_none_or(|action| entry.action.starts_with(action.as_str()))
+            && self.text.as_ref().is_none_or(holds)
+    }
+}
 
 impl AuditEntry {
     pub fn new(at: Timestamp, actor: &Actor, action: &str, resource: &str, result: AuditResult) -> Self {

@@ -34,7 +34,7 @@ pub mod contract;
 mod memory;
 
 pub use actor::{Actor, Via};
-pub use audit::{AuditEntry, AuditError, AuditLog, AuditRecord, AuditResult, verify_chain};
+pub use audit::{AuditEntry, AuditError, AuditLog, AuditQuery, AuditRecord, AuditResult, verify_chain};
 pub use authorize::{ACTIONS, Action, Decision, Denial, Permit, Resource, authorize};
 pub use error::{AccessError, RepositoryError};
 #[cfg(feature = "testing")]

@@ -174,6 +174,12 @@ impl AuditLog for MemoryRepository {
         Ok(record)
     }
 
+    async fn find(&self, query: &crate::AuditQuery) -> Result<Vec<AuditRecord>, AuditError> {
+        let all = self.read(0, u32::MAX).await?;
+        let fitting = all.into_iter().rev().filter(|record| query.admits(record));
+        Ok(fitting.take(query.limit as usize).collect())
+    }
+
     async fn read(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, AuditError> {
         let tables = self.0.lock();
         let records = tables.audit.iter().filter(|record| record.sequence > after);

@@ -65,8 +65,6 @@ pub fn find(name: &str) -> Result<&'static Action, ActionError> {
     })
 }
 
-const ELB: &str = "elasticloadbalancing";
-
 const INSTANCES: Parameter<'static> = Parameter {
     name: "instanceIds",
     kind: Kind::Instances,
@@ -75,15 +73,15 @@ const INSTANCES: Parameter<'static> = Parameter {
 };
 const TARGET_GROUP: Parameter<'static> = Parameter {
     name: "targetGroup",
-    kind: Kind::Arn(ELB),
+    kind: Kind::TargetGroup,
     required: true,
     about: "the arn of the target group",
 };
 const LISTENER: Parameter<'static> =
-    Parameter { name: "listener", kind: Kind::Arn(ELB), required: true, about: "the arn of the listener" };
+    Parameter { name: "listener", kind: Kind::Listener, required: true, about: "the arn of the listener" };
 const SCALING_GROUP: Parameter<'static> = Parameter {
     name: "group",
-    kind: Kind::Name { chars_max: 255 },
+    kind: Kind::ScalingGroup,
     required: true,
     about: "the name of the auto-scaling group",
 };
@@ -95,7 +93,7 @@ const REASON: Parameter<'static> = Parameter {
 };
 const BLOCK_LIST: Parameter<'static> = Parameter {
     name: "list",
-    kind: Kind::Name { chars_max: 128 },
+    kind: Kind::BlockList,
     required: true,
     about: "the name of the address set that the firewall blocks",
 };
@@ -228,7 +226,7 @@ pub static ACTIONS: &[Action] = &[
             LISTENER,
             Parameter {
                 name: "quarantineGroup",
-                kind: Kind::Arn(ELB),
+                kind: Kind::TargetGroup,
                 required: true,
                 about: "the arn of the target group that takes what matches",
             },
@@ -356,6 +354,14 @@ pub static ACTIONS: &[Action] = &[
             let (list, addresses) = (arguments.text("list"), arguments.set("addresses"));
             vec![Draft::change(Effect::Block { list, addresses }, QUICK_TIMEOUT)]
         }),
+    },
+    Action {
+        name: "waf.block_list",
+        summary: "the networks on a firewall's block list",
+        level: Level::Public,
+        four_eyes: false,
+        parameters: &[BLOCK_LIST],
+        work: Work::Read(|arguments| Query::BlockList { list: arguments.text("list") }),
     },
     Action {
         name: "waf.unblock",

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use nines_base::ErrorKind;
 
 use crate::effect::Effect;
+use crate::inventory::Inventory;
 use crate::seen::{Query, Seen};
 
 pub mod aws;
@@ -23,6 +24,9 @@ pub trait Cloud: Send + Sync {
     /// Asks for a change, once. `id` names the effect, the same in every attempt; a provider that knows client tokens
     /// gets one made of it.
     async fn change(&self, id: &str, effect: &Effect) -> Result<(), CloudError>;
+
+    /// What there is. Costs a provider a dozen calls and more; whoever asks often keeps the answer for a while.
+    async fn inventory(&self) -> Result<Inventory, CloudError>;
 }
 
 /// Why a provider did not do it. Texts name the operation and the provider's code, never a secret.

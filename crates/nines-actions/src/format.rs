@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::RunsError;
+use crate::event::Event;
 use crate::run::Run;
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +33,29 @@ pub fn read(id: &str, text: &str) -> Result<Run, RunsError> {
     match serde_json::from_str(text) {
         Ok(Stored::V1 { run }) => Ok(run.into_owned()),
         Err(error) => Err(RunsError::Corrupt { run: id.to_owned(), reason: error.to_string() }),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "version")]
+enum StoredEvent<'a> {
+    #[serde(rename = "1")]
+    V1 { event: Cow<'a, Event> },
+}
+
+/// The text of an event to store.
+pub fn write_event(event: &Event) -> String {
+    serde_json::to_string(&StoredEvent::V1 { event: Cow::Borrowed(event) }).expect("an event always prints")
+}
+
+/// Reads an event that any version wrote.
+///
+/// # Errors
+/// [`RunsError::Corrupt`], naming the run.
+pub fn read_event(run: &str, text: &str) -> Result<Event, RunsError> {
+    match serde_json::from_str(text) {
+        Ok(StoredEvent::V1 { event }) => Ok(event.into_owned()),
+        Err(error) => Err(RunsError::Corrupt { run: run.to_owned(), reason: error.to_string() }),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ActionError;
 use crate::catalog::{self, Action, Level, Work};
 use crate::error::{nearest, shown};
 use crate::plan::{Intent, Plan};
-use crate::run::{Run, RunState};
+use crate::run::Run;
 use crate::seen::Seen;
 use crate::service::{Actions, Caller, Request};
 
@@ -118,9 +118,7 @@ pub async fn dispatch(
     if dry_run {
         return Ok(Reply::Ok(plan_json(&actions.plan(caller, intent).await?)));
     }
-    let run = actions.submit(caller, intent, &request).await?;
-    let run = if run.state == RunState::Ready { actions.start(caller, &run.id).await? } else { run };
-    Ok(Reply::Accepted(run_json(&run)))
+    Ok(Reply::Accepted(run_json(&actions.run(caller, intent, &request).await?)))
 }
 
 /// Takes what belongs to the request out of the parameters.

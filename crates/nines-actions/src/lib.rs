@@ -9,6 +9,8 @@
 //! - **Run**: a plan on its way, stored after every transition ([`Run`]).
 //! - **Compensation**: taking back what a run did, last first, when a step fails or somebody cancels.
 //! - **Witness**: whoever writes down each transition; nothing is called while it refuses ([`Witness`]).
+//! - **History**: the same transitions by run, for people who look ([`History`]).
+//! - **Inventory**: what there is in a cloud, to pick from by name ([`inventory`]).
 //! - **Cloud**: a provider: [`cloud::sim`] built in, [`cloud::aws`] over its wire protocols ([`Cloud`]).
 //!
 //! Promises
@@ -26,6 +28,7 @@ mod error;
 mod event;
 pub mod format;
 pub mod infra;
+pub mod inventory;
 pub mod machine;
 pub mod parameter;
 mod plan;
@@ -46,12 +49,13 @@ pub use cloud::{Cloud, CloudError};
 pub use effect::{Effect, Standing};
 pub use error::{ActionError, RunsError};
 pub use event::{Event, EventKind, MACHINE};
+pub use inventory::Inventory;
 pub use machine::Answer;
 pub use plan::{Draft, Intent, OnFailure, Plan, Step, StepWork, Wait, When};
 pub use radius::{CapacityImpact, GroupImpact, Limits, Radius};
 pub use run::{
     Approval, Attempt, Certainty, Helped, Run, RunId, RunState, StepRun, StepState, Undo, Verdict,
 };
-pub use runs::{Judge, OPEN_RUNS_MAX, Recent, RunFilter, Runs, Stop, Witness};
+pub use runs::{History, Judge, OPEN_RUNS_MAX, Recent, RunFilter, Runs, Stop, Witness};
 pub use seen::{Checks, Health, InstanceState, Query, Rule, Seen, Template};
-pub use service::{APPROVAL_TTL, Actions, Caller, DAMPING_WINDOW, Parts, Request, Rules, Tick};
+pub use service::{APPROVAL_TTL, Actions, Caller, DAMPING_WINDOW, Parts, Request, Rules, Tick, WAITING_MAX};

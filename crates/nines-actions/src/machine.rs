@@ -21,7 +21,7 @@ use crate::run::{Attempt, Certainty, Run, RunState, StepState, Undo};
 use crate::seen::{Query, Seen};
 
 mod commands;
-pub use commands::{Answer, answer, cancel};
+pub use commands::{Answer, answer, cancel, give_up};
 
 /// How old the answer to a look may be. AWS calls its control plane eventually consistent and gives no bound; what is
 /// reported is seconds, and its own advice is to back off to minutes only in the worst case.

@@ -18,6 +18,8 @@ pub const INSTANCES_MAX: usize = 50;
 pub const ADDRESSES_MAX: usize = 1_000;
 /// Source networks of a listener rule: ELBv2 takes five condition values in a rule.
 pub const RULE_SOURCES_MAX: usize = 4;
+/// The service that target groups and listeners belong to, in an ARN.
+const ELB: &str = "elasticloadbalancing";
 /// Target groups of a weighted forward: ELBv2 takes five.
 pub const WEIGHTED_GROUPS_MAX: usize = 5;
 
@@ -36,8 +38,14 @@ pub enum Kind {
     Instance,
     /// 1 to [`INSTANCES_MAX`] of them, each once.
     Instances,
-    /// An ARN of the service, or a name of letters, digits and dashes (a cloud that knows no ARNs).
-    Arn(&'static str),
+    /// An ARN of ELBv2, or a name of letters, digits and dashes (a cloud that knows no ARNs).
+    TargetGroup,
+    /// As a target group.
+    Listener,
+    /// A name as [`Kind::Name`] takes it; Auto Scaling's limit is 255.
+    ScalingGroup,
+    /// The name of an address set; WAFv2's limit is 128.
+    BlockList,
     /// Letters, digits and `-_./()`, at most this many; does not begin with a dash.
     Name {
         chars_max: usize,
@@ -164,7 +172,10 @@ impl Kind {
         match self {
             Self::Instance => "instance",
             Self::Instances => "instances",
-            Self::Arn(_) => "arn",
+            Self::TargetGroup => "target-group",
+            Self::Listener => "listener",
+            Self::ScalingGroup => "scaling-group",
+            Self::BlockList => "block-list",
             Self::Name { .. } => "name",
             Self::Host => "host",
             Self::Text { .. } => "text",
@@ -200,7 +211,9 @@ impl Kind {
     fn check_text(self, text: &str) -> Result<(), String> {
         match self {
             Self::Instance => check_instance(text),
-            Self::Arn(service) => check_arn(service, text),
+            Self::TargetGroup | Self::Listener => check_arn(ELB, text),
+            Self::ScalingGroup => check_name(text, 255),
+            Self::BlockList => check_name(text, 128),
             Self::Name { chars_max } => check_name(text, chars_max),
             Self::Host => check_host(text),
             Self::Text { chars_max } => check_line(text, chars_max),
@@ -245,7 +258,7 @@ fn weights(value: &Value) -> Result<Argument, String> {
     }
     let mut read = BTreeMap::new();
     for (group, weight) in map {
-        check_arn("elasticloadbalancing", group)?;
+        check_arn(ELB, group)?;
         let weight = weight.as_u64().filter(|weight| *weight <= WEIGHT_MAX).ok_or_else(|| {
             format!("must give `{}` a whole weight from 0 to {WEIGHT_MAX}, not {weight}", shown(group))
         })?;

@@ -158,6 +158,15 @@ impl Runbook {
         Ok(Intent { action, arguments, level: self.level, four_eyes: self.four_eyes, drafts })
     }
 
+    /// What its steps do, in order, for people who choose one.
+    pub fn outline(&self) -> Vec<String> {
+        let line = |step: &Step| match &step.work {
+            Work::Action { action, .. } => format!("{}: {}", step.name, action.summary),
+            Work::Manual(text) => format!("{}: by hand: {text}", step.name),
+        };
+        self.steps.iter().map(line).collect()
+    }
+
     fn drafts_of(&self, step: &Step, arguments: &Arguments) -> Result<Vec<Draft>, ActionError> {
         let at = |error: String| {
             ActionError::Invalid(format!("step `{}` (line {}): {error}", step.name, step.mark.line))
@@ -286,11 +295,13 @@ fn read_spec(name: String, node: &Node) -> Result<Runbook, RunbookError> {
 }
 
 fn parameter(node: &Node) -> Result<RunbookParameter, RunbookError> {
-    const KINDS: [(&str, Kind); 10] = [
+    const KINDS: [(&str, Kind); 12] = [
         ("instance", Kind::Instance),
         ("instances", Kind::Instances),
-        ("target-group", Kind::Arn("elasticloadbalancing")),
-        ("listener", Kind::Arn("elasticloadbalancing")),
+        ("target-group", Kind::TargetGroup),
+        ("listener", Kind::Listener),
+        ("scaling-group", Kind::ScalingGroup),
+        ("block-list", Kind::BlockList),
         ("name", Kind::Name { chars_max: 255 }),
         ("host", Kind::Host),
         ("text", Kind::Text { chars_max: 500 }),

@@ -87,6 +87,17 @@ pub trait Witness: Send + Sync {
     async fn record_stop(&self, by: &str, stop: Option<&Stop>) -> Result<(), String>;
 }
 
+/// The transitions of each run, for people who look. The audit log is the record; this is kept beside it because a log in one
+/// order is no way to read one run.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Keeps an event, in place of one with its number (see [`Witness::record`]).
+    async fn keep(&self, event: &Event) -> Result<(), RunsError>;
+
+    /// Events of a run after number `after`, in order, at most `limit`.
+    async fn of_run(&self, run: &RunId, after: u64, limit: u32) -> Result<Vec<Event>, RunsError>;
+}
+
 /// Reads the indicator that the run was meant to mend.
 #[async_trait]
 pub trait Judge: Send + Sync {

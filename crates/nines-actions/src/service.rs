@@ -16,6 +16,7 @@ use crate::catalog::{self, Level, Work};
 use crate::cloud::Cloud;
 use crate::effect::Effect;
 use crate::event::EventKind;
+use crate::inventory::Inventory;
 use crate::machine::{self, Answer, READ_LAG_MAX};
 use crate::parameter::Arguments;
 use crate::plan::{Intent, Plan, StepWork};
@@ -30,8 +31,12 @@ pub use driver::Tick;
 
 /// How long an approval is good for: long enough to be fetched from the other side of a call, too short to be forgotten.
 pub const APPROVAL_TTL: Duration = Duration::from_secs(60 * 60);
+/// How long a run may wait to be approved or started: over a weekend with its Monday.
+pub const WAITING_MAX: Duration = Duration::from_secs(3 * 24 * 3_600);
 /// The window in which runs on a target are counted.
 pub const DAMPING_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// How long an inventory is shown: many pages that ask at a time make one set of calls.
+const INVENTORY_TTL: Duration = Duration::from_secs(2);
 /// Tries to store a command while others change the run too.
 const SAVE_TRIES_MAX: usize = 8;
 
@@ -102,6 +107,7 @@ pub struct Actions {
     /// Runs whose stored calls this process has made itself. Bounded by the open runs.
     ours: Mutex<HashSet<RunId>>,
     wake: tokio::sync::Notify,
+    inventory: tokio::sync::Mutex<Option<(Timestamp, Arc<Inventory>)>>,
 }
 
 impl Actions {
@@ -113,6 +119,7 @@ impl Actions {
             in_hand: Mutex::default(),
             ours: Mutex::default(),
             wake: tokio::sync::Notify::new(),
+            inventory: tokio::sync::Mutex::default(),
         }
     }
 
@@ -134,6 +141,20 @@ impl Actions {
         caller.check(action.name, action.level)?;
         let arguments = Arguments::read(action.name, action.parameters, values)?;
         Ok(self.parts.cloud.look(&query(&arguments)).await?)
+    }
+
+    /// What there is, to pick from; up to [`INVENTORY_TTL`] old.
+    pub async fn inventory(&self) -> Result<Arc<Inventory>, ActionError> {
+        let mut kept = self.inventory.lock().await;
+        let now = self.parts.clock.now();
+        if let Some((at, inventory)) = kept.as_ref()
+            && now.since(*at) < INVENTORY_TTL
+        {
+            return Ok(Arc::clone(inventory));
+        }
+        let inventory = Arc::new(self.parts.cloud.inventory().await?);
+        *kept = Some((now, Arc::clone(&inventory)));
+        Ok(inventory)
     }
 
     /// What would be done: the dry run. Looks at the world and changes nothing.
@@ -176,6 +197,42 @@ impl Actions {
             }
             inserted => inserted.map(|()| run).map_err(ActionError::from),
         }
+    }
+
+    /// Submits and, unless somebody has to approve it first, starts. A run that cannot be started is given up again, unless an
+    /// idempotency key lets the caller try once more with the same one.
+    pub async fn run(&self, caller: &Caller, intent: Intent, request: &Request) -> Result<Run, ActionError> {
+        let run = self.submit(caller, intent, request).await?;
+        if run.state != RunState::Ready {
+            return Ok(run);
+        }
+        match self.start(caller, &run.id).await {
+            Err(error) if request.idempotency_key.is_none() => {
+                // Why it was not started is the answer; that it could not be given up is for the log.
+                if let Err(error) = self.cancel(caller, &run.id).await {
+                    tracing::warn!(run = %run.id, %error, "a run that was not started could not be given up");
+                }
+                Err(error)
+            }
+            started => started,
+        }
+    }
+
+    /// Gives up runs that nobody has approved or started within [`WAITING_MAX`]: they count against the open ones.
+    pub async fn give_up_forgotten(&self) -> Result<usize, ActionError> {
+        let now = self.parts.clock.now();
+        let mut count = 0;
+        for state in [RunState::WaitingForApproval, RunState::Ready] {
+            let filter = RunFilter { state: Some(state), ..RunFilter::default() };
+            let limit = u32::try_from(OPEN_RUNS_MAX).unwrap_or(u32::MAX);
+            for run in self.parts.runs.list(&filter, limit).await? {
+                if now.since(run.created_at) >= WAITING_MAX {
+                    self.command(&run.id, |run| machine::give_up(run, now)).await?;
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// Approves exactly the plan with this hash, for [`APPROVAL_TTL`].

@@ -5,13 +5,16 @@ use utoipa::ToSchema;
 
 use crate::Time;
 
-/// Oldest first.
+/// Oldest first, unless `newest` or `before` was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AuditResponse {
     pub entries: Vec<AuditRecord>,
     /// Pass as `after` for the entries that follow; absent at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_after: Option<u64>,
+    /// Pass as `before` for the entries that came earlier; absent at the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_before: Option<u64>,
 }
 
 /// One entry in its place in the chain.

@@ -71,7 +71,7 @@ fn operation(route: &Route) -> Value {
     } else if route.operation == "apply" {
         operation["requestBody"] = json!({ "required": true, "content": { "application/yaml": { "schema": { "type": "string" } } } });
     }
-    if route.access != Access::Public {
+    if !matches!(route.access, Access::Public | Access::Signed) {
         operation["security"] = json!([{ "key": [] }, { "session": [] }]);
     }
     operation
@@ -84,6 +84,7 @@ fn reference(body: Body) -> Value {
 fn access(access: Access) -> String {
     match access {
         Access::Public => "public".to_owned(),
+        Access::Signed => "signed body".to_owned(),
         Access::Ingest => "ingest".to_owned(),
         Access::AtLeast(role) => format!("at least {}", role.as_str()),
     }

@@ -34,6 +34,8 @@ pub enum Role {
 pub enum Access {
     /// Anybody who reaches the port.
     Public,
+    /// Whoever signs the body with a secret that was agreed on; the handler checks that before anything else.
+    Signed,
     /// A key that may send telemetry, or anonymous senders where the configuration says so.
     Ingest,
     /// This role or a higher one.
@@ -152,6 +154,17 @@ const fn door(
     Route { method, ..post(path, operation, access, None, None, summary) }
 }
 
+/// A path of InfraAPI: the body is an object with the action's parameters, and `incident`, `idempotencyKey`, `planHash`.
+const fn infra(
+    method: Method,
+    path: &'static str,
+    operation: &'static str,
+    access: Access,
+    summary: &'static str,
+) -> Route {
+    Route { method, query: &["dryRun"], ..post(path, operation, access, None, None, summary) }
+}
+
 const VIEWER: Access = Access::AtLeast(Role::Viewer);
 const RESPONDER: Access = Access::AtLeast(Role::Responder);
 const EDITOR: Access = Access::AtLeast(Role::Editor);
@@ -194,8 +207,8 @@ pub const ROUTES: &[Route] = &[
     .audited("key.create"),
     delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once")
     .audited("key.revoke"),
-    get("/api/v1/audit", "audit", ADMIN, body::<AuditResponse>(), "Who did what, in the order it was done")
-        .query(&["after", "limit"]),
+    get("/api/v1/audit", "audit", ADMIN, body::<AuditResponse>(), "Who did what: in the order it was done, or with `newest` the other way round, filtered")
+        .query(&["after", "limit", "newest", "before", "action", "result", "text"]),
     get(
         "/api/v1/audit/verify",
         "audit_verify",
@@ -632,6 +645,131 @@ pub const ROUTES: &[Route] = &[
     get("/alertmanager/api/v2/silence/{id}", "alertmanager_silence_one", VIEWER, None, "Alertmanager: one silence"),
     delete("/alertmanager/api/v2/silence/{id}", "alertmanager_end_silence", RESPONDER, "Alertmanager: end a silence")
         .audited("silence.end"),
+    // Operations
+    get("/api/v1/actions", "actions", VIEWER, body::<ActionsResponse>(), "What can be done, with the type of each parameter"),
+    get("/api/v1/actions/inventory", "cloud_inventory", VIEWER, body::<CloudInventory>(), "What there is to act on, by name"),
+    post(
+        "/api/v1/actions/read",
+        "read_action",
+        VIEWER,
+        body::<PlanRequest>(),
+        body::<SeenResponse>(),
+        "Carry out an action that only reads",
+    ),
+    post(
+        "/api/v1/actions/plan",
+        "plan_action",
+        RESPONDER,
+        body::<PlanRequest>(),
+        body::<ActionPlan>(),
+        "What would be done, and what it touches; nothing is",
+    ),
+    get("/api/v1/actions/runs", "runs", VIEWER, body::<RunsResponse>(), "Runs, newest first")
+        .query(&["state", "incident", "action", "limit"]),
+    post(
+        "/api/v1/actions/runs",
+        "start_run",
+        RESPONDER,
+        body::<RunRequest>(),
+        body::<ActionRun>(),
+        "Carry a plan out, or ask for its approval",
+    )
+    .audited("action.run"),
+    get("/api/v1/actions/runs/{id}", "run", VIEWER, body::<ActionRun>(), "One run as it is now"),
+    get(
+        "/api/v1/actions/runs/{id}/history",
+        "run_history",
+        VIEWER,
+        body::<RunEventsResponse>(),
+        "What happened to a run",
+    )
+    .query(&["after"]),
+    get(
+        "/api/v1/actions/runs/{id}/events",
+        "run_events",
+        VIEWER,
+        body::<RunEvent>(),
+        "What happens to a run, as it happens, until it is over (server-sent events)",
+    )
+    .query(&["after"]),
+    post(
+        "/api/v1/actions/runs/{id}/{step}",
+        "step_run",
+        RESPONDER,
+        body::<RunStepRequest>(),
+        body::<ActionRun>(),
+        "approve, start, cancel, answer",
+    )
+    .audited("action.step"),
+    post(
+        "/api/v1/actions/stop",
+        "stop_actions",
+        RESPONDER,
+        body::<StopRequest>(),
+        body::<GlobalStop>(),
+        "Stop everything: no run calls anybody until it is lifted",
+    )
+    .audited("action.stop"),
+    delete("/api/v1/actions/stop", "lift_stop", ADMIN, "Let runs go on").audited("action.lift_stop"),
+    // InfraAPI: the fifteen paths, as they were agreed on
+    Route { access: Access::Signed, ..infra(Method::Post, "/Ops/Slack", "ops_slack", VIEWER, "A signed chat command: plan, confirm, status, cancel") }
+        .audited("ops.slack"),
+    infra(Method::Post, "/Ops/AWSResource/ELB/Deregister", "ops_elb_deregister", RESPONDER, "Take machines out of a target group and let them drain")
+        .audited("ops.elb.deregister"),
+    infra(Method::Post, "/Ops/AWSResource/EC2/InService", "ops_ec2_in_service", RESPONDER, "Power machines on and put them online")
+        .audited("ops.ec2.in_service"),
+    infra(Method::Post, "/Ops/AWSResource/EC2/OffService", "ops_ec2_off_service", RESPONDER, "Take machines offline and power them off")
+        .audited("ops.ec2.off_service"),
+    infra(Method::Post, "/Ops/AWSResource/ELB/Register", "ops_elb_register", RESPONDER, "Put machines into a target group")
+        .audited("ops.elb.register"),
+    infra(Method::Post, "/Ops/AWSResource/EC2/Start", "ops_ec2_start", RESPONDER, "Power machines on")
+        .audited("ops.ec2.start"),
+    infra(Method::Post, "/Ops/AWSResource/EC2/Stop", "ops_ec2_stop", RESPONDER, "Power machines off")
+        .audited("ops.ec2.stop"),
+    infra(
+        Method::Post,
+        "/Ops/AWSResource/ELB/AddRuleQuarantine",
+        "ops_elb_add_rule_quarantine",
+        RESPONDER,
+        "Send a host or source networks to a quarantine target group",
+    )
+    .audited("ops.elb.add_rule_quarantine"),
+    infra(
+        Method::Post,
+        "/Ops/AWSResource/EC2/TerminatedUpdateTable",
+        "ops_ec2_terminated_update_table",
+        ADMIN,
+        "Record a machine as terminated",
+    )
+    .audited("ops.ec2.terminated_update_table"),
+    infra(
+        Method::Post,
+        "/Ops/AWSResource/ELB/GroupInstancesState",
+        "ops_elb_group_instances_state",
+        VIEWER,
+        "The machines of a target group with their health",
+    ),
+    infra(
+        Method::Post,
+        "/Ops/AWSResource/ASG/CreateLaunchTemplate",
+        "ops_asg_create_launch_template",
+        ADMIN,
+        "Create a launch template",
+    )
+    .audited("ops.asg.create_launch_template"),
+    infra(Method::Get, "/Ops/AWSResource/ASG/LaunchTemplateList", "ops_asg_launch_template_list", VIEWER, "The launch templates"),
+    infra(
+        Method::Post,
+        "/Ops/AWSResource/ASG/SetDesiredCapacity",
+        "ops_asg_set_desired_capacity",
+        ADMIN,
+        "Set how many machines a scaling group has, within its bounds",
+    )
+    .audited("ops.asg.set_desired_capacity"),
+    infra(Method::Post, "/Ops/AWSResource/ASG/SetWeight", "ops_asg_set_weight", ADMIN, "Share a listener's traffic between target groups")
+        .audited("ops.asg.set_weight"),
+    infra(Method::Get, "/Ops/AWSResource/ASG/GroupWeight", "ops_asg_group_weight", VIEWER, "How a listener shares its traffic")
+        .query(&["dryRun", "listener"]),
     // OTLP, also on its own port
     post("/v1/logs", "otlp_logs", Access::Ingest, None, None, "OTLP logs"),
     post("/v1/traces", "otlp_traces", Access::Ingest, None, None, "OTLP traces"),
@@ -788,8 +926,20 @@ mod tests {
     use super::*;
 
     /// Questions that are too long for a query string.
-    const QUESTIONS: &[&str] =
-        &["sql", "search", "histogram", "facets", "suggest", "compare", "around", "replay", "apm_compare"];
+    const QUESTIONS: &[&str] = &[
+        "sql",
+        "search",
+        "histogram",
+        "facets",
+        "suggest",
+        "compare",
+        "around",
+        "replay",
+        "apm_compare",
+        "plan_action",
+        "read_action",
+        "ops_elb_group_instances_state",
+    ];
 
     #[test]
     fn what_changes_something_has_a_word_in_the_audit_log() {

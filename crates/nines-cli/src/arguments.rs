@@ -56,6 +56,10 @@ pub enum Command {
     Oncall(commands::oncall::Arguments),
     #[command(about = "Report an incident and run it by the clock")]
     Incident(commands::incident::Arguments),
+    #[command(about = "Operations: what can be done, plan it, do it, approve it, stop everything")]
+    Ops(commands::ops::Arguments),
+    #[command(about = "The audit log: read, export, check its chain")]
+    Audit(commands::audit::Arguments),
     #[command(about = "Apply YAML documents, all or none")]
     Apply(commands::apply::Arguments),
     #[command(about = "Print applied documents")]

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod alert;
 pub mod apply;
+pub mod audit;
 pub mod backup;
 pub mod change;
 pub mod collect;
@@ -15,6 +16,7 @@ pub mod key;
 pub mod login;
 pub mod objects;
 pub mod oncall;
+pub mod ops;
 pub mod promql;
 pub mod replay;
 pub mod search;
@@ -53,6 +55,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Alert(alert) => alert::run(alert, &session()?).await,
         Command::Oncall(oncall) => oncall::run(oncall, &session()?).await,
         Command::Incident(incident) => incident::run(incident, &session()?).await,
+        Command::Ops(ops) => ops::run(ops, &session()?).await,
+        Command::Audit(audit) => audit::run(audit, &session()?).await,
         Command::Apply(apply) => apply::run(apply, &session()?).await,
         Command::Get(get) => objects::get(get, &session()?).await,
         Command::Delete(delete) => objects::delete(delete, &session()?).await,

@@ -16,11 +16,13 @@ pub enum Code {
     /// The key is missing, unknown or not strong enough.
     Denied = 4,
     NotFound = 5,
+    /// It is on its way, but goes on only when somebody says so: an approval, an answer.
+    Waiting = 6,
 }
 
 /// The last lines of `nines --help`.
 pub const HELP: &str = "0 done · 1 failed, or a check found something · 2 wrong command line · 3 no node answered · \
-                        4 key missing or too weak · 5 not found";
+                        4 key missing or too weak · 5 not found · 6 waits for a person";
 
 impl Code {
     /// By the first error in the chain that knows its kind.

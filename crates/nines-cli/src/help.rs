@@ -11,7 +11,7 @@ use crate::exit;
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["serve", "demo", "login", "import", "agent"]),
     ("Ask", &["search", "sql", "promql", "slo", "replay", "alert", "status"]),
-    ("Operate", &["oncall", "incident", "apply", "get", "delete", "change", "key"]),
+    ("Operate", &["oncall", "incident", "ops", "apply", "get", "delete", "change", "key", "audit"]),
     ("Keep", &["backup", "restore", "verify"]),
     ("Help", &["doctor", "version", "completions"]),
 ];

@@ -324,6 +324,72 @@ impl Client {
         self.tell(Call::new("step_incident").parameter(id).parameter(step), request).await
     }
 
+    /// What can be done.
+    pub async fn actions(&self) -> Result<ActionsResponse, ClientError> {
+        self.ask(Call::new("actions")).await
+    }
+
+    /// What there is to act on.
+    pub async fn cloud_inventory(&self) -> Result<CloudInventory, ClientError> {
+        self.ask(Call::new("cloud_inventory")).await
+    }
+
+    /// Carries out an action that only reads.
+    pub async fn read_action(&self, request: &PlanRequest) -> Result<SeenResponse, ClientError> {
+        self.tell(Call::new("read_action"), request).await
+    }
+
+    /// What would be done. Nothing is.
+    pub async fn plan_action(&self, request: &PlanRequest) -> Result<ActionPlan, ClientError> {
+        self.tell(Call::new("plan_action"), request).await
+    }
+
+    /// Newest first. `state` and `incident` narrow the list.
+    pub async fn runs(
+        &self,
+        state: Option<&str>,
+        incident: Option<&str>,
+    ) -> Result<RunsResponse, ClientError> {
+        self.ask(Call::new("runs").query("state", state).query("incident", incident)).await
+    }
+
+    pub async fn start_run(&self, request: &RunRequest) -> Result<ActionRun, ClientError> {
+        self.tell(Call::new("start_run"), request).await
+    }
+
+    pub async fn run(&self, id: &str) -> Result<ActionRun, ClientError> {
+        self.ask(Call::new("run").parameter(id)).await
+    }
+
+    /// What happened to a run after event number `after`.
+    pub async fn run_history(&self, id: &str, after: u64) -> Result<RunEventsResponse, ClientError> {
+        self.ask(Call::new("run_history").parameter(id).query("after", Some(after))).await
+    }
+
+    /// `step` is one of approve, start, cancel, answer.
+    pub async fn step_run(
+        &self,
+        id: &str,
+        step: &str,
+        request: &RunStepRequest,
+    ) -> Result<ActionRun, ClientError> {
+        self.tell(Call::new("step_run").parameter(id).parameter(step), request).await
+    }
+
+    /// Stops everything until it is lifted.
+    pub async fn stop_actions(&self, request: &StopRequest) -> Result<GlobalStop, ClientError> {
+        self.tell(Call::new("stop_actions"), request).await
+    }
+
+    pub async fn lift_stop(&self) -> Result<(), ClientError> {
+        self.done(Call::new("lift_stop")).await
+    }
+
+    /// Entries of the audit log after number `after`, in order.
+    pub async fn audit(&self, after: u64, limit: u32) -> Result<AuditResponse, ClientError> {
+        self.ask(Call::new("audit").query("after", Some(after)).query("limit", Some(limit))).await
+    }
+
     /// Lines or JSON events for a dataset. Durable when it returns.
     pub async fn ingest(&self, request: Ingest) -> Result<Ingested, ClientError> {
         let Ingest { dataset, format, attributes, key, may_be_repeat, body } = request;

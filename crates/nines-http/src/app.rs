@@ -23,6 +23,7 @@ use nines_storage::Store;
 use crate::audit::Auditor;
 use crate::desk::AlertDesk;
 use crate::feed::Feed;
+use crate::operations::RUNBOOK_KIND;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
 use crate::render;
@@ -77,6 +78,7 @@ pub struct App {
     pub patterns: crate::SharedBook,
     pub saved: Arc<dyn SavedQuestions>,
     pub oncall: Oncall,
+    pub operations: crate::Operations,
 }
 
 impl App {
@@ -139,7 +141,8 @@ impl App {
             .filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
         Ok(wanted
             .map(|object| api::DeclaredObject {
-                yaml: redacted(&object.yaml),
+                // Runbooks hold no secrets: they come back as they were written.
+                yaml: if object.kind == RUNBOOK_KIND { object.yaml } else { redacted(&object.yaml) },
                 kind: object.kind,
                 name: object.name,
                 revision: object.revision,
@@ -170,7 +173,7 @@ fn redacted(yaml: &str) -> String {
 /// The kinds of documents that a node takes.
 fn known_kind(kind: &str) -> ApiResult<()> {
     let known: Vec<&str> =
-        DocumentKind::ALL.iter().map(|kind| kind.as_str()).chain(nines_oncall::document::KINDS).collect();
+        DocumentKind::ALL.iter().map(|kind| kind.as_str()).chain(nines_oncall::document::KINDS).chain([RUNBOOK_KIND]).collect();
     if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
         return Ok(());
     }

@@ -31,6 +31,8 @@ pub struct AuditNote {
     pub details: String,
     /// Nothing was done, only asked: a dry run.
     pub is_question: bool,
+    /// What became of it, where the status does not say: some callers understand 200 only.
+    pub outcome: Option<AuditResult>,
 }
 
 /// One call, as the guard sees it.
@@ -84,7 +86,7 @@ impl Auditor {
         let result = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AuditResult::Denied,
             status if status.is_client_error() || status.is_server_error() => AuditResult::Failed,
-            _ => AuditResult::Done,
+            _ => note.outcome.unwrap_or(AuditResult::Done),
         };
         let actor = note.actor.as_deref().unwrap_or(actor);
         let mut entry = self.entry(actor, call, result).with_details(&note.details);

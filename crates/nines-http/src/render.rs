@@ -5,5 +5,6 @@ pub mod apm;
 pub mod incidents;
 pub mod jaeger;
 pub mod oncall;
+pub mod operations;
 pub mod slos;
 pub mod traces;

@@ -11,8 +11,8 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alertmanager, alerts, apm, audit, changes, explore, export, incidents, intake, jaeger, oncall, patterns,
-    replay, saved, session, silences, slos, sns, status, stream, tail, telemetry, web,
+    alertmanager, alerts, apm, audit, changes, explore, export, incidents, infra, intake, jaeger, oncall,
+    operations, patterns, replay, saved, session, silences, slos, sns, status, stream, tail, telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 
@@ -139,6 +139,20 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Post, "alertmanager_silence") => post(alertmanager::set_silence),
         (Method::Get, "alertmanager_silence_one") => get(alertmanager::silence_one),
         (Method::Delete, "alertmanager_end_silence") => delete(alertmanager::end_silence),
+        (Method::Get, "actions") => get(operations::list),
+        (Method::Get, "cloud_inventory") => get(operations::inventory),
+        (Method::Post, "read_action") => post(operations::read),
+        (Method::Post, "plan_action") => post(operations::plan),
+        (Method::Get, "runs") => get(operations::runs),
+        (Method::Post, "start_run") => post(operations::start),
+        (Method::Get, "run") => get(operations::show),
+        (Method::Get, "run_history") => get(operations::history),
+        (Method::Get, "run_events") => get(operations::events),
+        (Method::Post, "step_run") => post(operations::step),
+        (Method::Post, "stop_actions") => post(operations::stop),
+        (Method::Delete, "lift_stop") => delete(operations::lift_stop),
+        (Method::Post, "ops_slack") => post(infra::slack),
+        (method, _) if route.path.starts_with("/Ops/AWSResource/") => on(filter(method), infra::call),
         (Method::Get, "events") => get(stream::events),
         (Method::Post, operation) if OTLP.contains(&operation) => post(otlp),
         (method, operation) if DOORS.contains(&operation) => on(filter(method), door),

@@ -2,6 +2,7 @@
 //!
 //! The file is TOML. Its keys are those of [`ConfigFile`]; an unknown key is an error with its line and the known keys.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,42 @@ pub struct Config {
     pub confirm_limits: bool,
     /// Off unless an address is given.
     pub syslog: SyslogConfig,
+    pub operations: OperationsConfig,
+}
+
+/// Where actions go, and who may command them how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperationsConfig {
+    /// `None`: the simulated cloud.
+    pub aws: Option<AwsSettings>,
+    /// Actions that need a second person besides those that say so themselves.
+    pub four_eyes: BTreeSet<String>,
+    /// A file with Slack's signing secret. Without it no chat command is taken.
+    pub slack_signing_secret: Option<PathBuf>,
+    /// Whom Slack's users are here: `USER_ID=name:role`.
+    pub slack_users: Vec<String>,
+}
+
+/// One account and region. Credentials come by the usual chain: environment, shared file, container, instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsSettings {
+    pub region: String,
+    /// In place of the public endpoints, for all services: a private one, or a mock.
+    pub endpoint: Option<String>,
+    /// A role of this or another account that is taken on for every call.
+    pub role: Option<String>,
+    pub external_id: Option<String>,
+    /// The DynamoDB table of terminated machines, its key `instance_id`.
+    #[serde(default = "terminated_table")]
+    pub terminated_table: String,
+    /// Of the firewall's address sets: `regional` (the default) or `cloudfront`.
+    pub waf_scope: Option<String>,
+}
+
+/// The name of the table unless it is given.
+pub fn terminated_table() -> String {
+    "terminated".to_owned()
 }
 
 /// Where syslog is listened for. Its senders cannot show a key.
@@ -90,6 +127,11 @@ pub struct ConfigFile {
     pub syslog_tls_cert: Option<PathBuf>,
     pub syslog_tls_key: Option<PathBuf>,
     pub syslog_tls_client_ca: Option<PathBuf>,
+    /// A table: `[aws]` with `region`.
+    pub aws: Option<AwsSettings>,
+    pub four_eyes: Option<BTreeSet<String>>,
+    pub slack_signing_secret: Option<PathBuf>,
+    pub slack_users: Option<Vec<String>>,
 }
 
 impl Default for Config {
@@ -108,6 +150,7 @@ impl Default for Config {
             disk_bytes: None,
             confirm_limits: false,
             syslog: SyslogConfig::default(),
+            operations: OperationsConfig::default(),
         }
     }
 }
@@ -143,6 +186,12 @@ impl Config {
                 tls_cert: file.syslog_tls_cert,
                 tls_key: file.syslog_tls_key,
                 tls_client_ca: file.syslog_tls_client_ca,
+            },
+            operations: OperationsConfig {
+                aws: file.aws,
+                four_eyes: file.four_eyes.unwrap_or_default(),
+                slack_signing_secret: file.slack_signing_secret,
+                slack_users: file.slack_users.unwrap_or_default(),
             },
         })
     }

@@ -17,13 +17,15 @@ mod memory;
 mod node;
 mod notices;
 mod oncall;
+mod operations;
 mod paging;
 mod patterns;
 mod promises;
 mod receipts;
 mod replay;
+mod runbooks;
 mod syslog;
 mod translate;
 
-pub use config::{Config, ConfigError, ConfigFile};
+pub use config::{AwsSettings, Config, ConfigError, ConfigFile, OperationsConfig, terminated_table};
 pub use node::{Node, start};

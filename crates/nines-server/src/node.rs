@@ -27,7 +27,9 @@ use nines_state::objects::Objects;
 use nines_state::oncall::SqliteOncall;
 use nines_state::outbox::Outbox;
 use nines_state::saved::SqliteSaved;
-use nines_state::{Database, access, audit, incidents, objects, oncall as state_oncall, response, saved};
+use nines_state::{
+    Database, access, actions, audit, incidents, objects, oncall as state_oncall, response, saved,
+};
 use nines_storage::{BALLAST_BYTES, Limits as StoreLimits, Store, StoreConfig};
 use nines_wal::JournalConfig;
 use tokio::net::TcpListener;
@@ -40,10 +42,12 @@ use crate::health::NodeHealth;
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
 use crate::oncall::{self, Desk, DeskParts, Escalator, EscalatorParts};
+use crate::operations;
 use crate::paging::{Paging, Vitals};
 use crate::patterns::PatternKeeper;
 use crate::promises::{Followers, LiveObserver, PromiseKeeper};
 use crate::receipts::StoredImports;
+use crate::runbooks::Declared;
 use crate::syslog::SyslogSockets;
 
 /// What the page path and those who look at it find in `response.db`.
@@ -221,9 +225,12 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     );
 
     // Control state.
-    let control =
-        open_database(data, "control.db", &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN, saved::DOMAIN])
-            .await?;
+    let control = open_database(
+        data,
+        "control.db",
+        &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN, saved::DOMAIN, actions::DOMAIN],
+    )
+    .await?;
     let access = Access::new(
         Arc::new(SqliteAccess::new(control.clone())),
         Arc::clone(&clock),
@@ -279,6 +286,24 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     };
     let [web_receiver, grpc_receiver, http_receiver] =
         [config.listen, config.otlp_grpc, config.otlp_http].map(receiver);
+    let runbooks: Arc<nines_http::Runbooks> = Arc::default();
+    let declared = Declared::open(
+        Arc::clone(&keeper) as _,
+        Objects::new(control.clone()),
+        Arc::clone(&runbooks),
+        Arc::clone(&clock),
+    );
+    let declared = Arc::new(declared.await?);
+    let surroundings = operations::Surroundings {
+        control: control.clone(),
+        clock: Arc::clone(&clock),
+        random: random.clone(),
+        incidents: incidents.clone(),
+        promises: Arc::clone(&keeper) as _,
+        feed: feed.clone(),
+        runbooks: Arc::clone(&runbooks),
+    };
+    let (operations, action_machine) = operations::start(&config, surroundings, &shutdown).await?;
     let health = NodeHealth {
         clock: Arc::clone(&clock),
         started_at,
@@ -311,7 +336,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         ingest: ingest.clone(),
         receiver: web_receiver,
         doors,
-        promises: Arc::clone(&keeper) as Arc<dyn nines_http::Promises>,
+        promises: declared,
         objects: Objects::new(control.clone()),
         alerts: Alerts::new(response.clone()),
         outbox,
@@ -329,6 +354,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
             desk: Arc::new(desk),
             egress,
         },
+        operations,
     });
 
     let mut tasks = vec![tokio::spawn({
@@ -350,6 +376,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     }
     let syslog = Syslog::new(SyslogLimits::default(), Arc::new(ingest.clone()), Arc::clone(&clock));
     tasks.extend(syslog_sockets.serve(&syslog, &shutdown));
+    tasks.push(action_machine);
     tasks.push(tokio::spawn({
         let (keeper, stop) = (Arc::clone(&keeper), shutdown.clone());
         async move { keeper.run_backfill(backfill, stop).await }

@@ -132,7 +132,8 @@ impl PromiseKeeper {
     /// Reads the stored documents. One that this version cannot read is logged and left out: the rest still pages.
     pub async fn load(&self) -> anyhow::Result<()> {
         let mut registry = self.registry.lock().await;
-        let stored = self.objects.list().await?;
+        let mut stored = self.objects.list().await?;
+        stored.retain(|object| object.kind != nines_http::RUNBOOK_KIND);
         // Together first, because they refer to each other; one by one only if that fails.
         let texts: Vec<&str> = stored.iter().map(|object| object.yaml.as_str()).collect();
         let mut oncall = Documents::default();
@@ -465,7 +466,7 @@ impl Promises for PromiseKeeper {
             let found = DocumentKind::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(kind));
             let Some(found) = found else {
                 let known: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                let known = [known, KINDS.to_vec()].concat().join(", ");
+                let known = [known, KINDS.to_vec(), vec![nines_http::RUNBOOK_KIND]].concat().join(", ");
                 return Err(ApplyError::UnknownKind { kind: kind.to_owned(), known });
             };
             next.remove(&DocumentKey { kind: found, name: name.to_owned() }).map_err(ApplyError::Remove)?;

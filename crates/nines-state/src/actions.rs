@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use nines_actions::cloud::sim::SimStore;
-use nines_actions::{Recent, Run, RunFilter, RunId, Runs, RunsError, Stop, format};
+use nines_actions::{Event, History, Recent, Run, RunFilter, RunId, Runs, RunsError, Stop, format};
 use nines_model::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
@@ -13,7 +13,10 @@ use crate::{Database, Domain, Migration, StateError};
 
 pub const DOMAIN: Domain = Domain {
     name: "actions",
-    migrations: &[Migration { version: 1, sql: include_str!("../migrations/actions/0001_actions.sql") }],
+    migrations: &[
+        Migration { version: 1, sql: include_str!("../migrations/actions/0001_actions.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/actions/0002_events.sql") },
+    ],
 };
 
 /// Keeps runs in a database that was opened with [`DOMAIN`].
@@ -231,6 +234,35 @@ async fn take_targets(write: &mut Transaction<'static, Sqlite>, run: &Run) -> Re
         }
     }
     Ok(())
+}
+
+#[async_trait]
+impl History for SqliteRuns {
+    async fn keep(&self, event: &Event) -> Result<(), RunsError> {
+        const OPERATION: &str = "keep an event of a run";
+        let mut write = self.database.write().await.map_err(store(OPERATION))?;
+        sqlx::query("INSERT OR REPLACE INTO action_events (run, sequence, event) VALUES (?, ?, ?)")
+            .bind(&event.run.0)
+            .bind(signed(event.sequence))
+            .bind(format::write_event(event))
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn of_run(&self, run: &RunId, after: u64, limit: u32) -> Result<Vec<Event>, RunsError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT event FROM action_events WHERE run = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        )
+        .bind(&run.0)
+        .bind(signed(after))
+        .bind(limit)
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("read the events of a run"))?;
+        rows.iter().map(|text| format::read_event(&run.0, text)).collect()
+    }
 }
 
 /// The simulated cloud in the same file: one text, replaced with every change. It has some kB for a demo.

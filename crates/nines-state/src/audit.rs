@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use nines_access::audit::GENESIS;
-use nines_access::{AuditEntry, AuditError, AuditLog, AuditRecord, AuditResult, Digest};
+use nines_access::{AuditEntry, AuditError, AuditLog, AuditQuery, AuditRecord, AuditResult, Digest};
 use nines_model::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -81,6 +81,37 @@ impl AuditLog for SqliteAudit {
         .await
         .map_err(failed("read it"))?;
         rows.iter().map(record).collect()
+    }
+
+    /// Text is looked for here and not by SQLite, whose `lower` knows ASCII only.
+    async fn find(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, AuditError> {
+        const PAGE: i64 = 500;
+        let mut before = query.before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+        let mut found = Vec::new();
+        loop {
+            let rows = sqlx::query(
+                "SELECT sequence, at, actor, via, action, resource, result, request_id, address, details, hash
+                 FROM audit_log WHERE sequence < ?1 AND (?2 IS NULL OR result = ?2)
+                 ORDER BY sequence DESC LIMIT ?3",
+            )
+            .bind(before)
+            .bind(query.result.map(AuditResult::as_str))
+            .bind(PAGE)
+            .fetch_all(self.database.readers())
+            .await
+            .map_err(failed("search it"))?;
+            let Some(oldest) = rows.last() else { return Ok(found) };
+            before = oldest.get("sequence");
+            for row in &rows {
+                let record = record(row)?;
+                if query.admits(&record) {
+                    found.push(record);
+                    if found.len() >= query.limit as usize {
+                        return Ok(found);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -373,7 +373,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who did what, in the order it was done */
+        /** Who did what: in the order it was done, or with `newest` the other way round, filtered */
         get: operations["audit"];
         put?: never;
         post?: never;
@@ -1675,6 +1675,92 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One action of the catalogue, or a runbook. */
+        ActionInfo: {
+            /** @description Somebody other than the author must approve each plan. */
+            four_eyes: boolean;
+            /** @description `public` reads, `protected` changes, `private` is for the infrastructure team. */
+            level: string;
+            /** @description Such as `ec2.stop`, or `runbook/` and a name. */
+            name: string;
+            /** @description For runbooks: what its steps do, in order. */
+            outline?: string[];
+            parameters: components["schemas"]["ActionParameter"][];
+            /** @description The path of InfraAPI that calls it too. */
+            path?: string | null;
+            /** @description It is answered at once and changes nothing. */
+            reads: boolean;
+            summary: string;
+        };
+        ActionParameter: {
+            about: string;
+            /**
+             * @description `instance`, `instances`, `target-group`, `listener`, `scaling-group`, `block-list`, `name`, `host`, `text`, `number`,
+             *     `networks`, `weights`.
+             */
+            kind: string;
+            /** @description Characters of a text or name, items of a list. */
+            length_max?: number | null;
+            /** Format: int64 */
+            max?: number | null;
+            /**
+             * Format: int64
+             * @description Of a number.
+             */
+            min?: number | null;
+            name: string;
+            required: boolean;
+        };
+        ActionPlan: {
+            action: string;
+            arguments: Record<string, never>;
+            four_eyes: boolean;
+            /** @description 64 hexadecimal digits over everything that will be done and what it would overwrite. */
+            hash: string;
+            level: string;
+            radius: components["schemas"]["BlastRadius"];
+            steps: components["schemas"]["PlannedStep"][];
+            /** @description What no other run may touch meanwhile, such as `instance/i-…`. */
+            targets: string[];
+        };
+        /** @description A plan on its way, as it is now. */
+        ActionRun: {
+            approval?: components["schemas"]["RunApproval"] | null;
+            author: string;
+            cancelled_by?: string | null;
+            created_at: components["schemas"]["String"];
+            finished_at?: components["schemas"]["String"] | null;
+            id: string;
+            incident?: string | null;
+            is_automated: boolean;
+            is_over: boolean;
+            plan: components["schemas"]["ActionPlan"];
+            /** @description Why, where there is something to say. */
+            reason?: string | null;
+            started_at?: components["schemas"]["String"] | null;
+            /** @description `waiting_for_approval`, `ready`, `running`, `compensating`, `waiting_for_human`, `done`, `compensated`, `cancelled`. */
+            state: string;
+            /** @description One for each step of the plan. */
+            steps: components["schemas"]["RunStep"][];
+            verdict?: components["schemas"]["RunVerdict"] | null;
+            verdict_due_at?: components["schemas"]["String"] | null;
+            /**
+             * Format: int64
+             * @description Rises with each change.
+             */
+            version: number;
+        };
+        ActionsResponse: {
+            /** @description Single actions first, then runbooks, each by name. */
+            actions: components["schemas"]["ActionInfo"][];
+            /** @description Where actions go: `simulated`, or `aws` and the region. */
+            cloud: string;
+            /** @description The highest level that the caller may call: `public`, `protected`, `private`. */
+            level: string;
+            /** @description Whether the caller may approve what others ask for. */
+            may_approve: boolean;
+            stop?: components["schemas"]["GlobalStop"] | null;
+        };
         Alert: {
             /** @description When the rule first saw it. */
             detected_at: components["schemas"]["String"];
@@ -1894,7 +1980,7 @@ export interface components {
             /** @description `key:<id>`, `session:<id>`, `system` or `anonymous`. */
             via: string;
         };
-        /** @description Oldest first. */
+        /** @description Oldest first, unless `newest` or `before` was asked for. */
         AuditResponse: {
             entries: components["schemas"]["AuditRecord"][];
             /**
@@ -1902,6 +1988,11 @@ export interface components {
              * @description Pass as `after` for the entries that follow; absent at the end.
              */
             next_after?: number | null;
+            /**
+             * Format: int64
+             * @description Pass as `before` for the entries that came earlier; absent at the beginning.
+             */
+            next_before?: number | null;
         };
         AuditVerdict: {
             /**
@@ -1916,6 +2007,14 @@ export interface components {
             entries: number;
             /** @description Every hash covers its entry and the one before. */
             intact: boolean;
+        };
+        BlastRadius: {
+            capacities: components["schemas"]["CapacityChange"][];
+            /** @description Machines that are changed. */
+            machines: string[];
+            /** @description Networks put on or taken off block lists. */
+            networks: number;
+            target_groups: components["schemas"]["TargetGroupImpact"][];
         };
         Budget: {
             /**
@@ -2009,6 +2108,62 @@ export interface components {
         };
         ChangesResponse: {
             changes: components["schemas"]["Change"][];
+        };
+        CloudBlockList: {
+            name: string;
+            /** @description How many networks it blocks; absent if that was not asked for. */
+            networks?: number | null;
+        };
+        CloudInstance: {
+            /** @description What an action takes. */
+            id: string;
+            /** @description What people call it; its id where nobody has named it. */
+            name: string;
+            /** @description `pending`, `running`, `stopping`, `stopped`, `shutting-down`. */
+            state: string;
+            zone: string;
+        };
+        /** @description What there is in the cloud, each list by name. */
+        CloudInventory: {
+            block_lists: components["schemas"]["CloudBlockList"][];
+            cloud: string;
+            instances: components["schemas"]["CloudInstance"][];
+            /** @description There is more than is listed. */
+            is_partial: boolean;
+            listeners: components["schemas"]["CloudListener"][];
+            scaling_groups: components["schemas"]["CloudScalingGroup"][];
+            target_groups: components["schemas"]["CloudTargetGroup"][];
+            templates: string[];
+        };
+        CloudListener: {
+            id: string;
+            name: string;
+            weights: components["schemas"]["CloudWeight"][];
+        };
+        CloudScalingGroup: {
+            /** Format: int32 */
+            desired: number;
+            instances: number;
+            /** Format: int32 */
+            max: number;
+            /** Format: int32 */
+            min: number;
+            name: string;
+        };
+        CloudTarget: {
+            /** @description `initial`, `healthy`, `unhealthy`, `draining`, `unused`, `unavailable`. */
+            health: string;
+            instance: string;
+        };
+        CloudTargetGroup: {
+            id: string;
+            name: string;
+            targets: components["schemas"]["CloudTarget"][];
+        };
+        CloudWeight: {
+            target_group: string;
+            /** Format: int32 */
+            weight: number;
         };
         Column: {
             /** @description `string`, `int`, `float`, `bool`, `bytes`, `json`, `time`. */
@@ -2868,6 +3023,24 @@ export interface components {
             count: number;
             name: string;
         };
+        /** @description Asks what would be done. Nothing is. */
+        PlanRequest: {
+            action: string;
+            arguments?: Record<string, never>;
+        };
+        PlannedStep: {
+            description: string;
+            /** @description The runbook step that it belongs to; empty in a single action. */
+            group: string;
+            /** @description It is so already: nothing will be called. */
+            is_met: boolean;
+            /** @description `change`, `wait` or `manual`. */
+            kind: string;
+            /** @description `compensate`, `continue` or `human`. */
+            on_failure: string;
+            /** Format: int64 */
+            timeout_secs: number;
+        };
         /** @description An error, as RFC 9457 has it (`application/problem+json`). */
         Problem: {
             /**
@@ -3059,6 +3232,77 @@ export interface components {
             incident: components["schemas"]["Incident"];
             next_update_at: components["schemas"]["String"];
         };
+        RunApproval: {
+            at: components["schemas"]["String"];
+            by: string;
+            expires_at: components["schemas"]["String"];
+            /** @description What was approved, and nothing else. */
+            plan_hash: string;
+        };
+        RunEvent: {
+            actor: string;
+            at: components["schemas"]["String"];
+            /**
+             * @description `requested`, `approved`, `started`, `calling`, `unknown`, `step_done`, `step_failed`, `step_skipped`, `compensating`,
+             *     `step_compensated`, `waiting_for_human`, `answered`, `cancel_requested`, `finished`, `judged`.
+             */
+            kind: string;
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            sequence: number;
+            /** @description The index of the step that it is about. */
+            step?: number | null;
+            text: string;
+        };
+        /** @description In order. */
+        RunEventsResponse: {
+            events: components["schemas"]["RunEvent"][];
+        };
+        RunRequest: {
+            action: string;
+            arguments?: Record<string, never>;
+            /** @description A repeat with the same key is the same run. */
+            idempotency_key?: string | null;
+            /** @description Such as `INC-2026-0042`: its timeline tells what the run does, and its service's promises whether it helped. */
+            incident?: string | null;
+            /** @description The hash of the plan that the caller saw; if the world has moved since, the run is refused. */
+            plan_hash: string;
+        };
+        RunStep: {
+            /** @description What the step saw before it changed anything, in words. */
+            before?: string | null;
+            /**
+             * Format: int32
+             * @description Calls that were made to the provider.
+             */
+            calls: number;
+            description: string;
+            reason?: string | null;
+            started_at?: components["schemas"]["String"] | null;
+            /** @description `pending`, `running`, `unknown`, `done`, `failed`, `compensating`, `compensated`, `skipped`, `waiting_for_human`. */
+            state: string;
+            /** @description What takes it back, while and after that is done. */
+            undo?: string | null;
+        };
+        /** @description What a step of the way needs: `approve` the plan's hash, `answer` the answer; `start` and `cancel` nothing. */
+        RunStepRequest: {
+            /** @description `done`, `retry` or `compensate`. */
+            answer?: string | null;
+            plan_hash?: string | null;
+        };
+        /** @description Whether the promises of the incident's service are kept better after the run than before it. */
+        RunVerdict: {
+            at: components["schemas"]["String"];
+            /** @description `better`, `same`, `worse`, `unknown`. */
+            helped: string;
+            text: string;
+        };
+        /** @description Newest first. */
+        RunsResponse: {
+            runs: components["schemas"]["ActionRun"][];
+        };
         SavedQuestion: components["schemas"]["SavedRequest"] & {
             created_at: components["schemas"]["String"];
             created_by: string;
@@ -3128,6 +3372,10 @@ export interface components {
             /** @description Newest first; each row an object of the fields that it has, `timestamp` always. */
             rows: Record<string, never>[];
             stats: components["schemas"]["QueryStats"];
+        };
+        /** @description What a read saw, in the provider's words. */
+        SeenResponse: {
+            seen: Record<string, never>;
         };
         /** @description Rows that pass all of these; at least one is given. */
         Selection: {
@@ -3432,6 +3680,10 @@ export interface components {
             status?: string | null;
             /** @description Free text for the timeline; required for `update`, `note` and `cancel`. */
             text?: string | null;
+        };
+        StopRequest: {
+            /** @description For everybody whose run stands still now. */
+            reason: string;
         };
         /** @description One message of the event stream (`GET /api/v1/events`, server-sent events, `id:` is the revision). */
         StreamEvent: {
@@ -4474,6 +4726,11 @@ export interface operations {
             query?: {
                 after?: string;
                 limit?: string;
+                newest?: string;
+                before?: string;
+                action?: string;
+                result?: string;
+                text?: string;
             };
             header?: never;
             path?: never;

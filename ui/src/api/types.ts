@@ -73,3 +73,20 @@ export type TraceSpan = Omit<Schemas["TraceSpan"], "attributes" | "events"> & {
 /** A row of search: the fields that the record has. */
 export type EventRow = Record<string, unknown> & { timestamp: string };
 export type SpanEvent = { name?: string; time?: string; attributes?: Record<string, unknown> };
+
+export type ActionArguments = Record<string, unknown>;
+export type ActionInfo = Schemas["ActionInfo"];
+export type ActionParameter = Schemas["ActionParameter"];
+export type ActionsResponse = Schemas["ActionsResponse"];
+export type ActionPlan = Omit<Schemas["ActionPlan"], "arguments"> & { arguments: ActionArguments };
+export type ActionRun = Omit<Schemas["ActionRun"], "plan"> & { plan: ActionPlan };
+export type RunsResponse = { runs: ActionRun[] };
+export type RunStep = Schemas["RunStep"];
+export type RunEvent = Schemas["RunEvent"];
+export type RunEventsResponse = Schemas["RunEventsResponse"];
+export type RunStepRequest = Schemas["RunStepRequest"];
+export type GlobalStop = Schemas["GlobalStop"];
+export type CloudInventory = Schemas["CloudInventory"];
+export type AuditRecord = Schemas["AuditRecord"];
+export type AuditResponse = Schemas["AuditResponse"];
+export type AuditVerdict = Schemas["AuditVerdict"];

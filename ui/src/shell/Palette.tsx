@@ -6,10 +6,12 @@ import {
   IconSearch,
   IconSitemap,
   IconTimeline,
+  IconTool,
   IconUrgent,
 } from "@tabler/icons-react";
 import { type ComponentType, useMemo, useState } from "react";
 import { useIncidents, useSlos } from "../api/hooks";
+import { useActions } from "../api/operations";
 import { t } from "../lib/i18n";
 import { sloLook } from "../lib/states";
 import { useUrl } from "../state/url";
@@ -40,6 +42,7 @@ export default function Palette({
   const { navigate, href } = useUrl();
   const slos = useSlos();
   const incidents = useIncidents();
+  const actionList = useActions();
 
   const actions = useMemo(() => {
     const text = query.trim();
@@ -79,6 +82,15 @@ export default function Palette({
       leftSection: <IconArrowRight size={18} />,
       onClick: () => navigate(href("/incidents/new")),
     });
+    for (const action of actionList.data?.actions ?? []) {
+      list.push({
+        id: `action-${action.name}`,
+        label: t("Operation: {summary}", { summary: action.summary || action.name }),
+        description: action.name,
+        leftSection: <IconTool size={18} />,
+        onClick: () => navigate(href("/operations/new", { action: action.name })),
+      });
+    }
     for (const service of new Set((slos.data?.slos ?? []).map((slo) => slo.service))) {
       list.push({
         id: `service-${service}`,
@@ -98,7 +110,7 @@ export default function Palette({
       });
     }
     return list;
-  }, [query, slos.data, incidents.data, pages, navigate, href]);
+  }, [query, slos.data, incidents.data, actionList.data, pages, navigate, href]);
 
   return (
     <Spotlight

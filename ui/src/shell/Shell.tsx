@@ -9,6 +9,7 @@ import {
   IconGitCommit,
   IconKey,
   IconLanguage,
+  IconListCheck,
   IconLogout,
   IconMoon,
   IconPhoneCall,
@@ -17,6 +18,7 @@ import {
   IconSitemap,
   IconSun,
   IconSunMoon,
+  IconTool,
   IconUrgent,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
@@ -51,12 +53,14 @@ const pages = () =>
     ["/oncall", t("On call"), IconPhoneCall],
     ["/services", t("Services"), IconSitemap],
     ["/changes", t("Changes"), IconGitCommit],
+    ["/operations", t("Operations"), IconTool],
   ] as const;
 
 const nodePages = () =>
   [
     ["/status", t("Node"), IconServer2],
     ["/keys", t("Keys"), IconKey],
+    ["/audit", t("Audit"), IconListCheck],
   ] as const;
 
 /** A path lights up its own entry: an incident room belongs to the incidents, a promise to the board. */
@@ -67,7 +71,9 @@ const belongsTo = (path: string) =>
       ? "/incidents"
       : path.startsWith("/trace")
         ? "/search"
-        : path;
+        : path.startsWith("/operations")
+          ? "/operations"
+          : path;
 
 export function Shell({ children, language, setLanguage, session }: Props) {
   const { path, href, params } = useUrl();

@@ -17,9 +17,10 @@ const PLACES: Record<string, string> = {
   v: "/services",
   c: "/changes",
   n: "/status",
+  o: "/operations",
 };
 /** Pages whose own line the slash goes to. */
-const OWN_SLASH = /^\/(search|sql)$/;
+const OWN_SLASH = /^\/(search|sql|operations|audit)$/;
 /** The second key of a pair must follow within this time. */
 const PAIR_MS = 900;
 
@@ -76,6 +77,7 @@ export function Shortcuts() {
         ["g v", t("Services")],
         ["g c", t("Changes")],
         ["g n", t("Node")],
+        ["g o", t("Operations")],
       ],
     ],
     [

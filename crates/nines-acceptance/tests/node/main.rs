@@ -14,6 +14,7 @@ mod malformed;
 mod masking;
 mod oncall;
 mod oncall_clients;
+mod operations;
 mod overload;
 mod patterns;
 mod reports;

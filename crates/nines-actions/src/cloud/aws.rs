@@ -10,12 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::{Cloud, CloudError};
 use crate::effect::Effect;
+use crate::inventory::Inventory;
 use crate::plan::hex;
 use crate::seen::{Query, Seen};
 
 pub mod credentials;
 mod ec2;
 mod elb;
+mod inventory;
 mod scaling;
 mod sigv4;
 mod tables;
@@ -131,6 +133,10 @@ impl Cloud for Aws {
             }
         };
         Ok(done?)
+    }
+
+    async fn inventory(&self) -> Result<Inventory, CloudError> {
+        Ok(inventory::inventory(&self.wire, self.waf_scope).await?)
     }
 }
 

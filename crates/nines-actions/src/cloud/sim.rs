@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::{Cloud, CloudError};
 use crate::effect::Effect;
+use crate::inventory::Inventory;
 use crate::seen::{Query, Seen};
 
 mod history;
@@ -194,6 +195,15 @@ impl Cloud for SimCloud {
             return Err(lost(operation));
         }
         result
+    }
+
+    async fn inventory(&self) -> Result<Inventory, CloudError> {
+        let config = self.config.lock().clone();
+        self.throttle(&config.faults, "list what there is".to_owned())?;
+        let now = self.clock.now();
+        let mut world = self.world.lock();
+        world.settle(now, &config, &self.random);
+        Ok(world.inventory(now, &config).bounded())
     }
 }
 

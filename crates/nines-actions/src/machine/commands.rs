@@ -3,7 +3,7 @@
 use nines_model::Timestamp;
 
 use crate::ActionError;
-use crate::event::EventKind;
+use crate::event::{EventKind, MACHINE};
 use crate::run::{Run, RunState, StepState};
 
 /// What somebody says to a run that waits for them.
@@ -107,6 +107,25 @@ pub fn cancel(run: &mut Run, by: &str, now: Timestamp) -> Result<(), ActionError
             return Err(wrong_state(run, "cancelled"));
         }
     }
+    Ok(())
+}
+
+/// Gives up a run that nobody has started.
+///
+/// # Errors
+/// [`ActionError::WrongState`] if somebody has.
+pub fn give_up(run: &mut Run, now: Timestamp) -> Result<(), ActionError> {
+    if !matches!(run.state, RunState::WaitingForApproval | RunState::Ready) {
+        return Err(wrong_state(run, "given up"));
+    }
+    let reason = match run.state {
+        RunState::WaitingForApproval => "nobody approved it in time",
+        _ => "nobody started it in time",
+    };
+    run.state = RunState::Cancelled;
+    run.finished_at = Some(now);
+    run.reason = Some(reason.to_owned());
+    run.tell(now, MACHINE, EventKind::Finished, None, format!("given up: {reason}"));
     Ok(())
 }
 

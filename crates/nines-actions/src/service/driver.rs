@@ -17,6 +17,8 @@ const RETRY: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::fr
 /// How often the worker looks by itself. A signal wakes it at once; this bounds how late it sees a stop that was lifted,
 /// or a run that another process stored. Half of the 5 s in which a global stop must hold.
 const WORKER_INTERVAL: Duration = Duration::from_millis(2_500);
+/// How often runs that nobody has started are looked for; they have days.
+const FORGOTTEN_INTERVAL: Duration = Duration::from_secs(15 * 60);
 /// Runs looked at in one round of the worker.
 const ROUND_MAX: u32 = 100;
 
@@ -71,7 +73,17 @@ impl Actions {
 
     /// Carries every run on that needs it, until `shutdown`. Idempotent; woken by commands and by its timer.
     pub async fn work(&self, shutdown: &Shutdown) {
+        let mut looked_for_forgotten = None;
         while !shutdown.has_begun() {
+            let now = self.parts.clock.monotonic();
+            if looked_for_forgotten.is_none_or(|at| now.saturating_sub(at) >= FORGOTTEN_INTERVAL) {
+                looked_for_forgotten = Some(now);
+                match self.give_up_forgotten().await {
+                    Ok(0) => {}
+                    Ok(count) => tracing::info!(count, "runs that nobody started are given up"),
+                    Err(error) => tracing::warn!(%error, "runs that nobody started are not given up"),
+                }
+            }
             let pause = self.round(shutdown).await;
             tokio::select! {
                 () = shutdown.begun() => {}

@@ -24,8 +24,8 @@ fn good(kind: Kind) -> Value {
     match kind {
         Kind::Instance => json!(machine(1)),
         Kind::Instances => json!([machine(1)]),
-        Kind::Arn(_) => json!(group),
-        Kind::Name { .. } => json!("shop-web"),
+        Kind::TargetGroup | Kind::Listener => json!(group),
+        Kind::Name { .. } | Kind::ScalingGroup | Kind::BlockList => json!("shop-web"),
         Kind::Host => json!("shop.example"),
         Kind::Text { .. } => json!("磁碟壞了 (ticket 7)"),
         Kind::Number { .. } => json!(3),

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use nines_actions::cloud::sim::{SimCloud, SimConfig, World};
 use nines_actions::memory::MemoryRuns;
 use nines_actions::{
-    Actions, Caller, Cloud, CloudError, Effect, Event, Helped, Intent, Judge, Level, Parts, Query, Recent,
-    Request, Rules, Run, RunFilter, RunId, Runs, RunsError, Seen, Stop, Tick, Witness,
+    Actions, Caller, Cloud, CloudError, Effect, Event, Helped, Intent, Inventory, Judge, Level, Parts, Query,
+    Recent, Request, Rules, Run, RunFilter, RunId, Runs, RunsError, Seen, Stop, Tick, Witness,
 };
 use nines_base::{Clock, ManualClock, Random};
 use nines_model::Timestamp;
@@ -102,6 +102,9 @@ impl Cloud for Fused<SimCloud> {
     }
     async fn change(&self, id: &str, effect: &Effect) -> Result<(), CloudError> {
         fused!(self, self.inner.change(id, effect))
+    }
+    async fn inventory(&self) -> Result<Inventory, CloudError> {
+        self.inner.inventory().await
     }
 }
 

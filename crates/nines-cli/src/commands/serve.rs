@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use nines_base::ByteSize;
-use nines_server::Config;
+use nines_server::{AwsSettings, Config};
 
 use crate::exit::Code;
 use crate::output;
@@ -124,6 +124,71 @@ pub struct Arguments {
         help_heading = "Syslog"
     )]
     syslog_tls_client_ca: Option<PathBuf>,
+    /// Region of AWS that actions go to [default: the simulated cloud]
+    #[arg(
+        long,
+        env = "NINES_AWS_REGION",
+        hide_env_values = true,
+        value_name = "REGION",
+        help_heading = "Operations"
+    )]
+    aws_region: Option<String>,
+    /// In place of AWS's public endpoints: a private one, or a mock
+    #[arg(
+        long,
+        env = "NINES_AWS_ENDPOINT",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Operations"
+    )]
+    aws_endpoint: Option<String>,
+    /// A role of this or another account that is taken on for every call
+    #[arg(
+        long,
+        env = "NINES_AWS_ROLE",
+        hide_env_values = true,
+        value_name = "ARN",
+        help_heading = "Operations"
+    )]
+    aws_role: Option<String>,
+    /// The external id that the role asks for
+    #[arg(
+        long,
+        env = "NINES_AWS_EXTERNAL_ID",
+        hide_env_values = true,
+        value_name = "ID",
+        help_heading = "Operations"
+    )]
+    aws_external_id: Option<String>,
+    /// An action that needs a second person besides those that say so themselves; may be repeated
+    #[arg(
+        long,
+        env = "NINES_FOUR_EYES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "ACTION",
+        help_heading = "Operations"
+    )]
+    four_eyes: Vec<String>,
+    /// File with Slack's signing secret; without it no chat command is taken
+    #[arg(
+        long,
+        env = "NINES_SLACK_SIGNING_SECRET",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Operations"
+    )]
+    slack_signing_secret: Option<PathBuf>,
+    /// Whom a user of Slack is here, such as U02ABC=mei:responder; may be repeated
+    #[arg(
+        long,
+        env = "NINES_SLACK_USERS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "USER=NAME:ROLE",
+        help_heading = "Operations"
+    )]
+    slack_user: Vec<String>,
     #[command(flatten)]
     log: Log,
 }
@@ -149,13 +214,15 @@ enum LogFormat {
 pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
     arguments.log.start()?;
     let node = nines_server::start(arguments.config()?).await?;
+    // Listened for before anybody knows that the node is there, or a stop right after its start would be no clean one.
+    let mut signals = StopSignals::listen()?;
     // `ready` on a line of its own is what scripts wait for.
     output::write(&format!("{}\nready\n", node.banner()))?;
-    until_told_to_stop().await?;
+    signals.wait().await;
     eprintln!("stopping: what was acknowledged is safe; press Ctrl-C again to stop at once");
     tokio::select! {
         () = node.shutdown() => Ok(Code::Ok),
-        _ = until_told_to_stop() => Ok(Code::Failed),
+        () = signals.wait() => Ok(Code::Failed),
     }
 }
 
@@ -178,6 +245,25 @@ impl Arguments {
         config.memory_bytes = self.memory_max.map(|ByteSize(bytes)| bytes).or(config.memory_bytes);
         config.disk_bytes = self.disk_max.map(|ByteSize(bytes)| bytes).or(config.disk_bytes);
         config.confirm_limits = self.confirm_limits;
+        let operations = &mut config.operations;
+        if let Some(region) = self.aws_region {
+            let terminated_table = nines_server::terminated_table();
+            let settings = AwsSettings { terminated_table, ..AwsSettings::default() };
+            operations.aws.get_or_insert(settings).region = region;
+        }
+        if let Some(aws) = &mut operations.aws {
+            aws.endpoint = self.aws_endpoint.or(aws.endpoint.take());
+            aws.role = self.aws_role.or(aws.role.take());
+            aws.external_id = self.aws_external_id.or(aws.external_id.take());
+        } else if self.aws_endpoint.is_some() || self.aws_role.is_some() {
+            anyhow::bail!("there is no region for AWS: give --aws-region too");
+        }
+        operations.four_eyes.extend(self.four_eyes);
+        operations.slack_signing_secret =
+            self.slack_signing_secret.or(operations.slack_signing_secret.take());
+        if !self.slack_user.is_empty() {
+            operations.slack_users = self.slack_user;
+        }
         let syslog = &mut config.syslog;
         syslog.udp = self.syslog_udp.or(syslog.udp);
         syslog.tcp = self.syslog_tcp.or(syslog.tcp);
@@ -223,15 +309,34 @@ impl Log {
     }
 }
 
-/// Ctrl-C, or the signal by which a service manager stops a service.
-pub async fn until_told_to_stop() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
+/// Ctrl-C, and the signal by which a service manager stops a service: heard from the moment of listening on.
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
 
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.context("cannot listen for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+        })
     }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// As one wait, for commands that nobody stops in their first moment.
+pub async fn until_told_to_stop() -> anyhow::Result<()> {
+    StopSignals::listen()?.wait().await;
+    Ok(())
 }
 
 #[cfg(test)]

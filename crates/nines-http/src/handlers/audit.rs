@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
-use nines_access::AuditError;
+use nines_access::{AuditError, AuditQuery, AuditResult};
 use nines_api as api;
 use serde::Deserialize;
 
@@ -22,6 +22,11 @@ impl From<AuditError> for ApiError {
 pub struct Asked {
     after: Option<u64>,
     limit: Option<u32>,
+    newest: Option<String>,
+    before: Option<u64>,
+    action: Option<String>,
+    result: Option<String>,
+    text: Option<String>,
 }
 
 pub async fn list(
@@ -29,10 +34,37 @@ pub async fn list(
     Query(asked): Query<Asked>,
 ) -> ApiResult<Json<api::AuditResponse>> {
     let limit = asked.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
+    if asked.newest.is_some() || asked.before.is_some() {
+        return newest(&app, asked, limit).await;
+    }
     let records = app.audit.log.read(asked.after.unwrap_or(0), limit).await?;
     let is_full = records.len() == limit as usize;
     Ok(Json(api::AuditResponse {
         next_after: records.last().filter(|_| is_full).map(|record| record.sequence),
+        next_before: None,
+        entries: records.iter().map(rendered).collect(),
+    }))
+}
+
+async fn newest(app: &SharedApp, asked: Asked, limit: u32) -> ApiResult<Json<api::AuditResponse>> {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let result = given(asked.result).map(|word| {
+        AuditResult::parse(&word).ok_or_else(|| {
+            ApiError::invalid(format!("a call never came to `{word}`")).hint("it was done, denied or failed")
+        })
+    });
+    let query = AuditQuery {
+        before: asked.before,
+        result: result.transpose()?,
+        action: given(asked.action),
+        text: given(asked.text),
+        limit,
+    };
+    let records = app.audit.log.find(&query).await?;
+    let is_full = records.len() == limit as usize;
+    Ok(Json(api::AuditResponse {
+        next_after: None,
+        next_before: records.last().filter(|_| is_full).map(|record| record.sequence),
         entries: records.iter().map(rendered).collect(),
     }))
 }

@@ -20,6 +20,7 @@ import { Clock } from "./Clock";
 import { Escalation } from "./Escalation";
 import styles from "./Incident.module.css";
 import { Pages } from "./Pages";
+import { Runs } from "./Runs";
 import { Timeline } from "./Timeline";
 
 export default function IncidentPage() {
@@ -62,6 +63,7 @@ export default function IncidentPage() {
           <Marks incident={incident} />
           {slos.length > 0 && <Promises slos={slos} />}
           <Pages pages={alerts.flatMap((one) => one.pages)} now={now} />
+          <Runs incident={incident.id} now={now} />
         </div>
       </div>
     </div>

@@ -123,7 +123,12 @@ pub(super) async fn weights(wire: &Wire, listener: &str) -> Result<Seen, Fault> 
     let Some(found) = answer.items("DescribeListenersResult/Listeners").next() else {
         return Ok(Seen::Missing);
     };
-    let Some(action) = found.items("DefaultActions").last() else { return Ok(Seen::Missing) };
+    Ok(weights_of(found).map_or(Seen::Missing, |weights| Seen::Weights { weights }))
+}
+
+/// How a listener's default rule shares its traffic; `None` if it has none.
+pub(super) fn weights_of(listener: &Element) -> Option<BTreeMap<String, u16>> {
+    let action = listener.items("DefaultActions").last()?;
     let mut weights: BTreeMap<_, _> = action
         .items("ForwardConfig/TargetGroups")
         .map(|group| {
@@ -135,7 +140,7 @@ pub(super) async fn weights(wire: &Wire, listener: &str) -> Result<Seen, Fault> 
     if weights.is_empty() && !direct.is_empty() {
         weights.insert(direct.to_owned(), 1);
     }
-    Ok(Seen::Weights { weights })
+    Some(weights)
 }
 
 pub(super) async fn set_weights(

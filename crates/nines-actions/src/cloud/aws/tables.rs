@@ -123,7 +123,7 @@ pub(super) async fn edit_block_list(
 }
 
 impl WafScope {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Regional => "REGIONAL",
             Self::CloudFront => "CLOUDFRONT",

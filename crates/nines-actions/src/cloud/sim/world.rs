@@ -9,6 +9,9 @@ use super::history::History;
 use crate::cloud::CloudError;
 use crate::effect::Effect;
 use crate::format::nanos;
+use crate::inventory::{
+    BlockListItem, InstanceItem, Inventory, ListenerItem, ScalingGroupItem, TargetGroupItem,
+};
 use crate::seen::{Checks, Health, InstanceState, Query, Rule, Seen, Template};
 
 /// Changes that are remembered, for people who look at the simulation and for tests.
@@ -43,6 +46,9 @@ pub struct LedgerEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Instance {
     zone: String,
+    /// Empty for one that nobody has named.
+    #[serde(default)]
+    name: String,
     state: History<InstanceState>,
     /// It boots, but never passes its checks.
     is_broken: bool,
@@ -86,7 +92,9 @@ impl World {
         let mut world = Self::default();
         for number in 1..=6_u32 {
             let state = if number <= 3 { InstanceState::Running } else { InstanceState::Stopped };
-            world.add_instance(&format!("i-{number:017x}"), state);
+            let id = format!("i-{number:017x}");
+            world.add_instance(&id, state);
+            world.name_instance(&id, &format!("shop-web-{number}"));
         }
         for group in ["shop-blue", "shop-green", "quarantine"] {
             world.add_group(group);
@@ -102,7 +110,14 @@ impl World {
 
     pub fn add_instance(&mut self, id: &str, state: InstanceState) {
         let zone = format!("simulated-{}", if self.instances.len().is_multiple_of(2) { "a" } else { "b" });
-        self.instances.insert(id.to_owned(), Instance { zone, state: History::new(state), is_broken: false });
+        let instance = Instance { zone, name: String::new(), state: History::new(state), is_broken: false };
+        self.instances.insert(id.to_owned(), instance);
+    }
+
+    pub fn name_instance(&mut self, id: &str, name: &str) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            name.clone_into(&mut instance.name);
+        }
     }
 
     /// The machine boots from now on without ever passing its checks.
@@ -212,6 +227,51 @@ impl World {
                 Some(list) => Seen::BlockList { addresses: list.at(at).clone() },
                 None => Seen::Missing,
             },
+        }
+    }
+
+    /// As it is now, without lag; machines that have ended are left out.
+    pub(super) fn inventory(&self, now: Timestamp, config: &SimConfig) -> Inventory {
+        let named = |id: &String, name: &String| if name.is_empty() { id.clone() } else { name.clone() };
+        let instances = self.instances.iter().map(|(id, instance)| InstanceItem {
+            id: id.clone(),
+            name: named(id, &instance.name),
+            state: *instance.state.at(now),
+            zone: instance.zone.clone(),
+        });
+        let target_groups = self.groups.keys().map(|name| TargetGroupItem {
+            id: name.clone(),
+            name: name.clone(),
+            health: match self.targets(name, now, config) {
+                Some(Seen::Targets { health }) => health,
+                _ => BTreeMap::new(),
+            },
+        });
+        let listeners = self.listeners.iter().map(|(name, listener)| ListenerItem {
+            id: name.clone(),
+            name: name.clone(),
+            weights: listener.weights.at(now).clone(),
+        });
+        let scaling_groups = self.scaling.iter().map(|(name, scaling)| ScalingGroupItem {
+            name: name.clone(),
+            min: scaling.min,
+            max: scaling.max,
+            desired: *scaling.desired.at(now),
+            instances: scaling.members.at(now).len(),
+        });
+        let templates = self.templates.as_ref().map(|all| all.at(now).clone()).unwrap_or_default();
+        let block_lists = self
+            .lists
+            .iter()
+            .map(|(name, list)| BlockListItem { name: name.clone(), addresses: Some(list.at(now).len()) });
+        Inventory {
+            instances: instances.filter(|item| item.state != InstanceState::Terminated).collect(),
+            target_groups: target_groups.collect(),
+            listeners: listeners.collect(),
+            scaling_groups: scaling_groups.collect(),
+            templates: templates.into_iter().map(|template| template.name).collect(),
+            block_lists: block_lists.collect(),
+            is_partial: false,
         }
     }
 
