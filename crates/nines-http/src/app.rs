@@ -20,6 +20,7 @@ use nines_storage::Store;
 
 use crate::audit::Auditor;
 use crate::feed::Feed;
+use crate::metric_questions::MetricQuestions;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
 use crate::render;
@@ -62,6 +63,7 @@ pub struct App {
     pub feed: Feed,
     pub tails: Tails,
     pub patterns: crate::SharedBook,
+    pub metrics: MetricQuestions,
     pub saved: Arc<dyn SavedQuestions>,
 }
 

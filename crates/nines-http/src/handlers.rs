@@ -9,6 +9,7 @@ pub mod export;
 pub mod incidents;
 pub mod jaeger;
 pub mod patterns;
+pub mod prometheus;
 pub mod replay;
 pub mod saved;
 pub mod session;

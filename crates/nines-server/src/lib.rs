@@ -21,8 +21,9 @@ mod patterns;
 mod promises;
 mod receipts;
 mod replay;
+mod series;
 mod syslog;
 mod translate;
 
-pub use config::{Config, ConfigError, ConfigFile};
+pub use config::{Config, ConfigError, ConfigFile, parse_retention};
 pub use node::{Node, start};
