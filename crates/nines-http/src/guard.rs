@@ -8,6 +8,8 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nines_access::{AccessError, Action, Actor, Credentials, Resource, RouteAccess, authorize};
 use nines_api::Route;
 use nines_base::ErrorKind;
@@ -94,8 +96,12 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     let fallback = format!("route.{}", gate.route.operation);
     let call = Call { action: gate.route.audit.unwrap_or(&fallback), path: &path, peer };
     let audit = &gate.app.audit;
+    let basic = basic_key(&path, request.headers());
     let authenticated = {
-        let credentials = credentials(request.headers(), request.method(), peer);
+        let mut credentials = credentials(request.headers(), request.method(), peer);
+        if let Some(bearer) = &basic {
+            credentials.authorization = Some(bearer);
+        }
         // What is public must not fail because of a stale cookie.
         match gate.app.access.authenticate(&credentials).await {
             Err(_) if gate.access == RouteAccess::Public => None,
@@ -150,6 +156,22 @@ fn peer_of(request: &Request) -> SocketAddr {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0)
 }
 
+/// The password of Basic as a bearer's key, for any user: what `promtool`, Grafana and the client libraries of Prometheus
+/// can send everywhere. Only below Prometheus' own paths, and never asked for, so that no browser comes to keep one.
+fn basic_key(path: &str, headers: &HeaderMap) -> Option<String> {
+    if !path.starts_with("/prometheus/") {
+        return None;
+    }
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (_, key) = decoded.split_once(':')?;
+    Some(format!("Bearer {key}"))
+}
+
 fn credentials<'a>(headers: &'a HeaderMap, method: &Method, peer: SocketAddr) -> Credentials<'a> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Credentials {
@@ -183,7 +205,18 @@ pub async fn not_found(request: Request) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::check_path;
+    use super::*;
+
+    #[test]
+    fn the_password_of_basic_is_a_key_below_prometheus_paths_only() {
+        // user:nin_k_1
+        let headers = HeaderMap::from_iter([(
+            header::AUTHORIZATION,
+            HeaderValue::from_static("Basic dXNlcjpuaW5fa18x"),
+        )]);
+        assert_eq!(basic_key("/prometheus/api/v1/query", &headers).as_deref(), Some("Bearer nin_k_1"));
+        assert_eq!(basic_key("/api/v1/sql", &headers), None);
+    }
 
     #[test]
     fn only_one_spelling_of_a_path_is_let_through() {
