@@ -34,7 +34,9 @@ impl Copy<'_> {
         self.journal(data, SERIES_JOURNAL)?;
         let state = data.join(SERIES_STATE);
         match self.disk.read(&state) {
-            Ok(bytes) => self.put(SERIES_STATE.to_owned(), format!("{}/{SERIES_STATE}", self.manifest.name), &bytes)?,
+            Ok(bytes) => {
+                self.put(SERIES_STATE.to_owned(), format!("{}/{SERIES_STATE}", self.manifest.name), &bytes)?
+            }
             // Nothing was sealed yet.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(BackupError::io("read", &state)(error)),
@@ -109,7 +111,8 @@ pub fn verify(
             continue;
         }
         let fault = |error: &nines_series::SeriesError| {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause =
+                std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let file = format!("{SERIES_SEGMENTS}/{name}");
             Fault { part: "metric segments", file, what: format!("{error}{cause}") }
         };

@@ -289,7 +289,8 @@ impl Client {
         end: &str,
         step: f64,
     ) -> Result<serde_json::Value, ClientError> {
-        let call = Call::new("prometheus_query_range").query("query", Some(query)).query("start", Some(start));
+        let call =
+            Call::new("prometheus_query_range").query("query", Some(query)).query("start", Some(start));
         self.ask(call.query("end", Some(end)).query("step", Some(step))).await
     }
 

@@ -11,8 +11,8 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, prometheus, replay, saved, session,
-    slos, status, stream, tail, telemetry, web,
+    alerts, apm, audit, changes, explore, export, incidents, jaeger, patterns, prometheus, replay, saved,
+    session, slos, status, stream, tail, telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 

@@ -177,7 +177,8 @@ impl Questions {
         let step = parameters.duration("step")?;
         let step = step.ok_or_else(|| invalid("step", "cannot parse \"\" to a valid duration"))?;
         if step <= 0 {
-            let text = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+            let text =
+                "zero or negative query resolution step widths are not accepted. Try a positive integer";
             return Err(invalid("step", text));
         }
         if (end.saturating_sub(start)) / step > POINTS_MAX as i64 {
@@ -229,11 +230,7 @@ impl Questions {
             ));
         }
         let query = parameters.get("query").unwrap_or_default();
-        let mut data = Data {
-            json,
-            warnings: annotations.warnings(query),
-            infos: annotations.infos(query),
-        };
+        let mut data = Data { json, warnings: annotations.warnings(query), infos: annotations.infos(query) };
         if is_cut {
             data.warnings.push(TRUNCATED.to_owned());
         }

@@ -138,11 +138,8 @@ pub fn push_time(out: &mut String, time_ms: i64) {
     let sign = if time_ms < 0 { "-" } else { "" };
     let magnitude = time_ms.unsigned_abs();
     let (seconds, millis) = (magnitude / 1_000, magnitude % 1_000);
-    let _ = if millis == 0 {
-        write!(out, "{sign}{seconds}")
-    } else {
-        write!(out, "{sign}{seconds}.{millis:03}")
-    };
+    let _ =
+        if millis == 0 { write!(out, "{sign}{seconds}") } else { write!(out, "{sign}{seconds}.{millis:03}") };
 }
 
 /// As a string, because JSON has no infinities. Plain below 1e21 and from 1e-6, else with an exponent of two digits.

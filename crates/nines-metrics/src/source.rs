@@ -97,8 +97,10 @@ impl promql::SeriesSet for Decoded {
         let Some(next) = self.series.next() else { return Ok(None) };
         self.current = next;
         self.histograms.clear();
-        self.histograms.extend(self.current.histograms.iter().map(|(time, stored)| {
-            promql::HistogramPoint { time: *time, start: 0, histogram: Arc::new(histogram(stored)) }
+        self.histograms.extend(self.current.histograms.iter().map(|(time, stored)| promql::HistogramPoint {
+            time: *time,
+            start: 0,
+            histogram: Arc::new(histogram(stored)),
         }));
         if !self.histograms.is_empty() && !self.current.times_ms.is_empty() {
             keep_one_a_time(&mut self.current, &self.histograms);
@@ -188,11 +190,8 @@ mod tests {
 
     #[test]
     fn where_both_are_the_histogram_counts() {
-        let mut data = series::SeriesData {
-            times_ms: vec![1, 2, 3],
-            values: vec![1.0, 2.0, 3.0],
-            ..Default::default()
-        };
+        let mut data =
+            series::SeriesData { times_ms: vec![1, 2, 3], values: vec![1.0, 2.0, 3.0], ..Default::default() };
         let point =
             promql::HistogramPoint { time: 2, start: 0, histogram: Arc::new(promql::Histogram::default()) };
         keep_one_a_time(&mut data, &[point]);

@@ -54,9 +54,8 @@ pub fn tree(expr: &Expr) -> Result<Value, String> {
             "without": aggregate.without,
         }),
         Kind::Binary(binary) => {
-            let vectors = [&binary.left, &binary.right]
-                .into_iter()
-                .all(|side| side.value_type() == ValueType::Vector);
+            let vectors =
+                [&binary.left, &binary.right].into_iter().all(|side| side.value_type() == ValueType::Vector);
             json!({
                 "type": "binaryExpr",
                 "op": binary.op.symbol(),
@@ -104,7 +103,8 @@ fn millis(duration: &Duration) -> Result<i64, String> {
     if one == other {
         Ok(one)
     } else {
-        Err("a duration depends on the query's step or range, so that its tree has no number for it".to_owned())
+        Err("a duration depends on the query's step or range, so that its tree has no number for it"
+            .to_owned())
     }
 }
 

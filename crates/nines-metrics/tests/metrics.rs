@@ -125,7 +125,10 @@ fn an_answer_is_prometheus_to_the_byte() {
             NOW_SECS - 60
         )
     );
-    assert_eq!(world.data(Endpoint::Query, &[("query", "1+1"), ("time", "5")]), r#"{"resultType":"scalar","result":[5,"2"]}"#);
+    assert_eq!(
+        world.data(Endpoint::Query, &[("query", "1+1"), ("time", "5")]),
+        r#"{"resultType":"scalar","result":[5,"2"]}"#
+    );
     assert_eq!(world.data(Endpoint::Labels, &[]), r#"["__name__","instance"]"#);
     assert_eq!(world.data(Endpoint::LabelValues("instance".into()), &[("match[]", "up")]), r#"["a","b"]"#);
     assert_eq!(
@@ -149,13 +152,37 @@ fn refusals_have_upstreams_kinds_and_statuses() {
             "{answered:?}"
         );
     };
-    check(Endpoint::Query, &[("query", "sum(")], 400, "bad_data", "invalid parameter \\\"query\\\": 1:5: parse error");
+    check(
+        Endpoint::Query,
+        &[("query", "sum(")],
+        400,
+        "bad_data",
+        "invalid parameter \\\"query\\\": 1:5: parse error",
+    );
     check(Endpoint::Query, &[], 400, "bad_data", "no expression found in input");
-    check(Endpoint::Query, &[("query", "up"), ("time", "x")], 400, "bad_data", "cannot parse \\\"x\\\" to a valid timestamp");
+    check(
+        Endpoint::Query,
+        &[("query", "up"), ("time", "x")],
+        400,
+        "bad_data",
+        "cannot parse \\\"x\\\" to a valid timestamp",
+    );
     let range = |start, end, step| [("query", "up"), ("start", start), ("end", end), ("step", step)];
-    check(Endpoint::QueryRange, &range("2", "1", "1"), 400, "bad_data", "end timestamp must not be before start time");
+    check(
+        Endpoint::QueryRange,
+        &range("2", "1", "1"),
+        400,
+        "bad_data",
+        "end timestamp must not be before start time",
+    );
     check(Endpoint::QueryRange, &range("0", "1", "0"), 400, "bad_data", "zero or negative");
-    check(Endpoint::QueryRange, &range("0", "11001", "1"), 400, "bad_data", "exceeded maximum resolution of 11,000 points");
+    check(
+        Endpoint::QueryRange,
+        &range("0", "11001", "1"),
+        400,
+        "bad_data",
+        "exceeded maximum resolution of 11,000 points",
+    );
     assert_eq!(world.ask(Endpoint::QueryRange, &range("0", "11000", "1")).status, 200);
     check(Endpoint::Series, &[], 400, "bad_data", "no match[] parameter provided");
     check(Endpoint::Series, &[("match[]", "{a=\"\"}")], 400, "bad_data", "at least one non-empty matcher");
@@ -203,7 +230,10 @@ fn gauges_and_sums_get_prometheus_names_and_who_sent_them() {
         r#"{"http_server_requests_total":[{"type":"counter","help":"Requests that were answered","unit":""}]}"#
     );
     // What the resource says can be joined.
-    assert_eq!(world.value("sum by (cloud_region) (info(http_server_requests_total, {cloud_region=\"ap-east-2\"}))"), "7");
+    assert_eq!(
+        world.value("sum by (cloud_region) (info(http_server_requests_total, {cloud_region=\"ap-east-2\"}))"),
+        "7"
+    );
 }
 
 fn delta<'a>(value: f64) -> [(&'a str, ValueRef<'a>); 5] {
@@ -271,7 +301,9 @@ fn histograms_of_both_kinds_answer_quantiles() {
     assert_eq!(world.value("histogram_quantile(0.75, latency_seconds_bucket)"), "0.75");
     let exemplars = world.data(Endpoint::QueryExemplars, &[("query", "latency_seconds_bucket")]);
     assert!(
-        exemplars.contains(r#""le":"1""#) && exemplars.contains(r#""trace_id":"abc""#) && exemplars.contains(r#""value":"0.7","timestamp":1795334390}"#),
+        exemplars.contains(r#""le":"1""#)
+            && exemplars.contains(r#""trace_id":"abc""#)
+            && exemplars.contains(r#""value":"0.7","timestamp":1795334390}"#),
         "{exemplars}"
     );
     // Buckets (1, 2], (2, 4], (4, 8] by scale 0.
@@ -295,10 +327,7 @@ fn histograms_of_both_kinds_answer_quantiles() {
     assert_eq!(world.value("histogram_fraction(0, 4, size)"), "0.75");
     let shown = world.data(Endpoint::Query, &[("query", "size")]);
     assert!(shown.contains(r#""buckets":[[0,"1","2","1"],[0,"2","4","2"],[0,"4","8","1"]]"#), "{shown}");
-    world.otlp(&batch(&[
-        (20, 30, &native("delta", "deltas")),
-        (10, 20, &native("delta", "deltas")),
-    ]));
+    world.otlp(&batch(&[(20, 30, &native("delta", "deltas")), (10, 20, &native("delta", "deltas"))]));
     assert_eq!(world.value("histogram_count(deltas)"), "8");
     assert_eq!(world.value("histogram_sum(deltas)"), "28");
 }
@@ -311,8 +340,7 @@ fn a_point_without_a_value_ends_its_series() {
     };
     world.otlp(&batch(&[(20, 30, &gauge(21.5))]));
     assert_eq!(world.value("temperature"), "21.5");
-    let absent =
-        [("name", text("temperature")), ("metric_type", text("gauge")), ("flags", ValueRef::Int(1))];
+    let absent = [("name", text("temperature")), ("metric_type", text("gauge")), ("flags", ValueRef::Int(1))];
     world.otlp(&batch(&[(10, 30, &absent)]));
     assert_eq!(world.value("temperature"), "");
     assert_eq!(world.value("last_over_time(temperature[1m])"), "21.5");

@@ -48,6 +48,6 @@ pub use request::{RawLabel, RawMetadata, WriteRequest};
 pub use segment::{FILE_EXTENSION as SEGMENT_EXTENSION, check_file as check_segment};
 pub use select::{Cardinality, DamagedPart, LabelCount, Select, Selection, SeriesData};
 pub use store::{
-    CompactReport, PendingWrite, RefusedMetric, RetentionPlan, SealReport, SeriesRecovery, SeriesStats, SeriesStore,
-    StoreConfig, WriteOutcome,
+    CompactReport, PendingWrite, RefusedMetric, RetentionPlan, SealReport, SeriesRecovery, SeriesStats,
+    SeriesStore, StoreConfig, WriteOutcome,
 };

@@ -22,7 +22,9 @@ pub fn parse_retention(text: &str) -> Result<Duration, String> {
     match millis.map(Duration::from_millis) {
         Some(retention) if retention >= Duration::from_secs(60 * 60) => Ok(retention),
         Some(_) => Err(format!("retention `{text}` is shorter than an hour: use 1h or more")),
-        None => Err(format!("retention `{text}` is not a duration: write a number and a unit, such as 90d or 1y")),
+        None => {
+            Err(format!("retention `{text}` is not a duration: write a number and a unit, such as 90d or 1y"))
+        }
     }
 }
 

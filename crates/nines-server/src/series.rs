@@ -150,7 +150,8 @@ impl Metrics {
     fn round(&self, mut due: Due, stop: &Shutdown) -> Due {
         let now = self.kept.clock.monotonic();
         let stats = self.store.stats();
-        let is_large = stats.head_bytes > self.kept.head_bytes_max / 2 || stats.journal.bytes > JOURNAL_BYTES_SEAL;
+        let is_large =
+            stats.head_bytes > self.kept.head_bytes_max / 2 || stats.journal.bytes > JOURNAL_BYTES_SEAL;
         let has_samples = stats.head_samples > 0;
         if has_samples && now >= due.seal_pause && (is_large || now >= due.seal) {
             match self.store.seal() {

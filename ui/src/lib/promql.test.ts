@@ -124,6 +124,7 @@ it("steps are round and durations are short", () => {
 
 it("values carry their unit", () => {
   expect(valueText(0.0123, "seconds", false)).toBe("12.3ms");
+  expect(valueText(0.99999, "seconds", false)).toBe("1s");
   expect(valueText(1_500_000, "bytes", true)).toBe("1.5 MB/s");
   expect(valueText(0.421, "ratio", false)).toBe("42.1%");
   expect(valueText(12_345, "", true)).toBe("12.3 k/s");

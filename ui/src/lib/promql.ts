@@ -257,7 +257,7 @@ function timeText(seconds: number): string {
   if (size === 0) return "0s";
   if (size < 1e-6) return `${trim(seconds * 1e9)}ns`;
   if (size < 1e-3) return `${trim(seconds * 1e6)}µs`;
-  if (size < 1) return `${trim(seconds * 1e3)}ms`;
+  if (size < 0.9995) return `${trim(seconds * 1e3)}ms`;
   if (size < 120) return `${trim(seconds)}s`;
   if (size < 7_200) return `${trim(seconds / 60)}min`;
   if (size < 172_800) return `${trim(seconds / 3_600)}h`;
@@ -267,7 +267,7 @@ function timeText(seconds: number): string {
 function scaled(value: number, prefixes: readonly string[]): string {
   let rest = value;
   let index = 0;
-  while (Math.abs(rest) >= 1000 && index < prefixes.length - 1) {
+  while (Math.abs(rest) >= 999.5 && index < prefixes.length - 1) {
     rest /= 1000;
     index += 1;
   }

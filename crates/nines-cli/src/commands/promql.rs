@@ -137,7 +137,8 @@ fn table(data: &Value) -> Table {
             let mut table = Table::new(["time", "series", "value"]).right(&[2]);
             for row in result {
                 let name = series(&row["metric"]);
-                for sample in ["values", "histograms"].iter().filter_map(|key| row[*key].as_array()).flatten() {
+                for sample in ["values", "histograms"].iter().filter_map(|key| row[*key].as_array()).flatten()
+                {
                     let (time, value) = point(Some(sample));
                     table.row([time, name.clone(), value]);
                 }

@@ -42,18 +42,16 @@ pub fn get(endpoint: Endpoint) -> MethodRouter<SharedApp> {
 }
 
 pub fn post(endpoint: Endpoint) -> MethodRouter<SharedApp> {
-    routing::post(
-        async move |State(app): State<SharedApp>, Query(query): Query<Pairs>, request: Request| match form(request)
-            .await
-        {
+    routing::post(async move |State(app): State<SharedApp>, Query(query): Query<Pairs>, request: Request| {
+        match form(request).await {
             // The form before the query string, as Go's `ParseForm` has it.
             Ok(form) => {
                 let parameters = Parameters(form.into_iter().chain(query).collect());
                 render(app.metrics.answer(endpoint, parameters).await)
             }
             Err(error) => error.into_response(),
-        },
-    )
+        }
+    })
 }
 
 pub async fn label_values(

@@ -131,12 +131,7 @@ pub fn native(point: &Point<'_>) -> Option<Histogram> {
         positive_spans,
         negative_spans,
         custom_values: Vec::new(),
-        counts: Counts::Whole {
-            count: point.count? as u64,
-            zero: stored.zero_count,
-            positive,
-            negative,
-        },
+        counts: Counts::Whole { count: point.count? as u64, zero: stored.zero_count, positive, negative },
     })
 }
 

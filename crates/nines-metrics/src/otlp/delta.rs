@@ -60,11 +60,17 @@ impl Sums {
 
     /// `None` for a point that comes too late, or has no room.
     pub fn number(&mut self, key: &str, point: &Point<'_>, value: f64) -> Option<Number> {
-        let sum = self.step(key, point, |_| false, || Total::Number(0.0), |total| {
-            if let Total::Number(total) = total {
-                *total += value;
-            }
-        })?;
+        let sum = self.step(
+            key,
+            point,
+            |_| false,
+            || Total::Number(0.0),
+            |total| {
+                if let Total::Number(total) = total {
+                    *total += value;
+                }
+            },
+        )?;
         match &sum.total {
             Total::Number(total) => Some(Number { total: *total, zero_at: sum.zero_at }),
             _ => None,
@@ -178,11 +184,6 @@ fn stored(histogram: &nines_promql::Histogram) -> Histogram {
         positive_spans,
         negative_spans,
         custom_values: Vec::new(),
-        counts: Counts::Fractional {
-            count: histogram.count,
-            zero: histogram.zero_count,
-            positive,
-            negative,
-        },
+        counts: Counts::Fractional { count: histogram.count, zero: histogram.zero_count, positive, negative },
     }
 }

@@ -87,8 +87,7 @@ impl Translated {
                 request.histogram(*t_ms, histogram.clone());
             }
             for exemplar in &series.exemplars {
-                let labels =
-                    exemplar.labels.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+                let labels = exemplar.labels.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
                 request.exemplar(exemplar.t_ms, exemplar.value, labels);
             }
             request.end_series();

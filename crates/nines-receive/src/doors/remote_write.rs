@@ -111,7 +111,8 @@ async fn write(
         None | Some("") => {}
         Some(encoding) if encoding.eq_ignore_ascii_case("snappy") => {}
         Some(other) => {
-            let message = format!("content encoding `{other}` is not supported: use snappy, the block format");
+            let message =
+                format!("content encoding `{other}` is not supported: use snappy, the block format");
             return Err(Refusal::new(Cause::UnsupportedEncoding, message));
         }
     }
@@ -209,7 +210,10 @@ mod tests {
         check(Some("application/x-protobuf"), Some(Version::V1));
         check(Some("application/x-protobuf;proto=prometheus.WriteRequest"), Some(Version::V1));
         check(Some("application/x-protobuf; proto=io.prometheus.write.v2.Request"), Some(Version::V2));
-        check(Some("Application/X-Protobuf;charset=x;proto=\"io.prometheus.write.v2.Request\""), Some(Version::V2));
+        check(
+            Some("Application/X-Protobuf;charset=x;proto=\"io.prometheus.write.v2.Request\""),
+            Some(Version::V2),
+        );
         check(Some("application/x-protobuf;proto=io.prometheus.write.v3.Request"), None);
         check(Some("application/json"), None);
     }

@@ -147,7 +147,7 @@ export default function MetricsPage() {
       ) : isEmpty ? (
         <Setup />
       ) : (
-        <div className={styles.columns}>
+        <div className={styles.columns} data-wide={written ? true : undefined}>
           <Catalogue
             list={list}
             picked={written ? undefined : picked}
