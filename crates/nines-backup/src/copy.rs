@@ -82,17 +82,13 @@ async fn attempt(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<(Manifest, u64)>, BackupError> {
     let (name, folder) = unused_name(clock.now(), repository)?;
-    let mut copy = Copy {
-        disk,
-        root: &repository.root,
-        manifest: Manifest {
-            name: name.clone(),
-            nines: env!("CARGO_PKG_VERSION").to_owned(),
-            files: Vec::new(),
-            missing: Vec::new(),
-        },
-        new_bytes: 0,
+    let manifest = Manifest {
+        name: name.clone(),
+        nines: env!("CARGO_PKG_VERSION").to_owned(),
+        files: Vec::new(),
+        missing: Vec::new(),
     };
+    let mut copy = Copy::new(disk, &repository.root, manifest);
     disk.create_dir(&folder).map_err(BackupError::io("make", &folder))?;
 
     // The order is the promise: journal, then catalog, then what the catalog names.
@@ -124,7 +120,8 @@ async fn attempt(
     }
     copy.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
     copy.manifest.write(disk, &repository.root)?;
-    Ok(Some((copy.manifest, copy.new_bytes)))
+    let new_bytes = copy.new_bytes();
+    Ok(Some((copy.manifest, new_bytes)))
 }
 
 pub(crate) struct Copy<'a> {
@@ -134,7 +131,16 @@ pub(crate) struct Copy<'a> {
     new_bytes: u64,
 }
 
-impl Copy<'_> {
+impl<'a> Copy<'a> {
+    pub fn new(disk: &'a dyn Disk, root: &'a Path, manifest: Manifest) -> Self {
+        Self { disk, root, manifest, new_bytes: 0 }
+    }
+
+    /// Written now.
+    pub fn new_bytes(&self) -> u64 {
+        self.new_bytes
+    }
+
     /// The files of a journal that are there.
     pub fn journal(&mut self, data: &Path, folder: &str) -> Result<(), BackupError> {
         let journal = data.join(folder);

@@ -11,6 +11,7 @@ const PLACES: Record<string, string> = {
   p: "/",
   s: "/search",
   q: "/sql",
+  m: "/explore/metrics",
   i: "/incidents",
   a: "/alerts",
   v: "/services",
@@ -18,7 +19,7 @@ const PLACES: Record<string, string> = {
   n: "/status",
 };
 /** Pages whose own line the slash goes to. */
-const OWN_SLASH = /^\/(search|sql)$/;
+const OWN_SLASH = /^\/(search|sql|explore\/metrics)$/;
 /** The second key of a pair must follow within this time. */
 const PAIR_MS = 900;
 
@@ -69,6 +70,7 @@ export function Shortcuts() {
         ["g p", t("Promises")],
         ["g s", t("Search")],
         ["g q", "SQL"],
+        ["g m", t("Metrics")],
         ["g i", t("Incidents")],
         ["g a", t("Alerts")],
         ["g v", t("Services")],

@@ -94,7 +94,7 @@ function Label({ part, on, onGroup, onFilter }: LabelProps) {
           className={styles.more}
           aria-expanded={open}
           onClick={() => setOpen(!open)}
-          aria-label={t("Values of {label}", { label: part.label })}
+          aria-label={t("{n} values of {label}", { n: count(part.values.size), label: part.label })}
         >
           {count(part.values.size)}
         </button>
