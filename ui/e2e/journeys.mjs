@@ -582,6 +582,28 @@ await journey("signing in with a key", { mockOnly: true }, async (page) => {
   await page.getByRole("heading", { name: "Promises" }).waitFor();
 });
 
+if (s.mocked)
+  await journey("a metric by its name, by region, beside last week, as PromQL", {}, async (page, shot) => {
+    await page.goto(`${s.base}/explore/metrics`);
+    await page.getByRole("heading", { name: "http_server_request_duration_seconds" }).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("requests answered");
+    await page.getByRole("option", { name: /http_server_requests_total/ }).click();
+    await page.getByText("sum(rate(http_server_requests_total[2m]))").waitFor();
+    await page.getByRole("button", { name: "cloud_region", exact: true }).click();
+    await page.waitForURL(/by=cloud_region/);
+    await page.getByText(/silent for 1\d/).waitFor();
+    await page.getByRole("combobox", { name: "Compare with" }).click();
+    await page.getByRole("option", { name: "last week" }).click();
+    await page.getByText("against last week").waitFor();
+    await shot("metrics");
+    await page.getByRole("button", { name: "Edit as PromQL" }).click();
+    await page.getByRole("textbox", { name: "PromQL" }).press("End");
+    await page.keyboard.type(" * 2");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/expr=.*2/);
+  });
+
 const incidents = await (
   await fetch(`${s.base}/api/v1/incidents`, {
     headers: process.env.NINES_KEY ? { authorization: `Bearer ${process.env.NINES_KEY}` } : {},
@@ -604,6 +626,7 @@ for (const theme of ["light", "dark"]) {
       "/search?dataset=spans&columns=service.name,name&wrap=1",
       ...(s.mocked ? ["/search?view=patterns"] : []),
       "/sql",
+      "/explore/metrics",
       "/incidents",
       `/incident/${incidents.incidents.at(-1).id}`,
       "/incidents/new",

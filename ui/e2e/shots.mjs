@@ -50,6 +50,9 @@ const PAGES = {
       }
     : {}),
   ...(group ? { error: `/error/${group.fingerprint}` } : {}),
+  metrics: "/explore/metrics",
+  metricsby: `/explore/metrics?metric=http_server_request_duration_seconds&by=cloud_region&past=1h&from=now-1h&to=now`,
+  promql: `/explore/metrics?expr=${encodeURIComponent("topk(5, rate(prometheus_http_requests_total[2m]))")}`,
   changes: "/changes",
   ...(s.mocked
     ? {}

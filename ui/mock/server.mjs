@@ -9,6 +9,7 @@ import * as apm from "./apm.mjs";
 import { around, compare, patterns } from "./explore.mjs";
 import { compile, FIELDS, FilterFault } from "./filter.mjs";
 import * as incidents from "./incidents.mjs";
+import { prometheus } from "./metrics.mjs";
 import * as promises from "./promises.mjs";
 import { random } from "./random.mjs";
 import { replay } from "./replay.mjs";
@@ -520,6 +521,32 @@ const routes = [
         oldest: iso(BOOT - 6e8),
         newest: iso(Date.now()),
       })),
+      series: {
+        active_series: 41_200,
+        series_max: 2_000_000,
+        samples: 91_000_000,
+        duplicates: 12,
+        out_of_order: 410,
+        rejected: [{ reason: "series_budget", count: 3_100 }],
+        refused_metrics: [
+          {
+            metric: "http_requests_total",
+            label: "user_id",
+            label_values: 200_000,
+            limit: 200_000,
+            refused_samples: 3_100,
+          },
+        ],
+        late_deltas: 0,
+        points_left_out: 0,
+        head_samples: 4_100_000,
+        memory_bytes: 71_000_000,
+        segments: 12,
+        stored_samples: 88_000_000,
+        bytes_on_disk: 71_000_000,
+        journal_bytes: 11_000_000,
+        failed_commits_in_a_row: 0,
+      },
       journal_bytes: 41_233_000,
       disk_free_bytes: 88_000_000_000,
       memory_bytes: 412_000_000,
@@ -563,6 +590,16 @@ const server = createServer(async (request, response) => {
     }, 300);
     request.on("close", () => clearInterval(timer));
     return;
+  }
+  if (url.pathname.startsWith("/prometheus/api/v1/")) {
+    const answer = prometheus(
+      decodeURIComponent(url.pathname.slice("/prometheus/api/v1/".length)),
+      url.searchParams,
+    );
+    response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
+    return response.end(
+      JSON.stringify(answer ?? { status: "error", errorType: "not_found", error: "no such path" }),
+    );
   }
   if (url.pathname.startsWith("/api/v1/")) {
     let text = "";

@@ -13,6 +13,7 @@ const IncidentsPage = lazy(() => import("./pages/incidents/IncidentsPage"));
 const ReportPage = lazy(() => import("./pages/report/ReportPage"));
 const SearchPage = lazy(() => import("./pages/search/SearchPage"));
 const SqlPage = lazy(() => import("./pages/sql/SqlPage"));
+const MetricsPage = lazy(() => import("./pages/metrics/MetricsPage"));
 const TracePage = lazy(() => import("./pages/trace/TracePage"));
 const SloPage = lazy(() => import("./pages/slo/SloPage"));
 const AlertsPage = lazy(() => import("./pages/alerts/AlertsPage"));
@@ -33,6 +34,7 @@ const ROUTES: [string, ComponentType][] = [
   ["/", BoardPage],
   ["/search", SearchPage],
   ["/sql", SqlPage],
+  ["/explore/metrics", MetricsPage],
   ["/trace/:id", TracePage],
   ["/slo/:name", SloPage],
   ["/incidents", IncidentsPage],

@@ -23,9 +23,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-masking", &["nines-base", "nines-model"]),
     ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-promql", &["nines-base"]),
+    ("nines-metrics", &["nines-base", "nines-model", "nines-promql", "nines-series"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage", "nines-scan"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
-    ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest"]),
+    ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest", "nines-series"]),
     // The operations column.
     ("nines-slo", &["nines-base", "nines-model", "nines-filter"]),
     ("nines-alerting", &["nines-base", "nines-model"]),
@@ -53,7 +54,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "nines-backup",
-        &["nines-base", "nines-model", "nines-wal", "nines-storage", "nines-access", "nines-state"],
+        &[
+            "nines-base",
+            "nines-model",
+            "nines-wal",
+            "nines-storage",
+            "nines-series",
+            "nines-access",
+            "nines-state",
+        ],
     ),
     // The edges.
     ("nines-api", &[]),

@@ -170,6 +170,11 @@ const RESPONDER: Access = Access::AtLeast(Role::Responder);
 const EDITOR: Access = Access::AtLeast(Role::Editor);
 const ADMIN: Access = Access::AtLeast(Role::Admin);
 
+const PROMETHEUS_QUERY: &[&str] = &["query", "time", "timeout", "limit", "lookback_delta", "stats"];
+const PROMETHEUS_QUERY_RANGE: &[&str] =
+    &["query", "start", "end", "step", "timeout", "limit", "lookback_delta", "stats"];
+const PROMETHEUS_CATALOG: &[&str] = &["match[]", "start", "end", "limit"];
+
 pub const ROUTES: &[Route] = &[
     get("/-/healthy", "healthy", Access::Public, None, "The process answers"),
     get("/-/ready", "ready", Access::Public, None, "Recovery is over and telemetry is taken in"),
@@ -807,6 +812,75 @@ pub const ROUTES: &[Route] = &[
         .query(&["service", "span_kind"]),
     get("/jaeger/api/v3/traces/{trace_id}", "jaeger_v3_trace", VIEWER, None, "Jaeger v3: one trace as OTLP")
         .query(&["start_time", "end_time"]),
+    // Prometheus, for Grafana's data source and everything else that asks it, at /prometheus
+    get("/prometheus/api/v1/query", "prometheus_query", VIEWER, None, "Prometheus: a query at one instant")
+        .query(PROMETHEUS_QUERY),
+    post("/prometheus/api/v1/query", "prometheus_query_form", VIEWER, None, None, "Prometheus: the same as a form"),
+    get("/prometheus/api/v1/query_range", "prometheus_query_range", VIEWER, None, "Prometheus: a query over a range")
+        .query(PROMETHEUS_QUERY_RANGE),
+    post(
+        "/prometheus/api/v1/query_range",
+        "prometheus_query_range_form",
+        VIEWER,
+        None,
+        None,
+        "Prometheus: the same as a form",
+    ),
+    get("/prometheus/api/v1/query_exemplars", "prometheus_exemplars", VIEWER, None, "Prometheus: exemplars")
+        .query(&["query", "start", "end"]),
+    post(
+        "/prometheus/api/v1/query_exemplars",
+        "prometheus_exemplars_form",
+        VIEWER,
+        None,
+        None,
+        "Prometheus: the same as a form",
+    ),
+    get("/prometheus/api/v1/format_query", "prometheus_format", VIEWER, None, "Prometheus: a query in canonical form")
+        .query(&["query"]),
+    post("/prometheus/api/v1/format_query", "prometheus_format_form", VIEWER, None, None, "Prometheus: the same as a form"),
+    get("/prometheus/api/v1/parse_query", "prometheus_parse", VIEWER, None, "Prometheus: a query as a tree")
+        .query(&["query"]),
+    post("/prometheus/api/v1/parse_query", "prometheus_parse_form", VIEWER, None, None, "Prometheus: the same as a form"),
+    get("/prometheus/api/v1/series", "prometheus_series", VIEWER, None, "Prometheus: series that match")
+        .query(PROMETHEUS_CATALOG),
+    post("/prometheus/api/v1/series", "prometheus_series_form", VIEWER, None, None, "Prometheus: the same as a form"),
+    get("/prometheus/api/v1/labels", "prometheus_labels", VIEWER, None, "Prometheus: names of labels")
+        .query(PROMETHEUS_CATALOG),
+    post("/prometheus/api/v1/labels", "prometheus_labels_form", VIEWER, None, None, "Prometheus: the same as a form"),
+    get(
+        "/prometheus/api/v1/label/{name}/values",
+        "prometheus_label_values",
+        VIEWER,
+        None,
+        "Prometheus: values of a label",
+    )
+    .query(PROMETHEUS_CATALOG),
+    get("/prometheus/api/v1/metadata", "prometheus_metadata", VIEWER, None, "Prometheus: types, helps and units")
+        .query(&["metric", "limit", "limit_per_metric"]),
+    get("/prometheus/api/v1/rules", "prometheus_rules", VIEWER, None, "Prometheus: rules; there are none yet"),
+    get("/prometheus/api/v1/alerts", "prometheus_alerts", VIEWER, None, "Prometheus: alerts of its rules"),
+    get("/prometheus/api/v1/status/buildinfo", "prometheus_buildinfo", VIEWER, None, "Prometheus: which one this is"),
+    get("/prometheus/api/v1/status/runtimeinfo", "prometheus_runtimeinfo", VIEWER, None, "Prometheus: since when"),
+    get("/prometheus/api/v1/status/config", "prometheus_config", VIEWER, None, "Prometheus: its configuration, empty"),
+    get("/prometheus/api/v1/status/flags", "prometheus_flags", VIEWER, None, "Prometheus: limits and retention"),
+    get("/prometheus/api/v1/status/tsdb", "prometheus_tsdb", VIEWER, None, "Prometheus: where series come from")
+        .query(&["limit"]),
+    door(
+        Method::Post,
+        "/prometheus/api/v1/write",
+        "prometheus_write",
+        Access::Ingest,
+        "Prometheus remote write 1.0 and 2.0",
+    ),
+    post(
+        "/prometheus/api/v1/otlp/v1/metrics",
+        "prometheus_otlp",
+        Access::Ingest,
+        None,
+        None,
+        "OTLP metrics, where Prometheus takes them",
+    ),
     // What other agents speak
     door(Method::Get, "/elastic", "elastic_root", Access::Ingest, "Elasticsearch: what clients ask first"),
     door(Method::Get, "/elastic/", "elastic_hello", Access::Ingest, "Elasticsearch: what clients ask first"),
@@ -939,6 +1013,13 @@ mod tests {
         "plan_action",
         "read_action",
         "ops_elb_group_instances_state",
+        "prometheus_query_form",
+        "prometheus_query_range_form",
+        "prometheus_exemplars_form",
+        "prometheus_format_form",
+        "prometheus_parse_form",
+        "prometheus_series_form",
+        "prometheus_labels_form",
     ];
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Status {
     pub durability: String,
     pub ingest: IngestStatus,
     pub storage: Vec<DatasetStatus>,
+    /// Metrics as series; their rows are the dataset `metrics`.
+    pub series: SeriesStatus,
     pub journal_bytes: u64,
     pub disk_free_bytes: u64,
     pub memory_bytes: u64,
@@ -72,6 +74,48 @@ pub struct DatasetStatus {
     pub oldest: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<Time>,
+}
+
+/// The store of metric series. Counts are since the start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct SeriesStatus {
+    /// Series that got a sample lately.
+    pub active_series: u64,
+    /// More are refused.
+    pub series_max: u64,
+    /// Samples and histograms that were written.
+    pub samples: u64,
+    /// The same time and value as the newest of their series.
+    pub duplicates: u64,
+    pub out_of_order: u64,
+    /// Samples that can never be written, by reason.
+    pub rejected: Vec<Refused>,
+    /// Metrics with too many series, worst first.
+    pub refused_metrics: Vec<RefusedMetric>,
+    /// Deltas that came after a later one of their series; kept as rows only.
+    pub late_deltas: u64,
+    /// OTLP points that are no series; kept as rows only.
+    pub points_left_out: u64,
+    /// Not yet sealed.
+    pub head_samples: u64,
+    pub memory_bytes: u64,
+    pub segments: u64,
+    /// In segments.
+    pub stored_samples: u64,
+    pub bytes_on_disk: u64,
+    pub journal_bytes: u64,
+    /// More than 0 means that no metric is acknowledged.
+    pub failed_commits_in_a_row: u64,
+}
+
+/// A metric that a budget stopped, and the label that most likely should not be one.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RefusedMetric {
+    pub metric: String,
+    pub label: String,
+    pub label_values: u64,
+    pub limit: u64,
+    pub refused_samples: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -82,31 +82,17 @@ async fn attempt(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<(Manifest, u64)>, BackupError> {
     let (name, folder) = unused_name(clock.now(), repository)?;
-    let mut copy = Copy {
-        disk,
-        root: &repository.root,
-        manifest: Manifest {
-            name: name.clone(),
-            nines: env!("CARGO_PKG_VERSION").to_owned(),
-            files: Vec::new(),
-            missing: Vec::new(),
-        },
-        new_bytes: 0,
+    let manifest = Manifest {
+        name: name.clone(),
+        nines: env!("CARGO_PKG_VERSION").to_owned(),
+        files: Vec::new(),
+        missing: Vec::new(),
     };
+    let mut copy = Copy::new(disk, &repository.root, manifest);
     disk.create_dir(&folder).map_err(BackupError::io("make", &folder))?;
 
     // The order is the promise: journal, then catalog, then what the catalog names.
-    let journal = data.join(JOURNAL);
-    let segments = disk.list(&journal).map_err(BackupError::io("list", &journal))?;
-    for file in segments.iter().filter(|name| name.ends_with(".journal")) {
-        let path = format!("{JOURNAL}/{file}");
-        match disk.read(&data.join(&path)) {
-            Ok(bytes) => copy.put(path.clone(), format!("{name}/{path}"), &bytes)?,
-            // Cut off because all of its rows were sealed meanwhile: the catalog, read later, names them.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(BackupError::io("read", &data.join(&path))(error)),
-        }
-    }
+    copy.journal(data, JOURNAL)?;
     for path in [CATALOG, CONTROL, RESPONSE] {
         let scratch = folder.join("scratch.db");
         let source = data.join(path);
@@ -129,27 +115,59 @@ async fn attempt(
         done_bytes += segment.bytes;
         progress(Progress { part: "segments", done_bytes, total_bytes });
     }
+    if !copy.series(data, progress)? {
+        return Ok(None);
+    }
     copy.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
     copy.manifest.write(disk, &repository.root)?;
-    Ok(Some((copy.manifest, copy.new_bytes)))
+    let new_bytes = copy.new_bytes();
+    Ok(Some((copy.manifest, new_bytes)))
 }
 
-struct Copy<'a> {
-    disk: &'a dyn Disk,
-    root: &'a Path,
-    manifest: Manifest,
+pub(crate) struct Copy<'a> {
+    pub disk: &'a dyn Disk,
+    pub root: &'a Path,
+    pub manifest: Manifest,
     new_bytes: u64,
 }
 
-impl Copy<'_> {
-    fn put(&mut self, path: String, stored: String, bytes: &[u8]) -> Result<(), BackupError> {
+impl<'a> Copy<'a> {
+    pub fn new(disk: &'a dyn Disk, root: &'a Path, manifest: Manifest) -> Self {
+        Self { disk, root, manifest, new_bytes: 0 }
+    }
+
+    /// Written now.
+    pub fn new_bytes(&self) -> u64 {
+        self.new_bytes
+    }
+
+    /// The files of a journal that are there.
+    pub fn journal(&mut self, data: &Path, folder: &str) -> Result<(), BackupError> {
+        let journal = data.join(folder);
+        let segments = self.disk.list(&journal).map_err(BackupError::io("list", &journal))?;
+        for file in segments.iter().filter(|name| name.ends_with(".journal")) {
+            let path = format!("{folder}/{file}");
+            match self.disk.read(&data.join(&path)) {
+                Ok(bytes) => {
+                    let stored = format!("{}/{path}", self.manifest.name);
+                    self.put(path, stored, &bytes)?;
+                }
+                // Cut off because all of it was sealed meanwhile: what is copied later names it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(BackupError::io("read", &data.join(&path))(error)),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn put(&mut self, path: String, stored: String, bytes: &[u8]) -> Result<(), BackupError> {
         put(self.disk, &self.root.join(&stored), bytes)?;
         self.new_bytes += bytes.len() as u64;
         self.list(path, stored, bytes);
         Ok(())
     }
 
-    fn list(&mut self, path: String, stored: String, bytes: &[u8]) {
+    pub fn list(&mut self, path: String, stored: String, bytes: &[u8]) {
         let (bytes, sha256) = (bytes.len() as u64, sha256(bytes));
         self.manifest.files.push(StoredFile { path, stored, bytes, sha256 });
     }

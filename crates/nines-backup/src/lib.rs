@@ -10,6 +10,8 @@
 //! - What was acknowledged before [`backup`] was called is in the backup. The order makes it so: the journal is copied
 //!   first, the catalog after it. A row is in the journal copy, or it was sealed before and the catalog names its segment;
 //!   if it is in both, replay skips it by its sequence number, as after a crash.
+//! - Metrics, which have a journal and segments of their own, are copied in the same way: journal, then the state that
+//!   says how far it is sealed, then the segments.
 //! - Nothing in the data directory is written or locked for longer than SQLite needs to begin a read.
 //! - [`restore`] checks every byte against the manifest before it writes the first, and never writes into a directory
 //!   that holds something.
@@ -24,6 +26,7 @@ mod copy;
 mod error;
 mod manifest;
 mod restore;
+mod series;
 mod sqlite;
 mod verify;
 
@@ -49,4 +52,8 @@ mod layout {
     /// The databases of the operations column.
     pub const CONTROL: &str = "control.db";
     pub const RESPONSE: &str = "response.db";
+    /// Metric series; a directory of an older version has none.
+    pub const SERIES_JOURNAL: &str = "series/journal";
+    pub const SERIES_STATE: &str = "series/state.bin";
+    pub const SERIES_SEGMENTS: &str = "series/segments";
 }

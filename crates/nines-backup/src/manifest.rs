@@ -148,7 +148,7 @@ impl<'a> Repository<'a> {
                 self.remove(&self.root.join(&file.stored))?;
             }
             // Empty folders are left over; they are nobody's.
-            for folder in ["journal", ""] {
+            for folder in ["series/journal", "series", "journal", ""] {
                 let _ = std::fs::remove_dir(self.root.join(name).join(folder));
             }
         }

@@ -51,27 +51,34 @@ pub async fn verify(
         }
     }
     let mut report = VerifyReport { parts: Vec::new(), faults: Vec::new() };
-    journal(disk, data, &mut report)?;
+    journal(disk, data, "journal records", JOURNAL, &mut report)?;
     for file in [CATALOG, CONTROL, RESPONSE] {
         database(disk, data, file, &mut report).await;
     }
     audit(data, &mut report).await;
     segments(disk, data, &mut report, &mut progress).await?;
+    crate::series::verify(disk, data, &mut report, &mut progress)?;
     Ok(report)
 }
 
-fn journal(disk: &dyn Disk, data: &Path, report: &mut VerifyReport) -> Result<(), BackupError> {
-    let found = nines_wal::inspect(disk, &data.join(JOURNAL))?;
+pub(crate) fn journal(
+    disk: &dyn Disk,
+    data: &Path,
+    part: &'static str,
+    folder: &str,
+    report: &mut VerifyReport,
+) -> Result<(), BackupError> {
+    let found = nines_wal::inspect(disk, &data.join(folder))?;
     // An incomplete record at the end is the ordinary trace of a crash, or of a node that writes right now.
     for damage in found.damaged.iter().filter(|damage| damage.reason != DamageReason::Torn) {
         let name = damage.file.file_name().unwrap_or_default().to_string_lossy();
         report.faults.push(Fault {
-            part: "journal records",
-            file: format!("{JOURNAL}/{name}"),
+            part,
+            file: format!("{folder}/{name}"),
             what: format!("{} bytes at {} are lost: {}", damage.bytes, damage.offset, damage.reason.as_str()),
         });
     }
-    report.parts.push(Part { name: "journal records", count: found.records, bytes: found.bytes });
+    report.parts.push(Part { name: part, count: found.records, bytes: found.bytes });
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub enum Command {
     Sql(commands::sql::Arguments),
     #[command(about = "Find rows with a filter")]
     Search(commands::search::Arguments),
-    #[command(about = "Run upstream's PromQL scripts, or format an expression")]
+    #[command(about = "Ask metrics in PromQL; format a query, run upstream's scripts")]
     Promql(commands::promql::Arguments),
     #[command(about = "Promises, how much of their budget is left and what burns it")]
     Slo(commands::slo::Arguments),

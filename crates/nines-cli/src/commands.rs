@@ -49,7 +49,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Agent(agent) => agent::run(agent, &session()?).await,
         Command::Sql(sql) => sql::run(sql, &session()?).await,
         Command::Search(search) => search::run(search, &session()?).await,
-        Command::Promql(promql) => promql::run(promql, output),
+        Command::Promql(promql) => promql::run(promql, output, session).await,
         Command::Slo(slo) => slo::run(slo, &session()?).await,
         Command::Replay(replay) => replay::run(replay, &session()?).await,
         Command::Alert(alert) => alert::run(alert, &session()?).await,

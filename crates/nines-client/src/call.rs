@@ -188,12 +188,22 @@ fn failed(base: &str, source: EgressError) -> ClientError {
 fn refused(base: &str, response: &Response) -> ClientError {
     match serde_json::from_slice::<Problem>(&response.body) {
         Ok(problem) => ClientError::Problem(Box::new(problem)),
+        Err(_) if prometheus_error(&response.body).is_some() => ClientError::Prometheus {
+            status: response.status.as_u16(),
+            message: prometheus_error(&response.body).unwrap_or_default(),
+        },
         Err(_) => {
             let start =
                 String::from_utf8_lossy(&response.body).trim().chars().take(SHOWN_CHARS_MAX).collect();
             ClientError::NotAProblem { url: base.to_owned(), status: response.status.as_u16(), start }
         }
     }
+}
+
+/// The message of `{"status":"error","errorType":…,"error":…}`.
+fn prometheus_error(body: &[u8]) -> Option<String> {
+    let envelope: serde_json::Value = serde_json::from_slice(body).ok()?;
+    (envelope["status"] == "error").then(|| envelope["error"].as_str().map(str::to_owned))?
 }
 
 /// Percent-encodes everything that is not unreserved (RFC 3986, section 2.3).

@@ -403,6 +403,24 @@ impl Client {
         self.ask(call).await
     }
 
+    /// A query at one instant, by Prometheus' API. `time` is RFC 3339 or Unix seconds; now, if `None`.
+    pub async fn promql(&self, query: &str, time: Option<&str>) -> Result<serde_json::Value, ClientError> {
+        self.ask(Call::new("prometheus_query").query("query", Some(query)).query("time", time)).await
+    }
+
+    /// The same over a range; `step` is in seconds.
+    pub async fn promql_range(
+        &self,
+        query: &str,
+        start: &str,
+        end: &str,
+        step: f64,
+    ) -> Result<serde_json::Value, ClientError> {
+        let call =
+            Call::new("prometheus_query_range").query("query", Some(query)).query("start", Some(start));
+        self.ask(call.query("end", Some(end)).query("step", Some(step))).await
+    }
+
     async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, ClientError> {
         call.send(&self.egress, &self.base, self.key.as_deref(), ANSWER_WAIT_MAX).await?.json()
     }

@@ -16,6 +16,9 @@ pub enum ClientError {
     /// The server said what is wrong.
     #[error("{}", .0.detail)]
     Problem(Box<Problem>),
+    /// Prometheus' API said what is wrong, in its own envelope.
+    #[error("{message}")]
+    Prometheus { status: u16, message: String },
     /// An error without a problem document: a proxy, or not a Nines node at all.
     #[error("{url} answered {status} without saying why: {start}")]
     NotAProblem { url: String, status: u16, start: String },
@@ -30,7 +33,7 @@ impl ClientError {
             Self::Setup(_) | Self::Unreadable { .. } => ErrorKind::Internal,
             Self::Unreachable { source, .. } => source.kind(),
             Self::Problem(problem) => kind_of_status(problem.status),
-            Self::NotAProblem { status, .. } => kind_of_status(*status),
+            Self::Prometheus { status, .. } | Self::NotAProblem { status, .. } => kind_of_status(*status),
         }
     }
 
@@ -65,7 +68,7 @@ impl ClientError {
                 Some("client and node may be of different versions; see `nines version`".to_owned())
             }
             Self::InvalidKey => Some("copy the key again, without line breaks".to_owned()),
-            Self::Setup(_) => None,
+            Self::Setup(_) | Self::Prometheus { .. } => None,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::audit::Auditor;
 use crate::desk::AlertDesk;
 use crate::feed::Feed;
 use crate::operations::RUNBOOK_KIND;
+use crate::metric_questions::MetricQuestions;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
 use crate::render;
@@ -76,6 +77,7 @@ pub struct App {
     pub feed: Feed,
     pub tails: Tails,
     pub patterns: crate::SharedBook,
+    pub metrics: MetricQuestions,
     pub saved: Arc<dyn SavedQuestions>,
     pub oncall: Oncall,
     pub operations: crate::Operations,

@@ -98,7 +98,7 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         // Senders of alerts show their key in the ways of their own protocols, as those of telemetry do.
         let shown = match gate.access {
             RouteAccess::Ingest => nines_receive::key(request.headers()).map(|key| format!("Bearer {key}")),
-            _ => basic(request.headers()),
+            _ => basic_key(&path, request.headers()),
         };
         let mut credentials = credentials(request.headers(), request.method(), peer);
         credentials.authorization = shown.as_deref().or(credentials.authorization);
@@ -151,16 +151,20 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     }
 }
 
-/// A key as the password of Basic, which is all that some clients (`amtool`, data sources) can be given.
-fn basic(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let is_basic = value.trim().split(' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"));
-    is_basic.then(|| nines_receive::key(headers).map(|key| format!("Bearer {key}"))).flatten()
-}
-
 pub fn peer_of(request: &Request) -> SocketAddr {
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
     request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0)
+}
+
+/// The password of Basic as a bearer's key, for any user: what `promtool`, `amtool`, Grafana and the client libraries of
+/// Prometheus can send everywhere. Only below their own paths, and never asked for, so that no browser comes to keep one.
+fn basic_key(path: &str, headers: &HeaderMap) -> Option<String> {
+    if !["/prometheus/", "/alertmanager/"].iter().any(|prefix| path.starts_with(prefix)) {
+        return None;
+    }
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let is_basic = value.trim().split(' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"));
+    is_basic.then(|| nines_receive::key(headers).map(|key| format!("Bearer {key}"))).flatten()
 }
 
 fn credentials<'a>(headers: &'a HeaderMap, method: &Method, peer: SocketAddr) -> Credentials<'a> {
@@ -197,7 +201,18 @@ pub async fn not_found(request: Request) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::check_path;
+    use super::*;
+
+    #[test]
+    fn the_password_of_basic_is_a_key_below_prometheus_paths_only() {
+        // user:nin_k_1
+        let headers = HeaderMap::from_iter([(
+            header::AUTHORIZATION,
+            HeaderValue::from_static("Basic dXNlcjpuaW5fa18x"),
+        )]);
+        assert_eq!(basic_key("/prometheus/api/v1/query", &headers).as_deref(), Some("Bearer nin_k_1"));
+        assert_eq!(basic_key("/api/v1/sql", &headers), None);
+    }
 
     #[test]
     fn only_one_spelling_of_a_path_is_let_through() {

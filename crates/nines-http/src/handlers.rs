@@ -15,6 +15,7 @@ pub mod infra;
 pub mod jaeger;
 pub mod operations;
 pub mod patterns;
+pub mod prometheus;
 pub mod replay;
 pub mod saved;
 pub mod session;

@@ -12,7 +12,7 @@ use nines_api::{Method, ROUTES, Route};
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
     alertmanager, alerts, apm, audit, changes, explore, export, incidents, infra, intake, jaeger, oncall,
-    operations, patterns, replay, saved, session, silences, slos, sns, status, stream, tail, telemetry, web,
+    operations, patterns, prometheus, replay, saved, session, silences, slos, sns, status, stream, tail, telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 
@@ -90,6 +90,13 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "jaeger_v3_services") => get(jaeger::services_v3),
         (Method::Get, "jaeger_v3_operations") => get(jaeger::operations_v3),
         (Method::Get, "jaeger_v3_trace") => get(jaeger::trace_v3),
+        (Method::Get, operation) if prometheus::endpoint(operation).is_some() => {
+            prometheus::get(prometheus::endpoint(operation)?)
+        }
+        (Method::Post, operation) if prometheus::endpoint(operation).is_some() => {
+            prometheus::post(prometheus::endpoint(operation)?)
+        }
+        (Method::Get, "prometheus_label_values") => get(prometheus::label_values),
         (Method::Get, "changes") => get(changes::list),
         (Method::Post, "record_change") => post(changes::record),
         (Method::Get, "slos") => get(slos::list),
@@ -162,10 +169,10 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
 }
 
 /// Operations of the OTLP receiver.
-const OTLP: [&str; 3] = ["otlp_logs", "otlp_traces", "otlp_metrics"];
+const OTLP: [&str; 4] = ["otlp_logs", "otlp_traces", "otlp_metrics", "prometheus_otlp"];
 
 /// Operations of the receiver's other doors.
-const DOORS: [&str; 15] = [
+const DOORS: [&str; 16] = [
     "elastic_root",
     "elastic_hello",
     "elastic_ask",
@@ -181,6 +188,7 @@ const DOORS: [&str; 15] = [
     "cloudevents",
     "cloudevents_handshake",
     "change_event",
+    "prometheus_write",
 ];
 
 /// Its key is in the body, so it asks its own gate.
@@ -201,7 +209,11 @@ fn filter(method: Method) -> MethodFilter {
 }
 
 /// The receiver has its own limits and speaks the protocol's own errors.
-async fn otlp(State(app): State<SharedApp>, request: Request) -> Response {
+async fn otlp(State(app): State<SharedApp>, mut request: Request) -> Response {
+    if request.uri().path() == "/prometheus/api/v1/otlp/v1/metrics" {
+        // Where Prometheus takes OTLP; the receiver knows one spelling of each path.
+        *request.uri_mut() = axum::http::Uri::from_static("/v1/metrics");
+    }
     as_sent(app.receiver.handle_http(request).await)
 }
 

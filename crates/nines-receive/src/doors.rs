@@ -1,4 +1,5 @@
-//! The doors for everything that is not OTLP: Elasticsearch, Loki, JSON, Splunk, Firehose, CloudEvents, change events.
+//! The doors for everything that is not OTLP: Elasticsearch, Loki, JSON, Splunk, Firehose, CloudEvents, change events, and
+//! Prometheus remote write, whose samples go to the series store.
 //!
 //! All take the same way: who sends it → is there room → read the body → decompress and decode → [`crate::Sink::submit`] →
 //! answer. Each says yes and no in its own protocol's words, so that its clients retry what may pass and drop what never
@@ -11,6 +12,7 @@ mod firehose;
 mod json;
 mod loki;
 mod query;
+mod remote_write;
 mod splunk;
 
 use std::pin::Pin;
@@ -24,6 +26,7 @@ use nines_base::ErrorKind;
 use nines_base::decompress::{Encoding, decompress};
 use nines_model::{Batch, Timestamp};
 use nines_protocols::intake::IntakeError;
+use nines_series::SeriesStore;
 
 use crate::body;
 use crate::receiver::{INLINE_BYTES_MAX, Inner, OtlpReceiver};
@@ -36,6 +39,7 @@ pub use json::{Receipts, ReceiptsError};
 pub struct Doors {
     inner: Arc<Inner>,
     replies: Arc<json::Replies>,
+    series: Option<SeriesStore>,
 }
 
 /// What a decoder made of a body.
@@ -72,11 +76,18 @@ impl RawBody {
 impl OtlpReceiver {
     /// The other doors, under the same limits. `receipts` finds out whether an import that lost its answer was stored.
     pub fn doors(&self, receipts: Option<Arc<dyn Receipts>>) -> Doors {
-        Doors { inner: Arc::clone(&self.inner), replies: Arc::new(json::Replies::new(receipts)) }
+        let replies = Arc::new(json::Replies::new(receipts));
+        Doors { inner: Arc::clone(&self.inner), replies, series: None }
     }
 }
 
 impl Doors {
+    /// With a store for the samples of remote write, which is refused without one.
+    #[must_use]
+    pub fn with_series(self, series: SeriesStore) -> Self {
+        Self { series: Some(series), ..self }
+    }
+
     /// Answers a request to any door, by its path. The peer's address is expected as [`OtlpReceiver::http_router`] does.
     /// Boxed, so that what runs for every request is compiled with this crate's optimisation and not the caller's.
     pub fn handle(
@@ -93,6 +104,8 @@ impl Doors {
             elastic::handle(&self.inner, &path, request).await
         } else if path == "/loki/api/v1/push" {
             loki::handle(&self.inner, request).await
+        } else if path == "/prometheus/api/v1/write" {
+            remote_write::handle(&self.inner, self.series.as_ref(), request).await
         } else if let Some(dataset) = path.strip_prefix("/api/v1/ingest/") {
             let dataset = dataset.to_owned();
             json::handle(&self.inner, &self.replies, &dataset, request).await

@@ -45,8 +45,9 @@ pub use model::{
     MetricType, ResetHint, STALE_NAN_BITS, Sample, Span, is_stale,
 };
 pub use request::{RawLabel, RawMetadata, WriteRequest};
+pub use segment::{FILE_EXTENSION as SEGMENT_EXTENSION, check_file as check_segment};
 pub use select::{Cardinality, DamagedPart, LabelCount, Select, Selection, SeriesData};
 pub use store::{
-    CompactReport, PendingWrite, RetentionPlan, SealReport, SeriesRecovery, SeriesStats, SeriesStore,
-    StoreConfig, WriteOutcome,
+    CompactReport, PendingWrite, RefusedMetric, RetentionPlan, SealReport, SeriesRecovery, SeriesStats,
+    SeriesStore, StoreConfig, WriteOutcome,
 };

@@ -28,6 +28,7 @@ mod stats;
 mod write;
 
 pub use compact::{CompactReport, RetentionPlan};
+pub use offenders::RefusedMetric;
 pub use open::SeriesRecovery;
 pub use seal::SealReport;
 pub use stats::SeriesStats;

@@ -5,10 +5,29 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use nines_base::ByteSize;
 use serde::Deserialize;
+
+/// How long metrics are kept if nothing else is said: a quarter of a year, so that last quarter can be looked at.
+const METRICS_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// A retention as text: `90d`, `1y`, `36h`, at least an hour.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn parse_retention(text: &str) -> Result<Duration, String> {
+    let millis = nines_promql::parse_duration(text).and_then(|millis| u64::try_from(millis).ok());
+    match millis.map(Duration::from_millis) {
+        Some(retention) if retention >= Duration::from_secs(60 * 60) => Ok(retention),
+        Some(_) => Err(format!("retention `{text}` is shorter than an hour: use 1h or more")),
+        None => {
+            Err(format!("retention `{text}` is not a duration: write a number and a unit, such as 90d or 1y"))
+        }
+    }
+}
 
 /// One node's configuration, whole.
 #[derive(Debug, Clone)]
@@ -31,6 +50,8 @@ pub struct Config {
     pub memory_bytes: Option<u64>,
     /// What sealed telemetry may take on the disk. Beyond it the oldest goes first. `None`: retention alone decides.
     pub disk_bytes: Option<u64>,
+    /// How long metrics are kept.
+    pub metrics_retention: Duration,
     /// Accept limits that remove more than a twentieth of the data at once.
     pub confirm_limits: bool,
     /// Off unless an address is given.
@@ -121,6 +142,8 @@ pub struct ConfigFile {
     /// As text with a unit: `1GiB`.
     pub memory_max: Option<String>,
     pub disk_max: Option<String>,
+    /// As text with a unit: `90d`.
+    pub metrics_retention: Option<String>,
     pub syslog_udp: Option<SocketAddr>,
     pub syslog_tcp: Option<SocketAddr>,
     pub syslog_tls: Option<SocketAddr>,
@@ -148,6 +171,7 @@ impl Default for Config {
             allow_egress: Vec::new(),
             memory_bytes: None,
             disk_bytes: None,
+            metrics_retention: METRICS_RETENTION,
             confirm_limits: false,
             syslog: SyslogConfig::default(),
             operations: OperationsConfig::default(),
@@ -178,6 +202,11 @@ impl Config {
             allow_egress: file.allow_egress.unwrap_or(default.allow_egress),
             memory_bytes: size(file.memory_max)?,
             disk_bytes: size(file.disk_max)?,
+            metrics_retention: match file.metrics_retention {
+                None => default.metrics_retention,
+                Some(text) => parse_retention(&text)
+                    .map_err(|message| ConfigError::Parse { path: path.to_owned(), message })?,
+            },
             confirm_limits: false,
             syslog: SyslogConfig {
                 udp: file.syslog_udp,

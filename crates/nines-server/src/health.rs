@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use crate::oncall::Shared;
 use crate::paging::{Vitals, count};
 use crate::promises::PromiseKeeper;
+use crate::series::Metrics;
 
 /// Rules not evaluated for this long are late: `paging_delayed`.
 const EVALUATION_LATE: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ pub struct NodeHealth {
     pub disk: SharedDisk,
     pub data_dir: PathBuf,
     pub store: Store,
+    pub metrics: Metrics,
     pub ingest: Ingest,
     pub keeper: Arc<PromiseKeeper>,
     pub outbox: Arc<dyn OutboxStore>,
@@ -54,6 +56,7 @@ impl Health for NodeHealth {
             self.recovery_damage
                 .iter()
                 .cloned()
+                .chain(self.metrics.damage())
                 .chain(
                     self.store.damaged().iter().map(|damaged| {
                         format!("segment {}: {}", damaged.file.path.display(), damaged.reason)
@@ -63,8 +66,9 @@ impl Health for NodeHealth {
         let received: nines_receive::Stats = self.receivers.iter().map(OtlpReceiver::stats).sum();
         let evaluated_ago = self.vitals.evaluated_ago(&self.clock);
         let accepted: u64 = stats.accepted_events.values().sum();
+        let series = self.metrics.status();
         let mut modes = Vec::new();
-        if stats.journal.failed_commits_in_a_row > 0 {
+        if stats.journal.failed_commits_in_a_row > 0 || series.failed_commits_in_a_row > 0 {
             modes.push("journal_failed".to_owned());
         }
         if !damage.is_empty() {
@@ -121,6 +125,7 @@ impl Health for NodeHealth {
                     }
                 })
                 .collect(),
+            series,
             journal_bytes: store.journal_bytes,
             disk_free_bytes: self.disk.free_bytes(&self.data_dir).unwrap_or(0),
             memory_bytes: resident_bytes(),
@@ -147,7 +152,7 @@ impl Health for NodeHealth {
                     .map(|(name, _)| name.clone())
                     .collect(),
             },
-            notices: store.notices.iter().map(ToString::to_string).collect(),
+            notices: store.notices.iter().map(ToString::to_string).chain(self.metrics.notice()).collect(),
             damage,
         })
     }

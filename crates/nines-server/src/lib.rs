@@ -24,8 +24,11 @@ mod promises;
 mod receipts;
 mod replay;
 mod runbooks;
+mod series;
 mod syslog;
 mod translate;
 
-pub use config::{AwsSettings, Config, ConfigError, ConfigFile, OperationsConfig, terminated_table};
+pub use config::{
+    AwsSettings, Config, ConfigError, ConfigFile, OperationsConfig, parse_retention, terminated_table,
+};
 pub use node::{Node, start};

@@ -20,12 +20,22 @@ pub struct MemoryShares {
     pub body_bytes: u64,
     /// What one SQL question may use; four run at once.
     pub question_bytes: usize,
+    /// Samples of metrics that are not sealed yet.
+    pub series_head_bytes: u64,
+    /// Series tables of sealed metrics, between questions.
+    pub series_index_bytes: u64,
+    /// Active series, at some 500 bytes each.
+    pub series_max: u64,
+    /// Samples that one question in PromQL reads, at 16 bytes each; four run at once.
+    pub metric_question_samples: usize,
 }
 
 impl MemoryShares {
     /// An eighth for hot rows, which exist up to three times while they are sealed; a sixteenth each for what is in flight,
-    /// for bodies and for a question. None is larger than what serves a node of 4 GiB well (more hot rows make larger
-    /// segments, and no figure of `scripts/bench-logs` better), and none so small that ordinary requests do not fit.
+    /// for bodies and for a question. Of metrics the head gets an eighth, active series another, the tables of segments and
+    /// a question a sixteenth each; they are taken only while metrics come. None is larger than what serves a node of 4 GiB
+    /// well (more hot rows make larger segments, and no figure of `scripts/bench-logs` better), and none so small that
+    /// ordinary requests do not fit.
     pub fn of(total_bytes: u64) -> Self {
         let share = |part: u64, most: u64| (total_bytes / part).clamp(32 * MIB, most);
         let hot_bytes = share(8, 128 * MIB);
@@ -35,9 +45,18 @@ impl MemoryShares {
             inflight_bytes: share(16, 64 * MIB),
             body_bytes: share(16, 256 * MIB),
             question_bytes: share(16, 256 * MIB) as usize,
+            series_head_bytes: share(8, 1024 * MIB),
+            series_index_bytes: share(16, 256 * MIB),
+            series_max: share(8, 1024 * MIB) / SERIES_BYTES,
+            metric_question_samples: (share(16, 800 * MIB) / SAMPLE_BYTES) as usize,
         }
     }
 }
+
+/// Of an active series in the index of the metric store, with its share of the postings.
+const SERIES_BYTES: u64 = 512;
+/// A time and a value.
+const SAMPLE_BYTES: u64 = 16;
 
 /// What this process may take: the smallest of the machine's memory and the limits of its control groups.
 pub fn available_bytes() -> u64 {
@@ -78,7 +97,8 @@ mod tests {
         let little = MemoryShares::of(1024 * MIB);
         assert_eq!((little.hot_bytes, little.seal_bytes), (128 * MIB, 32 * MIB));
         assert_eq!((little.inflight_bytes, little.body_bytes), (64 * MIB, 64 * MIB));
-        assert_eq!(MemoryShares::of(64 * 1024 * MIB), MemoryShares::of(4 * 1024 * MIB));
+        assert_eq!((little.series_head_bytes, little.series_max), (128 * MIB, 262_144));
+        assert_eq!(MemoryShares::of(64 * 1024 * MIB), MemoryShares::of(16 * 1024 * MIB));
     }
 
     #[test]

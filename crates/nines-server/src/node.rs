@@ -10,7 +10,7 @@ use nines_access::{Access, Config as AccessConfig};
 use nines_base::disk::{RealDisk, SharedDisk};
 use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_egress::{Config as EgressConfig, Egress, Policy as EgressPolicy};
-use nines_http::{App, Auditor, Feed, Tails, router};
+use nines_http::{App, Auditor, Feed, MetricQuestions, Tails, router};
 use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
@@ -48,6 +48,7 @@ use crate::patterns::PatternKeeper;
 use crate::promises::{Followers, LiveObserver, PromiseKeeper};
 use crate::receipts::StoredImports;
 use crate::runbooks::Declared;
+use crate::series::{self, Metrics};
 use crate::syslog::SyslogSockets;
 
 /// What the page path and those who look at it find in `response.db`.
@@ -72,6 +73,7 @@ pub struct Node {
     page_thread: Option<std::thread::JoinHandle<()>>,
     ingest: Ingest,
     store: Store,
+    metrics: Metrics,
     patterns: PatternKeeper,
 }
 
@@ -139,6 +141,7 @@ impl Node {
                 "the journal did not close well; it will be recovered"
             );
         }
+        self.metrics.close().await;
         self.patterns.stop();
         if let Err(error) = self.store.close().await {
             tracing::error!(error = error.to_string(), "hot rows were not sealed; the journal has them");
@@ -199,6 +202,12 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         vec![Arc::new(observer), Arc::clone(&patterns.observer) as _],
     )
     .await?;
+    let metrics = {
+        let (config, disk, clock, random) =
+            (config.clone(), Arc::clone(&disk), Arc::clone(&clock), random.clone());
+        tokio::task::spawn_blocking(move || Metrics::open(&config, shares, &disk, &clock, &random)).await??
+    };
+    let sink = metrics.sink(Arc::new(ingest.clone()), Arc::clone(&masking) as _);
     let questions = EngineConfig { memory_bytes: shares.question_bytes, ..EngineConfig::default() };
     let engine = Engine::new(store.clone(), questions, Arc::clone(&clock))?;
     let recovery_damage: Vec<String> = ingest_recovery
@@ -282,7 +291,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let receiver = |listener: SocketAddr| {
         let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
         let limits = Limits { in_flight_bytes: shares.body_bytes, ..Limits::default() };
-        OtlpReceiver::new(limits, Arc::new(ingest.clone()), Arc::new(gate), Arc::clone(&clock))
+        OtlpReceiver::new(limits, Arc::clone(&sink), Arc::new(gate), Arc::clone(&clock))
     };
     let [web_receiver, grpc_receiver, http_receiver] =
         [config.listen, config.otlp_grpc, config.otlp_http].map(receiver);
@@ -310,6 +319,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         disk,
         data_dir: data.to_owned(),
         store: store.clone(),
+        metrics: metrics.clone(),
         ingest: ingest.clone(),
         keeper: Arc::clone(&keeper),
         outbox: Arc::clone(&outbox),
@@ -321,7 +331,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),
     };
     let imports = StoredImports { store: store.clone(), engine: engine.clone() };
-    let doors = web_receiver.doors(Some(Arc::new(imports)));
+    let doors = web_receiver.doors(Some(Arc::new(imports))).with_series(metrics.store.clone());
     let app = Arc::new(App {
         version: env!("CARGO_PKG_VERSION"),
         clock: Arc::clone(&clock),
@@ -346,6 +356,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         feed,
         tails,
         patterns: Arc::clone(&patterns.book),
+        metrics: MetricQuestions::new(metrics.questions.clone()),
         saved: Arc::new(SqliteSaved::new(control)),
         oncall: nines_http::Oncall {
             rota,
@@ -385,6 +396,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         let (store, stop) = (store.clone(), shutdown.clone());
         async move { store.run(&stop).await }
     }));
+    tasks.push(tokio::spawn(metrics.clone().keep(shutdown.clone())));
     tasks.push(tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
         async move { keep_access(access, clock, stop).await }
@@ -402,6 +414,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         page_thread: Some(page_thread),
         ingest,
         store,
+        metrics,
         patterns,
     })
 }
@@ -412,7 +425,10 @@ fn store_config(config: &Config, shares: MemoryShares) -> StoreConfig {
         seal_bytes: shares.seal_bytes,
         hot_bytes_max: shares.hot_bytes,
         ballast_bytes: BALLAST_BYTES,
-        limits: StoreLimits { disk_bytes: config.disk_bytes, ..default.limits },
+        limits: StoreLimits {
+            disk_bytes: config.disk_bytes.map(|bytes| bytes - bytes / series::DISK_SHARE),
+            ..default.limits
+        },
         ..default
     }
 }

@@ -76,7 +76,13 @@ impl Database {
 
     /// Opens an existing file to read only: nothing is checked, migrated or made. For tools beside a running node.
     pub async fn open_read_only(path: &Path) -> Result<Self, StateError> {
-        let options = options(path).create_if_missing(false).read_only(true);
+        // Without the pragmas of a writer: a file that is not in WAL mode, as a restored one is, cannot be put into it here.
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("trusted_schema", "OFF")
+            .pragma("cell_size_check", "ON");
         let readers = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -22,6 +22,8 @@ export type Ask = {
   body?: unknown;
   signal?: AbortSignal;
   accept?: string;
+  /** Another API of the same node: Prometheus' has its own paths and its own errors. */
+  base?: string;
 };
 
 export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
@@ -33,7 +35,7 @@ export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
 /** The answer itself, for those who read it as it comes. Errors are as in `api`. */
 export async function open(
   path: string,
-  { method = "GET", query, body, signal, accept = "application/json" }: Ask = {},
+  { method = "GET", query, body, signal, accept = "application/json", base = "/api/v1" }: Ask = {},
 ): Promise<Response> {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {}))
@@ -45,7 +47,7 @@ export async function open(
 
   let response: Response;
   try {
-    response = await fetch(`/api/v1${path}${text ? `?${text}` : ""}`, {
+    response = await fetch(`${base}${path}${text ? `?${text}` : ""}`, {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -71,8 +73,18 @@ const unreachable = (): Problem => ({
 
 async function problemOf(response: Response): Promise<Problem> {
   try {
-    const problem = (await response.json()) as Partial<Problem>;
+    const problem = (await response.json()) as Partial<Problem> & { errorType?: string; error?: string };
     if (problem.code) return problem as Problem;
+    if (problem.errorType) {
+      return {
+        type: "about:blank",
+        code: problem.errorType,
+        status: response.status,
+        title: problem.errorType,
+        detail: problem.error ?? "",
+        request_id: response.headers.get("nines-request-id") ?? "",
+      };
+    }
   } catch {
     // Not a problem document: a proxy in between answered.
   }

@@ -4,6 +4,7 @@ import { notifications } from "@mantine/notifications";
 import { openSpotlight } from "@mantine/spotlight";
 import {
   IconBellRinging,
+  IconChartLine,
   IconDatabaseSearch,
   IconGauge,
   IconGitCommit,
@@ -47,6 +48,7 @@ const pages = () =>
   [
     ["/", t("Promises"), IconGauge],
     ["/search", t("Search"), IconSearch],
+    ["/explore/metrics", t("Metrics"), IconChartLine],
     ["/sql", "SQL", IconDatabaseSearch],
     ["/incidents", t("Incidents"), IconUrgent],
     ["/alerts", t("Alerts"), IconBellRinging],

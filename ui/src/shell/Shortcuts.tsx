@@ -11,6 +11,7 @@ const PLACES: Record<string, string> = {
   p: "/",
   s: "/search",
   q: "/sql",
+  m: "/explore/metrics",
   i: "/incidents",
   a: "/alerts",
   o: "/oncall",
@@ -20,7 +21,7 @@ const PLACES: Record<string, string> = {
   o: "/operations",
 };
 /** Pages whose own line the slash goes to. */
-const OWN_SLASH = /^\/(search|sql|operations|audit)$/;
+const OWN_SLASH = /^\/(search|sql|operations|audit|explore\/metrics)$/;
 /** The second key of a pair must follow within this time. */
 const PAIR_MS = 900;
 
@@ -71,6 +72,7 @@ export function Shortcuts() {
         ["g p", t("Promises")],
         ["g s", t("Search")],
         ["g q", "SQL"],
+        ["g m", t("Metrics")],
         ["g i", t("Incidents")],
         ["g a", t("Alerts")],
         ["g o", t("On call")],

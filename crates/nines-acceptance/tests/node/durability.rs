@@ -10,6 +10,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::remote_write::{Series, written};
+
 /// Kills of an ordinary run; `NINES_KILLS` asks for more.
 const KILLS: usize = 20;
 /// Rows of one request.
@@ -26,10 +28,11 @@ enum Door {
     Loki,
     Json,
     Splunk,
+    RemoteWrite,
 }
 
-const DOORS: [Door; 6] =
-    [Door::OtlpGrpc, Door::OtlpHttp, Door::Elastic, Door::Loki, Door::Json, Door::Splunk];
+const DOORS: [Door; 7] =
+    [Door::OtlpGrpc, Door::OtlpHttp, Door::Elastic, Door::Loki, Door::Json, Door::Splunk, Door::RemoteWrite];
 
 impl Door {
     fn name(self) -> &'static str {
@@ -40,14 +43,23 @@ impl Door {
             Self::Loki => "loki",
             Self::Json => "json",
             Self::Splunk => "splunk",
+            Self::RemoteWrite => "remote-write",
         }
     }
 
     /// Path, content type and body of one request over HTTP.
-    fn request(self, number: u64, now: u64) -> (&'static str, &'static str, String) {
+    fn request(self, number: u64, now: u64) -> (&'static str, &'static str, Vec<u8>) {
         let texts = (0..ROWS).map(|row| format!("{} {number} {row}", self.name()));
-        match self {
+        let (path, content_type, body) = match self {
             Self::OtlpGrpc => unreachable!("spans go over gRPC"),
+            Self::RemoteWrite => {
+                let series = (0..ROWS).map(|row| {
+                    let labels =
+                        [("__name__", "kills"), ("request", &number.to_string()), ("row", &row.to_string())];
+                    Series::new(&labels, &[(row as f64, (now / 1_000_000) as i64)])
+                });
+                return ("/prometheus/api/v1/write", "application/x-protobuf", written(series));
+            }
             Self::OtlpHttp => {
                 let records: Vec<Value> = texts
                     .map(|text| json!({"timeUnixNano": now.to_string(), "body": {"stringValue": text}}))
@@ -74,7 +86,8 @@ impl Door {
                 let events = texts.map(|text| json!({"event": text}).to_string());
                 ("/services/collector/event", "application/json", events.collect())
             }
-        }
+        };
+        (path, content_type, body.into_bytes())
     }
 }
 
@@ -130,7 +143,10 @@ async fn kills_under_mixed_load_lose_nothing_acknowledged() -> anyhow::Result<()
     let node = Node::start(&data, &[]).await?;
     let api = node.api()?;
     for (door, ledger) in &ledgers {
-        let stored = stored(&api, *door).await?;
+        let stored = match door {
+            Door::RemoteWrite => stored_series(&api, now).await?,
+            door => stored(&api, *door).await?,
+        };
         let lost: Vec<_> = ledger.acknowledged.difference(&stored).collect();
         println!(
             "{}: {} requests acknowledged, {} of unknown fate, {} stored, {} lost",
@@ -171,6 +187,22 @@ async fn stored(api: &Api, door: Door) -> anyhow::Result<HashSet<u64>> {
     Ok(stored)
 }
 
+/// The requests whose series are stored, each with all of its rows.
+async fn stored_series(api: &Api, now: u64) -> anyhow::Result<HashSet<u64>> {
+    let question = format!(
+        "/prometheus/api/v1/query?query=count%20by%20(request)%20(kills)&time={}",
+        now / 1_000_000_000 + 1
+    );
+    let answer = api.get(&question).await?;
+    let mut stored = HashSet::new();
+    for one in answer["data"]["result"].as_array().context("a vector")? {
+        let request = one["metric"]["request"].as_str().context("a request")?.parse()?;
+        ensure!(one["value"][1] == json!(ROWS.to_string()), "request {request} is torn: {one}");
+        stored.insert(request);
+    }
+    Ok(stored)
+}
+
 /// One sender of one life.
 struct Sending {
     door: Door,
@@ -196,7 +228,7 @@ impl Sending {
                 }
                 door => {
                     let (path, content_type, body) = door.request(number, self.now);
-                    let answer = api.call("POST", path, Some((content_type, body.into_bytes()))).await;
+                    let answer = api.call("POST", path, Some((content_type, body))).await;
                     answer.is_ok_and(|(status, body)| {
                         (200..300).contains(&status) && body["errors"] != json!(true)
                     })

@@ -67,6 +67,16 @@ pub struct Arguments {
         help_heading = "Limits"
     )]
     disk_max: Option<ByteSize>,
+    /// How long metrics are kept, such as 30d or 1y [default: 90d]
+    #[arg(
+        long,
+        env = "NINES_METRICS_RETENTION",
+        hide_env_values = true,
+        value_name = "DURATION",
+        value_parser = nines_server::parse_retention,
+        help_heading = "Limits"
+    )]
+    metrics_retention: Option<std::time::Duration>,
     /// Accept limits that remove more than a twentieth of the data at once
     #[arg(long, help_heading = "Limits")]
     confirm_limits: bool,
@@ -244,6 +254,7 @@ impl Arguments {
         }
         config.memory_bytes = self.memory_max.map(|ByteSize(bytes)| bytes).or(config.memory_bytes);
         config.disk_bytes = self.disk_max.map(|ByteSize(bytes)| bytes).or(config.disk_bytes);
+        set(&mut config.metrics_retention, self.metrics_retention);
         config.confirm_limits = self.confirm_limits;
         let operations = &mut config.operations;
         if let Some(region) = self.aws_region {

@@ -44,6 +44,17 @@ fn show(status: &Status) -> String {
             ),
         ),
         ("last event", ingest.last_event_at.as_deref().map_or("–".to_owned(), short_time)),
+        (
+            "metrics",
+            format!(
+                "{} active series of {}, {} samples in, {} rejected, {} on disk",
+                status.series.active_series,
+                status.series.series_max,
+                status.series.samples,
+                status.series.rejected.iter().map(|it| it.count).sum::<u64>(),
+                ByteSize(status.series.bytes_on_disk)
+            ),
+        ),
         ("journal", ByteSize(status.journal_bytes).to_string()),
         ("disk free", ByteSize(status.disk_free_bytes).to_string()),
         ("memory", ByteSize(status.memory_bytes).to_string()),
@@ -60,6 +71,16 @@ fn show(status: &Status) -> String {
         ),
     ];
     let mut text: String = facts.iter().map(|(label, value)| format!("{label:<14}{value}\n")).collect();
+    for refused in &status.series.refused_metrics {
+        text.push_str(&format!(
+            "{} metric `{}` is at its limit of {} series: label `{}` has {} values\n",
+            style::yellow("notice:"),
+            refused.metric,
+            refused.limit,
+            refused.label,
+            refused.label_values
+        ));
+    }
     for notice in &status.notices {
         text.push_str(&format!("{} {notice}\n", style::yellow("notice:")));
     }

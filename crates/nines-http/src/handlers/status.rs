@@ -41,6 +41,28 @@ pub async fn openapi(State(app): State<SharedApp>) -> Json<serde_json::Value> {
     Json(api::openapi(app.version))
 }
 
+/// The store of metric series.
+fn series(series: &api::SeriesStatus, metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
+    let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+        metric(name, kind, help, &[(String::new(), value as f64)]);
+    };
+    one("nines_series_active", "gauge", "Series that got a sample lately.", series.active_series);
+    one("nines_series_samples_total", "counter", "Samples written to series.", series.samples);
+    one("nines_series_late_deltas_total", "counter", "Deltas that came too late.", series.late_deltas);
+    one("nines_series_head_samples", "gauge", "Samples that are not sealed.", series.head_samples);
+    one("nines_series_memory_bytes", "gauge", "Memory of the series store.", series.memory_bytes);
+    one("nines_series_segments", "gauge", "Segments of series on disk.", series.segments);
+    one("nines_series_bytes", "gauge", "Bytes of segments of series on disk.", series.bytes_on_disk);
+    one("nines_series_journal_bytes", "gauge", "Bytes of the journal of series.", series.journal_bytes);
+    let rejected: Vec<_> = series
+        .rejected
+        .iter()
+        .map(|refused| (format!("{{reason={:?}}}", refused.reason), refused.count as f64))
+        .collect();
+    let help = "Samples that can never be written.";
+    metric("nines_series_rejected_total", "counter", help, &rejected);
+}
+
 /// Prometheus' text format: `nines_<part>_<what>_<unit>[_total]`. Labels are datasets and refusal reasons, which are few
 /// and our own.
 fn exposition(status: &api::Status) -> String {
@@ -100,6 +122,7 @@ fn exposition(status: &api::Status) -> String {
         "Bytes of segments on disk.",
         &by_dataset(|dataset| dataset.bytes_on_disk),
     );
+    series(&status.series, &mut metric);
     metric("nines_journal_bytes", "gauge", "Bytes of the journal.", &one(status.journal_bytes as f64));
     metric("nines_paging_rules", "gauge", "Promises that are evaluated.", &one(status.paging.rules as f64));
     metric("nines_paging_firing", "gauge", "Alerts that fire.", &one(status.paging.firing as f64));

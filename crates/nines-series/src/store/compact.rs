@@ -56,6 +56,18 @@ impl SeriesStore {
         plan_retention(&self.0.segments.read(), before_ms)
     }
 
+    /// Before which time everything has to go, so that the segments take at most `bytes_max`; `None` if they do already.
+    pub fn cutoff_for(&self, bytes_max: u64) -> Option<i64> {
+        let segments = self.0.segments.read().clone();
+        let mut newest_first: Vec<_> = segments.iter().collect();
+        newest_first.sort_by_key(|segment| std::cmp::Reverse(segment.info().t_max));
+        let mut bytes = 0;
+        newest_first.into_iter().find_map(|segment| {
+            bytes += segment.file_bytes();
+            (bytes > bytes_max).then(|| segment.info().t_max.saturating_add(1))
+        })
+    }
+
     /// Deletes whole segments whose newest sample is older than `before_ms`. Refuses to delete more than a fifth of all
     /// samples in one go, unless `confirmed`.
     pub fn delete_before(&self, before_ms: i64, confirmed: bool) -> Result<RetentionPlan, SeriesError> {

@@ -73,6 +73,19 @@ function Body({ status, now }: { status: Status; now: number }) {
           ))
         )}
       </div>
+      {status.series.refused_metrics.map((one) => (
+        <Notice key={one.metric} tone="warn">
+          {t(
+            "Metric {metric} is at its limit of {limit} series: its label {label} has {values} values. Drop the label at the sender.",
+            {
+              metric: one.metric,
+              limit: count(one.limit),
+              label: one.label,
+              values: count(one.label_values),
+            },
+          )}
+        </Notice>
+      ))}
       {[...status.notices, ...status.damage].map((one) => (
         <Notice key={one} tone="warn">
           {one}
@@ -174,6 +187,7 @@ function Body({ status, now }: { status: Status; now: number }) {
             </p>
           )}
         </section>
+        <Series status={status} />
         <section className="panel pad">
           <h2>{t("Machine")}</h2>
           <div className={styles.figures}>
@@ -226,5 +240,44 @@ function Body({ status, now }: { status: Status; now: number }) {
         </table>
       </section>
     </>
+  );
+}
+
+function Series({ status }: { status: Status }) {
+  const { series } = status;
+  const rejected = series.rejected.reduce((total, one) => total + one.count, 0);
+  return (
+    <section className="panel pad">
+      <h2>{t("Metrics")}</h2>
+      <div className={styles.figures}>
+        <Figure
+          label={t("active series")}
+          value={count(series.active_series)}
+          unit={t("of {most}", { most: count(series.series_max) })}
+          tone={series.active_series >= series.series_max ? "bad" : undefined}
+        />
+        <Figure label={t("samples taken in")} value={count(series.samples)} />
+        <Figure label={t("rejected")} value={count(rejected)} tone={rejected ? "warn" : undefined} />
+        <Figure
+          label={t("on disk")}
+          value={bytes(series.bytes_on_disk)}
+          unit={
+            series.stored_samples
+              ? t("{bytes} per sample", { bytes: bytes(series.bytes_on_disk / series.stored_samples) })
+              : undefined
+          }
+        />
+        <Figure label={t("memory")} value={bytes(series.memory_bytes)} />
+      </div>
+      {rejected > 0 && (
+        <ul className={styles.refused}>
+          {series.rejected.map((one) => (
+            <li key={one.reason}>
+              <span className="mono">{one.reason}</span> <b>{count(one.count)}</b>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }

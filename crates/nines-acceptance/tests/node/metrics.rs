@@ -1,0 +1,256 @@
+//! Metrics with real clients: a Prometheus that writes, `promtool` and Grafana's data source that ask, OTLP beside them,
+//! and a backup that holds them.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, ensure};
+use nines_acceptance::{Api, Node, alone, client, command, eventually, run_tool};
+use serde_json::{Value, json};
+
+use crate::remote_write::{Series, written};
+
+/// Debian's package of this name; `scripts/tools test` installs it.
+const PROMETHEUS: &str = "prometheus";
+
+fn now_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "samples must be of now")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis() as i64)
+}
+
+/// What both answer to the same question about the past.
+async fn both(api: &Api, peer: &str, question: &str) -> anyhow::Result<(Value, Value)> {
+    let ours = api.get(&format!("/prometheus/api/v1/{question}")).await?;
+    let theirs: Value =
+        serde_json::from_str(&client().get(format!("{peer}/api/v1/{question}")).send().await?.text().await?)?;
+    Ok((ours["data"].clone(), theirs["data"].clone()))
+}
+
+#[tokio::test]
+async fn a_real_prometheus_writes_and_both_answer_the_same() -> anyhow::Result<()> {
+    let _machine = alone().await;
+    if run_tool(PROMETHEUS, &["--version"], Path::new(".")).await.is_err() {
+        println!("skipped: no prometheus (Debian's package of that name)");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let node = Node::start(&folder.path().join("data"), &[]).await?;
+    let api = node.api()?;
+    let owner = node.key("owner.key")?;
+    let target = node.addresses.http.trim_start_matches("http://");
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: nines\n  static_configs: [{{targets: ['{target}']}}]\n  authorization: {{credentials: {owner}}}\nremote_write:\n- url: {}/prometheus/api/v1/write\n  authorization: {{credentials: {}}}\n  queue_config: {{batch_send_deadline: 200ms}}\n",
+        node.addresses.http,
+        node.key("ingest.key")?
+    );
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    std::fs::write(folder.path().join("prometheus.yml"), config)?;
+    // The port is chosen by the system and given up again just before.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let peer = format!("http://127.0.0.1:{port}");
+    let mut prometheus = nines_base::spawn::program(PROMETHEUS)
+        .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
+        .arg(format!("--storage.tsdb.path={}", folder.path().join("prometheus").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let newest = eventually("ten scrapes", || async {
+        let answer = api.get("/prometheus/api/v1/query?query=up[5m]").await?;
+        let values = answer["data"]["result"][0]["values"].as_array().cloned().unwrap_or_default();
+        Ok((values.len() >= 10).then(|| values.last().and_then(|last| last[0].as_f64())).flatten())
+    })
+    .await?;
+    // Everything up to here has been scraped and written; both are asked about that past alone.
+    let (start, end) = (newest.floor() - 8.0, newest.floor() - 1.0);
+    for query in [
+        "up",
+        "nines_ingest_events_total",
+        "sum(rate(nines_receive_requests_total[5s]))",
+        "sum by (outcome) (increase(nines_receive_requests_total[4s]))",
+        "max_over_time(nines_process_resident_bytes[3s]) / 1024 ^ 2",
+        "quantile(0.9, scrape_duration_seconds)",
+        "topk(2, nines_storage_rows) or vector(1)",
+        "count({__name__=~\"nines_.+\"})",
+        "absent(nothing)",
+    ] {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let question = format!("query_range?query={encoded}&start={start}&end={end}&step=0.5");
+        let (ours, theirs) = both(&api, &peer, &question).await?;
+        ensure!(ours == theirs, "{query}\nours   {ours}\ntheirs {theirs}");
+        let question = format!("query?query={encoded}&time={end}");
+        let (ours, theirs) = both(&api, &peer, &question).await?;
+        ensure!(sorted(&ours) == sorted(&theirs), "{query}\nours   {ours}\ntheirs {theirs}");
+    }
+    for question in [
+        "labels?match[]=up",
+        "label/job/values",
+        "series?match[]=up",
+        "query_range?query=up&start=1&end=0&step=1",
+    ] {
+        let (ours, theirs) = both(&api, &peer, question).await.unwrap_or_default();
+        ensure!(ours == theirs, "{question}\nours   {ours}\ntheirs {theirs}");
+    }
+    // promtool knows no keys, but addresses that hold one.
+    let url = node.addresses.http.replace("http://", &format!("http://any:{owner}@")) + "/prometheus";
+    let (at_start, at_end) = (format!("--start={start}"), format!("--end={end}"));
+    let at = format!("--time={end}");
+    for (arguments, expected) in [
+        (vec!["query", "instant", &at, &url, "up"], "=> 1 @["),
+        (vec!["query", "range", &at_start, &at_end, "--step=1s", &url, "up"], "1 @["),
+        (vec!["query", "series", "--match", "up", &at_start, &at_end, &url], "job=\"nines\""),
+        (vec!["query", "labels", &at_start, &at_end, &url, "job"], "nines"),
+    ] {
+        let said = run_tool("promtool", &arguments, folder.path()).await?;
+        ensure!(said.contains(expected), "promtool {arguments:?}: {said}");
+    }
+    // The same in our own words.
+    let said = command(&["promql", "up", "--range", "30s", "--step", "1s", "--output", "json"])?
+        .env("NINES_URL", &node.addresses.http)
+        .env("NINES_KEY", &owner)
+        .output()
+        .await?;
+    let said: Value = serde_json::from_slice(&said.stdout)?;
+    ensure!(said["result"][0]["metric"]["job"] == "nines", "{said}");
+    prometheus.start_kill()?;
+    prometheus.wait().await?;
+    node.stop().await
+}
+
+/// An instant vector has no order.
+fn sorted(data: &Value) -> Vec<String> {
+    let mut lines: Vec<String> =
+        data["result"].as_array().into_iter().flatten().map(Value::to_string).collect();
+    lines.sort();
+    lines
+}
+
+/// OTLP as JSON: a cumulative counter, a delta one and an exponential histogram.
+fn otlp(now: i64) -> Value {
+    let nanos = |ms: i64| (ms * 1_000_000).to_string();
+    let point = |value: i64, at: i64, start: i64| json!({"asInt": value.to_string(), "timeUnixNano": nanos(at), "startTimeUnixNano": nanos(start)});
+    json!({"resourceMetrics": [{
+        "resource": {"attributes": [
+            {"key": "service.name", "value": {"stringValue": "checkout"}},
+            {"key": "service.instance.id", "value": {"stringValue": "pod-1"}},
+            {"key": "cloud.region", "value": {"stringValue": "ap-east-2"}},
+        ]},
+        "scopeMetrics": [{"metrics": [
+            {"name": "http.server.requests", "unit": "{request}", "sum": {
+                "aggregationTemporality": 2, "isMonotonic": true, "dataPoints": [point(40, now, now - 60_000)]}},
+            {"name": "jobs.done", "sum": {"aggregationTemporality": 1, "isMonotonic": true, "dataPoints": [
+                point(3, now - 20_000, now - 30_000), point(4, now - 10_000, now - 20_000)]}},
+            {"name": "payload.size", "unit": "By", "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": [{
+                "timeUnixNano": nanos(now), "startTimeUnixNano": nanos(now - 60_000), "count": "4", "sum": 14.0,
+                "scale": 0, "zeroCount": "0", "positive": {"offset": 0, "bucketCounts": ["1", "2", "1"]}}]}},
+        ]}],
+    }]})
+}
+
+#[tokio::test]
+async fn otlp_is_series_and_rows_and_grafana_finds_its_way() -> anyhow::Result<()> {
+    let _machine = alone().await;
+    let folder = tempfile::tempdir()?;
+    let (data, repository) = (folder.path().join("data"), folder.path().join("backups"));
+    let node = Node::start(&data, &[]).await?;
+    let owner_key = node.key("owner.key")?;
+    let api = node.api()?;
+    let now = now_ms();
+    let body = otlp(now).to_string().into_bytes();
+    let sender = Api::new(&node.addresses.otlp_http, "");
+    for (api, path) in [(&sender, "/v1/metrics"), (&api, "/prometheus/api/v1/otlp/v1/metrics")] {
+        let (status, answer) = api.call("POST", path, Some(("application/json", body.clone()))).await?;
+        ensure!(status == 200, "{path}: {answer}");
+    }
+    let value = async |api: &Api, query: &str| -> anyhow::Result<String> {
+        let form = format!("query={}", query.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>());
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let (status, answer) =
+            api.send("POST", "/prometheus/api/v1/query", &headers, form.into_bytes()).await?;
+        ensure!(status == 200, "{query}: {answer}");
+        Ok(answer["data"]["result"][0]["value"][1].as_str().unwrap_or("nothing").to_owned())
+    };
+    for (query, expected) in [
+        ("http_server_requests_total{job=\"checkout\", instance=\"pod-1\"}", "40"),
+        // Sent twice, added up once.
+        ("jobs_done_total", "7"),
+        ("histogram_count(payload_size_bytes)", "4"),
+        ("sum by (cloud_region) (info(http_server_requests_total, {cloud_region=\"ap-east-2\"}))", "40"),
+    ] {
+        let found = value(&api, query).await?;
+        ensure!(found == expected, "{query}: {found}");
+    }
+    // The rows are there as ever: one a point, of each of the two requests.
+    ensure!(api.sql_number("select count(*) from metrics").await? == 8.0);
+    let question =
+        "select sum(value) from metrics where name = 'jobs.done' and \"cloud.region\" = 'ap-east-2'";
+    ensure!(api.sql_number(question).await? == 14.0);
+
+    // What Grafana's data source asks, in its order.
+    ensure!(value(&api, "1+1").await? == "nothing", "a scalar is no vector");
+    let info = api.get("/prometheus/api/v1/status/buildinfo").await?;
+    ensure!(info["data"]["version"].is_string() && info["data"]["features"].is_null(), "{info}");
+    let (from, to) = (now / 1000 - 600, now / 1000 + 60);
+    for (path, expected) in [
+        (format!("labels?start={from}&end={to}"), json!("__name__")),
+        (
+            format!("label/__name__/values?start={from}&end={to}&match[]={{job=\"checkout\"}}"),
+            json!("http_server_requests_total"),
+        ),
+        (
+            format!("series?match[]=jobs_done_total&start={from}&end={to}"),
+            json!({"__name__": "jobs_done_total", "instance": "pod-1", "job": "checkout"}),
+        ),
+    ] {
+        let answer = api.get(&format!("/prometheus/api/v1/{path}")).await?;
+        ensure!(answer["data"][0] == expected, "{path}: {answer}");
+    }
+    for path in [
+        "metadata",
+        "rules?type=alert",
+        "alerts",
+        "query_exemplars?query=jobs_done_total",
+        "status/flags",
+        "status/config",
+        "status/tsdb",
+        "status/runtimeinfo",
+        "format_query?query=up",
+        "parse_query?query=up",
+    ] {
+        let answer = api.get(&format!("/prometheus/api/v1/{path}")).await?;
+        ensure!(answer["status"] == "success", "{path}: {answer}");
+    }
+    let form = format!("query=sum(rate(jobs_done_total%5B1m%5D))&start={from}&end={to}&step=15");
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let (status, answer) =
+        api.send("POST", "/prometheus/api/v1/query_range", &headers, form.into_bytes()).await?;
+    ensure!(status == 200 && answer["data"]["resultType"] == "matrix", "{answer}");
+    let (status, answer) = api.call("GET", "/prometheus/api/v1/query?query=sum(", None).await?;
+    ensure!(status == 400 && answer["errorType"] == "bad_data", "{answer}");
+
+    // A backup of the node while it runs holds them, and so does the node after a kill.
+    let series = (0..500)
+        .map(|index| Series::new(&[("__name__", "copied"), ("index", &index.to_string())], &[(1.0, now)]));
+    let headers = [("content-type", "application/x-protobuf")];
+    let (status, _) = api.send("POST", "/prometheus/api/v1/write", &headers, written(series)).await?;
+    ensure!(status == 204);
+    let text = |path: &Path| path.to_str().unwrap_or_default().to_owned();
+    let (data_text, repository_text) = (text(&data), text(&repository));
+    let copy = folder.path().join("copy");
+    ensure!(command(&["backup", "--data", &data_text, "--to", &repository_text])?.status().await?.success());
+    ensure!(
+        command(&["restore", "--from", &repository_text, "--data", &text(&copy)])?.status().await?.success()
+    );
+    ensure!(command(&["verify", "--data", &text(&copy)])?.status().await?.success());
+    node.kill().await?;
+    for folder in [&copy, &data] {
+        let node = Node::start(folder, &[]).await?;
+        let api = Api::new(&node.addresses.http, &owner_key);
+        ensure!(value(&api, "count(copied)").await? == "500" && value(&api, "jobs_done_total").await? == "7");
+        node.stop().await?;
+    }
+    Ok(())
+}
