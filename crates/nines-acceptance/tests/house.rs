@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-masking", &["nines-base", "nines-model"]),
     ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-promql", &["nines-base"]),
-    ("nines-scrape", &["nines-base", "nines-egress", "nines-series", "nines-yaml"]),
+    ("nines-scrape", &["nines-base", "nines-model", "nines-egress", "nines-series", "nines-yaml"]),
     ("nines-rules", &["nines-base", "nines-model", "nines-promql", "nines-yaml"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage", "nines-scan"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
