@@ -446,3 +446,6 @@ fn kept(exemplar: &ExposedExemplar<'_>, t_ms: i64, native: bool) -> Option<Exemp
         labels: Labels::new::<Arc<str>, Arc<str>>(labels),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ impl<'b> TextParser<'b> {
             return Ok(Some(Entry::Help { metric, help }));
         }
         let start = self.cursor.at;
-        let word = self.rest_of_line().trim_end_matches([' ', '\t', '\r']);
+        let word = self.rest_of_line().trim_end_matches([' ', '\t']);
         let kind = match word {
             "counter" => MetricType::Counter,
             "gauge" => MetricType::Gauge,
@@ -127,10 +127,10 @@ impl<'b> TextParser<'b> {
         let value = self.cursor.float("value")?;
         self.cursor.skip_blanks();
         let mut t_ms = None;
-        if !matches!(self.cursor.peek(), None | Some(b'\n' | b'\r')) {
+        if !matches!(self.cursor.peek(), None | Some(b'\n')) {
             let at = self.cursor.at;
             let word = self.cursor.word();
-            let Ok(time) = word.trim_end_matches('\r').parse::<i64>() else {
+            let Ok(time) = word.parse::<i64>() else {
                 let message = format!("timestamp {} is no whole number", quoted_short(word));
                 let hint = Some("write milliseconds since the epoch, or leave it out");
                 return self.cursor.fail_at(at, message, hint);
@@ -138,7 +138,6 @@ impl<'b> TextParser<'b> {
             t_ms = Some(time);
             self.cursor.skip_blanks();
         }
-        self.cursor.eat(b'\r');
         if !matches!(self.cursor.peek(), None | Some(b'\n')) {
             let found = self.cursor.found();
             let message = format!("expected the end of the line after the sample, found {found}");
