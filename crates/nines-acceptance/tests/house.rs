@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-base", &["nines-model"]),
     ("nines-filter", &["nines-base", "nines-model"]),
     ("nines-egress", &["nines-base", "nines-model"]),
+    ("nines-yaml", &["nines-base"]),
     // The telemetry column.
     ("nines-protocols", &["nines-base", "nines-model"]),
     ("nines-wal", &["nines-base", "nines-model"]),
@@ -24,11 +25,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-promql", &["nines-base"]),
     ("nines-metrics", &["nines-base", "nines-model", "nines-promql", "nines-series"]),
+    ("nines-scrape", &["nines-base", "nines-model", "nines-egress", "nines-series", "nines-yaml"]),
+    ("nines-rules", &["nines-base", "nines-model", "nines-promql", "nines-yaml"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage", "nines-scan"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest", "nines-series"]),
     // The operations column.
-    ("nines-slo", &["nines-base", "nines-model", "nines-filter"]),
+    ("nines-slo", &["nines-base", "nines-model", "nines-filter", "nines-yaml"]),
     ("nines-alerting", &["nines-base", "nines-model"]),
     ("nines-incidents", &["nines-base", "nines-model"]),
     ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),

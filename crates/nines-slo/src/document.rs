@@ -11,16 +11,13 @@
 //! wrong case. Metric sources of other systems load but are not measured, and say so.
 
 mod alert;
-mod error;
 mod masking;
-mod node;
 mod own;
 mod period;
 mod read_alpha;
 mod read_metric;
 mod read_other;
 mod read_slo;
-mod reader;
 mod slo;
 mod write;
 mod yaml;
@@ -30,23 +27,20 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use alert::{AlertCondition, AlertNotificationTarget, AlertPolicy};
-pub(crate) use error::nearest;
-pub use error::{DocumentError, DocumentWarning, suggest};
 pub use masking::{MASKING_BUILT_INS, MaskingAction, MaskingRule, MaskingRules, MaskingWhat};
-pub use node::{
-    DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, Entry, Mark, Node, Raw,
+pub(crate) use nines_yaml::nearest;
+pub use nines_yaml::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX, DOCUMENT_NODES_MAX, DOCUMENTS_MAX, DocumentError,
+    DocumentWarning, Entry, Fields, Mark, Marks, Node, Raw, Reader, suggest,
 };
 pub use own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 pub use period::{Period, PeriodUnit, Ratio};
 pub(crate) use read_metric::{duration_unit, threshold_mistakes};
-pub use reader::{Fields, Marks, Reader};
 pub use slo::{
     Budgeting, Metric, NinesSource, Objective, Op, RatioParts, Ref, Settings, Sli, Slo, Source, Threshold,
     Window,
 };
 pub use yaml::Yaml;
-
-use node::Mark as NodeMark;
 
 pub const OPENSLO_V1: &str = "openslo/v1";
 pub const OPENSLO_V1ALPHA: &str = "openslo/v1alpha";
@@ -150,7 +144,7 @@ pub fn parse_with(
 ) -> Result<ParsedFile, Vec<DocumentError>> {
     let mut reader = Reader::new(file, text);
     let mut documents = Vec::new();
-    match node::parse(text) {
+    match nines_yaml::parse(text) {
         Ok(nodes) => {
             for node in &nodes {
                 if let Some(document) = read(&mut reader, node, foreign) {
@@ -160,7 +154,7 @@ pub fn parse_with(
             }
             if nodes.is_empty() {
                 let hint = Some("a document has apiVersion, kind, metadata and spec".to_owned());
-                reader.error(NodeMark { line: 1, column: 1 }, "", "the file has no documents", hint);
+                reader.error(Mark { line: 1, column: 1 }, "", "the file has no documents", hint);
             }
         }
         Err(error) => reader.error(error.mark, "", error.message, error.hint),
@@ -197,7 +191,7 @@ fn read(reader: &mut Reader<'_>, node: &Node, foreign: &mut dyn ForeignKinds) ->
             ("Service", DocumentKind::Service),
         ],
         _ => {
-            let hint = error::suggest(&version, &[OPENSLO_V1, OPENSLO_V1ALPHA, NINES_V1]);
+            let hint = suggest(&version, &[OPENSLO_V1, OPENSLO_V1ALPHA, NINES_V1]);
             reader.error(root.mark_of("apiVersion"), "apiVersion", format!("`{version}` is not known"), hint);
             return None;
         }
@@ -236,7 +230,7 @@ fn kind_hint(kind: &str, version: &str, kinds: &[(&str, DocumentKind)], foreign:
     };
     match elsewhere {
         Some(other) if other != version => Some(format!("{kind} belongs to `apiVersion: {other}`")),
-        _ => error::suggest(kind, &words),
+        _ => suggest(kind, &words),
     }
 }
 

@@ -2,8 +2,8 @@
 //! telemetry column, which the server configures from it.
 
 use super::Meta;
-use super::reader::{Fields, Reader};
 use super::yaml::{MapBuilder, Yaml};
+use nines_yaml::{Fields, Reader};
 
 /// What can be found without being described, as `find` names it.
 pub const MASKING_BUILT_INS: [&str; 8] =

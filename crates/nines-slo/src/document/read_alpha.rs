@@ -4,13 +4,13 @@
 use jiff::civil;
 
 use super::Meta;
-use super::node::{Node, Raw};
 use super::period::{Period, PeriodUnit};
 use super::read_other;
 use super::read_slo::{budgeting, rolling_window, target};
-use super::reader::{Fields, Reader};
 use super::slo::{Metric, Objective, Op, RatioParts, Ref, Sli, Slo, Source, Window};
 use super::yaml::{MapBuilder, Yaml};
+use nines_yaml::{Fields, Reader};
+use nines_yaml::{Node, Raw};
 
 pub(super) fn slo(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) -> Option<Slo> {
     reader.warn(spec.mark, "", "openslo/v1alpha is read as openslo/v1");

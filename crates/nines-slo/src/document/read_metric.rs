@@ -4,11 +4,11 @@ use nines_filter::Filter;
 use nines_model::{Dataset, field};
 
 use super::Meta;
-use super::node::{Mark, Node, Raw};
 use super::period::{parse_latency, unit_nanos};
-use super::reader::{Fields, Reader};
 use super::slo::{Metric, NinesSource, Objective, RatioParts, Sli, Source, Threshold};
 use super::yaml::Yaml;
+use nines_yaml::{Fields, Reader};
+use nines_yaml::{Mark, Node, Raw};
 
 /// The datasets whose events can be judged one by one.
 const DATASETS: [(&str, Dataset); 4] = [

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::Meta;
 use super::alert::{AlertCondition, AlertNotificationTarget, AlertPolicy};
-use super::node::{Node, Raw};
 use super::own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 use super::period::Ratio;
 use super::read_slo::period;
-use super::reader::{Fields, Reader};
 use super::slo::{Op, Ref, Settings};
 use super::yaml::Yaml;
+use nines_yaml::{Fields, Reader};
+use nines_yaml::{Node, Raw};
 
 /// Annotations that we read. Others under `nines/` are mistakes; those elsewhere are somebody else's.
 const ANNOTATIONS: [&str; 6] =
@@ -75,7 +75,7 @@ fn annotations(reader: &mut Reader<'_>, meta: &mut Fields<'_>) -> BTreeMap<Strin
         for entry in fields.entries() {
             let path = fields.path_of(&entry.key);
             if entry.key.starts_with("nines/") && !ANNOTATIONS.contains(&entry.key.as_str()) {
-                let hint = super::error::suggest(&entry.key, &ANNOTATIONS);
+                let hint = nines_yaml::suggest(&entry.key, &ANNOTATIONS);
                 reader.error(entry.key_mark, &path, format!("unknown annotation `{}`", entry.key), hint);
             }
             if let Some(text) = reader.text(&entry.value, &path) {

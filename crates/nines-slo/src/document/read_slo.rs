@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::civil;
 
 use super::Meta;
-use super::node::{Mark, Node, Raw};
 use super::period::{Period, PeriodUnit, Ratio};
 use super::read_metric::{sli, threshold_mistakes};
 use super::read_other;
-use super::reader::{Fields, Reader};
 use super::slo::{Budgeting, Objective, Op, Ref, Sli, Slo, Window};
+use nines_yaml::{Fields, Reader};
+use nines_yaml::{Mark, Node, Raw};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);

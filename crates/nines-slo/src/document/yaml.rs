@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::node::{Node, Raw};
+use nines_yaml::{Node, Raw};
 
 /// A YAML value. Maps keep their order.
 #[derive(Debug, Clone, PartialEq)]

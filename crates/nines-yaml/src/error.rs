@@ -70,7 +70,7 @@ impl fmt::Display for Located<'_> {
 }
 
 /// `did you mean "x"?` when a candidate is near enough to be meant, else `None`.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Jaro-Winkler of 0.8 lets two typing errors in a short word through and keeps unrelated words out.
     const NEAR: f64 = 0.8;
     let lower = word.to_lowercase();

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::error::{DocumentError, DocumentWarning, suggest};
-use super::node::{Entry, Mark, Node, Raw};
+use crate::error::{DocumentError, DocumentWarning, suggest};
+use crate::node::{Entry, Mark, Node, Raw};
 
 /// Where each value of a document stood, by path.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -200,7 +200,7 @@ impl<'n> Fields<'n> {
         let found = self.get(reader, key);
         // A key nearly so named is reported once, as unknown, with this one as its suggestion.
         let misspelt = self.entries.iter().any(|entry| {
-            super::error::nearest(&entry.key, [key]).is_some()
+            crate::error::nearest(&entry.key, [key]).is_some()
                 && entry.key != key
                 && !self.known.contains(&&*entry.key)
         });

@@ -55,7 +55,7 @@ pub struct Entry {
 
 /// What is wrong with the YAML itself.
 #[derive(Debug)]
-pub(crate) struct SyntaxError {
+pub struct SyntaxError {
     pub mark: Mark,
     pub message: String,
     pub hint: Option<String>,
@@ -76,7 +76,7 @@ impl Raw {
 }
 
 /// All documents of a text, empty ones left out.
-pub(crate) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
+pub fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(SyntaxError {
             mark: Mark { line: 1, column: 1 },

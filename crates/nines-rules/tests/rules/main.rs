@@ -1,0 +1,15 @@
+//! Rule files as a whole: packs as they are published, groups over a store, unit tests, and upstream's own `promtool`
+//! beside them where it is installed.
+
+mod evaluation;
+mod packs;
+mod peer;
+mod units;
+
+use std::path::PathBuf;
+
+/// Where the data lies that all parts of the project test with, if it is here.
+fn shared() -> PathBuf {
+    std::env::var_os("NINES_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
+}
