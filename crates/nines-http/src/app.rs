@@ -23,8 +23,8 @@ use nines_storage::Store;
 use crate::audit::Auditor;
 use crate::desk::AlertDesk;
 use crate::feed::Feed;
-use crate::operations::RUNBOOK_KIND;
 use crate::metric_questions::MetricQuestions;
+use crate::operations::RUNBOOK_KIND;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{PromiseView, Promises};
 use crate::render;
@@ -174,8 +174,12 @@ fn redacted(yaml: &str) -> String {
 
 /// The kinds of documents that a node takes.
 fn known_kind(kind: &str) -> ApiResult<()> {
-    let known: Vec<&str> =
-        DocumentKind::ALL.iter().map(|kind| kind.as_str()).chain(nines_oncall::document::KINDS).chain([RUNBOOK_KIND]).collect();
+    let known: Vec<&str> = DocumentKind::ALL
+        .iter()
+        .map(|kind| kind.as_str())
+        .chain(nines_oncall::document::KINDS)
+        .chain([RUNBOOK_KIND])
+        .collect();
     if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
         return Ok(());
     }

@@ -12,7 +12,8 @@ use nines_api::{Method, ROUTES, Route};
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
     alertmanager, alerts, apm, audit, changes, explore, export, incidents, infra, intake, jaeger, oncall,
-    operations, patterns, prometheus, replay, saved, session, silences, slos, sns, status, stream, tail, telemetry, web,
+    operations, patterns, prometheus, replay, saved, session, silences, slos, sns, status, stream, tail,
+    telemetry, web,
 };
 use crate::{SharedApp, problem::ApiError};
 

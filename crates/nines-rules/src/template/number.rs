@@ -51,7 +51,11 @@ pub(super) fn significant(value: f64, precision: usize) -> String {
     let (digits, power) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let power: i32 = power.parse().unwrap_or(0);
     let without_zeros = |text: &str| {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     if power < -4 || power >= i32::try_from(precision).unwrap_or(i32::MAX) {
         return exponent(&format!("{}e{power}", without_zeros(digits)));
@@ -186,16 +190,34 @@ mod tests {
     #[test]
     fn numbers_are_written_as_go_writes_them() {
         let humanized = [
-            (0.0, "0"), (1.0, "1"), (1_234_567.0, "1.235M"), (0.12, "120m"), (f64::NAN, "NaN"), (f64::INFINITY, "+Inf"),
-            (999.96, "1000"), (-1500.0, "-1.5k"), (1e-25, "0.1y"), (435.4, "435.4"),
+            (0.0, "0"),
+            (1.0, "1"),
+            (1_234_567.0, "1.235M"),
+            (0.12, "120m"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (999.96, "1000"),
+            (-1500.0, "-1.5k"),
+            (1e-25, "0.1y"),
+            (435.4, "435.4"),
         ];
         for (value, text) in humanized {
             assert_eq!(humanize(value), text, "{value}");
         }
         let durations = [
-            (0.0, "0s"), (1.0, "1s"), (60.0, "1m 0s"), (3600.0, "1h 0m 0s"), (86400.0, "1d 0h 0m 0s"),
-            (86400.0 + 3600.0, "1d 1h 0m 0s"), (-(86400.0 * 2.0 + 3600.0 * 3.0 + 60.0 * 4.0 + 5.0), "-2d 3h 4m 5s"),
-            (899.99, "14m 59s"), (0.1, "100ms"), (0.0001, "100us"), (0.12345, "123.5ms"), (60.1, "1m 0s"), (12.345_67, "12.35s"),
+            (0.0, "0s"),
+            (1.0, "1s"),
+            (60.0, "1m 0s"),
+            (3600.0, "1h 0m 0s"),
+            (86400.0, "1d 0h 0m 0s"),
+            (86400.0 + 3600.0, "1d 1h 0m 0s"),
+            (-(86400.0 * 2.0 + 3600.0 * 3.0 + 60.0 * 4.0 + 5.0), "-2d 3h 4m 5s"),
+            (899.99, "14m 59s"),
+            (0.1, "100ms"),
+            (0.0001, "100us"),
+            (0.12345, "123.5ms"),
+            (60.1, "1m 0s"),
+            (12.345_67, "12.35s"),
         ];
         for (value, text) in durations {
             assert_eq!(humanize_duration(value), text, "{value}");

@@ -64,7 +64,10 @@ fn nobody() -> Arc<dyn nines_scrape::Names> {
             name: &str,
             _: nines_scrape::config::RecordType,
         ) -> Result<Vec<nines_scrape::Record>, nines_scrape::DnsError> {
-            Err(nines_scrape::DnsError::NoAnswer { name: name.to_owned(), reason: "nobody is there".to_owned() })
+            Err(nines_scrape::DnsError::NoAnswer {
+                name: name.to_owned(),
+                reason: "nobody is there".to_owned(),
+            })
         }
     }
     Arc::new(Nobody)
