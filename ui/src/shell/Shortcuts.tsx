@@ -18,7 +18,7 @@ const PLACES: Record<string, string> = {
   v: "/services",
   c: "/changes",
   n: "/status",
-  o: "/operations",
+  x: "/operations",
 };
 /** Pages whose own line the slash goes to. */
 const OWN_SLASH = /^\/(search|sql|operations|audit|explore\/metrics)$/;
@@ -76,10 +76,10 @@ export function Shortcuts() {
         ["g i", t("Incidents")],
         ["g a", t("Alerts")],
         ["g o", t("On call")],
+        ["g x", t("Operations")],
         ["g v", t("Services")],
         ["g c", t("Changes")],
         ["g n", t("Node")],
-        ["g o", t("Operations")],
       ],
     ],
     [
