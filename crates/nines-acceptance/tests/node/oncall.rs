@@ -117,6 +117,7 @@ async fn nobody_answers_and_the_next_person_is_called_by_the_clock_across_a_cras
     let ended = json!({"title": "checkout is down", "status": "resolved", "service": "checkout"});
     let answer = api.post("/api/v1/alerts", &ended).await?;
     ensure!(answer["alerts"][0]["received"] == "resolved", "{answer}");
+    api.post(&format!("{path}/confirm"), &json!({"level": "P0"})).await?;
     api.post(&format!("{path}/resolve"), &json!({"text": "it is back"})).await?;
     eventually("the escalation to be over", || async {
         Ok((api.get(&path).await?["escalation"]["phase"] == "over").then_some(()))
