@@ -46,6 +46,8 @@ async fn prometheus(node: &Node, api: &Api, folder: &std::path::Path) -> anyhow:
             "--storage.tsdb.path=tsdb",
             "--web.listen-address=127.0.0.1:0",
         ])
+        // The first evaluation is before it knows its Alertmanagers; by default it sends again a minute later.
+        .arg("--rules.alert.resend-delay=2s")
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
