@@ -23,7 +23,7 @@ pub struct Connection {
     #[arg(long, global = true, env = "NINES_URL", hide_env_values = true, help_heading = "Node and output")]
     pub url: Option<String>,
 
-    /// Key [default: that of `nines login`, else ./nines-data/first-run/owner.key for a node on this machine]
+    /// Key [default: of `nines login`, else of the node on this machine]
     #[arg(long, global = true, env = "NINES_KEY", hide_env_values = true, help_heading = "Node and output")]
     pub key: Option<String>,
 }
