@@ -16,7 +16,9 @@ type Props = {
   first: boolean;
 };
 
+/** A short list needs no filter. */
 const FILTER_FROM = 9;
+const EXAMPLE_NETWORKS = "203.0.113.7/32, 2001:db8::/48";
 
 export function Field(props: Props) {
   const { parameter, value, set, inventory, values, first } = props;
@@ -106,7 +108,7 @@ export function Field(props: Props) {
         <Line
           {...common}
           value={Array.isArray(value) ? (value as string[]).join(", ") : ""}
-          placeholder="203.0.113.7/32, 2001:db8::/48"
+          placeholder={EXAMPLE_NETWORKS}
           set={(text) =>
             set(
               String(text)
