@@ -19,7 +19,7 @@ const DATA_DIRS: [&str; 2] = ["nines-data", nines_demo::DATA_DIR];
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
-    /// Address of the node [default: that of `nines login`, else http://127.0.0.1:9999]
+    /// Address [default: of `nines login`, else http://127.0.0.1:9999]
     #[arg(long, global = true, env = "NINES_URL", hide_env_values = true, help_heading = "Node and output")]
     pub url: Option<String>,
 
