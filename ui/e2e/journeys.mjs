@@ -84,9 +84,9 @@ await journey(
     await page.keyboard.press("/");
     await page.keyboard.type("power machines on");
     await page.getByRole("link", { name: /ec2\.start/ }).click();
-    await page.getByRole("checkbox", { name: /shop-web-5/ }).check();
+    await page.getByRole("checkbox", { name: /shop-web-6/ }).check();
     const plan = page.getByRole("complementary", { name: "Plan" });
-    await plan.getByText("start instance shop-web-5").waitFor();
+    await plan.getByText("start instance shop-web-6").waitFor();
     await shot("1-plan");
     await page.keyboard.press("Control+Enter");
     await page.waitForURL(/\/operations\/run\//);

@@ -19,8 +19,16 @@ pub struct Arguments {
     #[command(flatten)]
     pub connection: Connection,
 
-    /// How answers are printed
-    #[arg(long, short, global = true, value_enum, default_value_t, help_heading = "Node and output")]
+    /// How answers are printed: table, json or yaml
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = "Node and output"
+    )]
     pub output: Format,
 
     #[command(subcommand)]

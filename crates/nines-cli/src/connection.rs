@@ -19,11 +19,11 @@ const DATA_DIRS: [&str; 2] = ["nines-data", nines_demo::DATA_DIR];
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
-    /// Address of the node [default: that of `nines login`, else http://127.0.0.1:9999]
+    /// Address [default: of `nines login`, else http://127.0.0.1:9999]
     #[arg(long, global = true, env = "NINES_URL", hide_env_values = true, help_heading = "Node and output")]
     pub url: Option<String>,
 
-    /// Key [default: that of `nines login`, else ./nines-data/first-run/owner.key for a node on this machine]
+    /// Key [default: of `nines login`, else of the node on this machine]
     #[arg(long, global = true, env = "NINES_KEY", hide_env_values = true, help_heading = "Node and output")]
     pub key: Option<String>,
 }

@@ -27,7 +27,7 @@ export default function ActionPage() {
       <div className="head">
         <div>
           <Link href={href("/operations")}>{t("Operations")}</Link>
-          <h1>{action?.summary || name}</h1>
+          <h1 className={styles.title}>{action?.summary || name}</h1>
         </div>
         {action && <code className="dim">{action.path ?? action.name}</code>}
         <span className="grow" />

@@ -1,5 +1,5 @@
 // One field for each kind of parameter. What exists is picked by its name; an id is never typed.
-import { Checkbox, NativeSelect, NumberInput, Radio, TagsInput, TextInput } from "@mantine/core";
+import { NativeSelect, NumberInput, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { ActionParameter, CloudInventory } from "../../api/types";
 import { Empty } from "../../components/states";
@@ -16,7 +16,9 @@ type Props = {
   first: boolean;
 };
 
+/** A short list needs no filter. */
 const FILTER_FROM = 9;
+const EXAMPLE_NETWORKS = "203.0.113.7/32, 2001:db8::/48";
 
 export function Field(props: Props) {
   const { parameter, value, set, inventory, values, first } = props;
@@ -103,14 +105,18 @@ export function Field(props: Props) {
     }
     case "networks":
       return (
-        <TagsInput
+        <Line
           {...common}
-          size="sm"
-          placeholder={Array.isArray(value) && value.length > 0 ? undefined : "203.0.113.7/32"}
-          value={Array.isArray(value) ? (value as string[]) : []}
-          onChange={set}
-          splitChars={[",", " "]}
-          clearable
+          value={Array.isArray(value) ? (value as string[]).join(", ") : ""}
+          placeholder={EXAMPLE_NETWORKS}
+          set={(text) =>
+            set(
+              String(text)
+                .split(/[,\s]+/)
+                .filter(Boolean),
+            )
+          }
+          lazy
         />
       );
     case "name":
@@ -156,27 +162,37 @@ const fieldWord = (name: string) =>
     instanceType: t("Machine type"),
   })[name] ?? name;
 
+/** `lazy` fields are taken over when they are left: what is typed meanwhile is nobody's business. */
 function Line({
   value,
   set,
   max,
+  lazy = false,
   ...rest
 }: {
   value: unknown;
   set: (value: unknown) => void;
   max?: number;
+  lazy?: boolean;
   label: string;
   description: string;
+  placeholder?: string;
   withAsterisk: boolean;
   autoFocus: boolean;
 }) {
+  const [typed, setTyped] = useState(String(value ?? ""));
   return (
     <TextInput
       {...rest}
       size="sm"
       maxLength={max}
-      value={String(value ?? "")}
-      onChange={(event) => set(event.currentTarget.value)}
+      value={typed}
+      onChange={(event) => {
+        setTyped(event.currentTarget.value);
+        if (!lazy) set(event.currentTarget.value);
+      }}
+      onBlur={() => lazy && set(typed)}
+      onKeyDown={(event) => lazy && event.key === "Enter" && set(typed)}
     />
   );
 }
@@ -211,8 +227,8 @@ function Picks({
               data-on={value === option.id || undefined}
               htmlFor={`${parameter.name}-${option.id}`}
             >
-              <Radio
-                size="xs"
+              <input
+                type="radio"
                 id={`${parameter.name}-${option.id}`}
                 name={parameter.name}
                 checked={value === option.id}
@@ -269,7 +285,6 @@ function Machines({ parameter, value, set, inventory, label }: Props & { label: 
       <ul className={styles.options} data-many={shown.length > 10 || undefined}>
         {shown.map((one) => {
           const on = chosen.includes(one.id);
-          const Box = many ? Checkbox : Radio;
           return (
             <li key={one.id}>
               <label
@@ -277,8 +292,8 @@ function Machines({ parameter, value, set, inventory, label }: Props & { label: 
                 data-on={on || undefined}
                 htmlFor={`${parameter.name}-${one.id}`}
               >
-                <Box
-                  size="xs"
+                <input
+                  type={many ? "checkbox" : "radio"}
                   id={`${parameter.name}-${one.id}`}
                   checked={on}
                   onChange={() => toggle(one.id)}

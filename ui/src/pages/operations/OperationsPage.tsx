@@ -82,7 +82,7 @@ function StopButton({ level }: { level: string }) {
   if (level === "public") return null;
   if (!asking) {
     return (
-      <Button size="xs" color="red" variant="outline" onClick={() => setAsking(true)}>
+      <Button size="xs" variant="default" className={styles.stopButton} onClick={() => setAsking(true)}>
         {t("Stop everything…")}
       </Button>
     );
