@@ -1,5 +1,7 @@
 //! The crate against a real store: what goes in as OTLP or remote write comes out of Prometheus' API.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
