@@ -68,8 +68,10 @@ impl World {
     }
 }
 
-/// Points of one metric: time before now in seconds, start before it, own fields.
-fn batch(points: &[(i64, i64, &[(&str, ValueRef<'_>)])]) -> Batch {
+/// How long before now, in seconds; when its counting began, likewise; own fields.
+type SentPoint<'a> = (i64, i64, &'a [(&'a str, ValueRef<'a>)]);
+
+fn batch(points: &[SentPoint<'_>]) -> Batch {
     let mut rows = RowsBuilder::new();
     let attribute = |name: &str, value: &str| (name.into(), Value::str(value));
     let resource = rows.add_resource(Resource {
