@@ -76,6 +76,10 @@ impl From<QueryError> for Refused {
         match error {
             QueryError::Parse(error) => invalid("query", error),
             QueryError::BadRequest(_) => Self::bad_data(message),
+            // Upstream does not say that the series were being read when the time was up.
+            QueryError::Source { message, kind: kind @ (ErrorKind::Timeout | ErrorKind::Cancelled) } => {
+                Self::of_kind(kind, message)
+            }
             other => Self::of_kind(other.kind(), message),
         }
     }

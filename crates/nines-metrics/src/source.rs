@@ -57,6 +57,9 @@ impl promql::Source for StoreSource<'_> {
         &'s self,
         selection: &promql::Selection<'_>,
     ) -> Result<Box<dyn promql::SeriesSet + 's>, promql::SourceError> {
+        if is_over(self.control) {
+            return Err(over(self.control));
+        }
         let matchers: Result<Vec<_>, _> = selection.matchers.iter().map(matcher).collect();
         let matchers = matchers.map_err(source_error)?;
         let selected = self.store.select(&Select {
@@ -68,13 +71,23 @@ impl promql::Source for StoreSource<'_> {
             cancelled: &|| is_over(self.control),
         });
         let selected = match selected {
-            // The evaluator says which of the two it was.
-            Err(SeriesError::Cancelled) => return Ok(Box::new(Decoded::default())),
+            // What was found so far is not an answer.
+            Err(SeriesError::Cancelled) => return Err(over(self.control)),
             other => other.map_err(source_error)?,
         };
         self.damaged.lock().extend(selected.damaged);
         Ok(Box::new(Decoded { series: selected.series.into_iter(), ..Decoded::default() }))
     }
+}
+
+/// Which of the two it was, in the evaluator's words.
+fn over(control: &Control) -> promql::SourceError {
+    let (kind, error) = if control.cancel.has_begun() {
+        (ErrorKind::Cancelled, promql::QueryError::Cancelled)
+    } else {
+        (ErrorKind::Timeout, promql::QueryError::Timeout)
+    };
+    promql::SourceError { message: error.to_string(), kind }
 }
 
 fn source_error(error: SeriesError) -> promql::SourceError {

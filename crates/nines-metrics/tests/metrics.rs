@@ -1,5 +1,7 @@
 //! The crate against a real store: what goes in as OTLP or remote write comes out of Prometheus' API.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +68,10 @@ impl World {
     }
 }
 
-/// Points of one metric: time before now in seconds, start before it, own fields.
-fn batch(points: &[(i64, i64, &[(&str, ValueRef<'_>)])]) -> Batch {
+/// How long before now, in seconds; when its counting began, likewise; own fields.
+type SentPoint<'a> = (i64, i64, &'a [(&'a str, ValueRef<'a>)]);
+
+fn batch(points: &[SentPoint<'_>]) -> Batch {
     let mut rows = RowsBuilder::new();
     let attribute = |name: &str, value: &str| (name.into(), Value::str(value));
     let resource = rows.add_resource(Resource {

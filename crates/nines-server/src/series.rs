@@ -389,3 +389,56 @@ fn not_stored(error: SeriesError) -> SinkError {
 fn refused(message: &str, retry_after: Option<Duration>) -> SinkError {
     SinkError { kind: ErrorKind::Unavailable, message: message.to_owned(), retry_after }
 }
+
+#[cfg(test)]
+mod tests {
+    use nines_base::ManualClock;
+    use nines_base::disk::RealDisk;
+    use nines_series::WriteRequest;
+
+    use super::*;
+
+    fn opened(data: &std::path::Path, clock: &SharedClock, confirm_limits: bool) -> Metrics {
+        let config = Config { data_dir: data.to_owned(), confirm_limits, ..Config::default() };
+        let shares = MemoryShares::of(1024 * MIB);
+        Metrics::open(&config, shares, &RealDisk::shared(), clock, &Random::from_seed(7)).unwrap()
+    }
+
+    /// A sample of now.
+    fn write(metrics: &Metrics, clock: &SharedClock) {
+        let mut request = WriteRequest::default();
+        request.label(b"__name__", b"up");
+        request.sample(clock.now().as_millis(), 1.0);
+        request.end_series();
+        assert!(metrics.store.write(request).unwrap().wait().unwrap().is_whole());
+    }
+
+    #[test]
+    fn the_upkeep_seals_in_time_and_retention_asks_before_it_deletes_most() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path()).unwrap();
+        let manual = ManualClock::at(Timestamp::from_secs(1_795_334_400));
+        let clock: SharedClock = Arc::clone(&manual) as SharedClock;
+        let running = Shutdown::new();
+        let metrics = opened(folder.path(), &clock, false);
+        let due = Due::at(clock.monotonic());
+        write(&metrics, &clock);
+        let due = metrics.round(due, &running);
+        assert_eq!(metrics.status().segments, 0, "nothing is sealed before its time");
+        manual.advance(SEAL_EVERY);
+        let due = metrics.round(due, &running);
+        let status = metrics.status();
+        assert_eq!((status.segments, status.stored_samples, status.head_samples), (1, 1, 0));
+        // A quarter of a year later all of it is too old, which is more than a policy usually deletes.
+        manual.advance(Duration::from_secs(91 * 24 * 60 * 60));
+        metrics.round(due, &running);
+        assert!(metrics.notice().is_some_and(|notice| notice.contains("100 %")));
+        assert_eq!(metrics.status().segments, 1);
+        metrics.store.close();
+        drop(metrics);
+        let confirmed = opened(folder.path(), &clock, true);
+        confirmed.round(Due::at(clock.monotonic()), &running);
+        assert_eq!((confirmed.status().segments, confirmed.notice()), (0, None));
+        assert!(confirmed.damage().is_empty());
+    }
+}

@@ -59,9 +59,10 @@ async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> 
     node.stop().await
 }
 
-/// How a door says "later" to somebody who tries wrong keys: the protocols of Splunk and Firehose have 503 for it.
+/// How a door says "later" to somebody who tries wrong keys: the protocols of Splunk and Firehose have 503 for it, and
+/// senders of remote write drop what is answered by 429.
 fn wait_status(route: &Route) -> u16 {
-    let says_unavailable = ["/services/collector", "/v1/firehose"];
+    let says_unavailable = ["/services/collector", "/v1/firehose", "/prometheus/api/v1/write"];
     if says_unavailable.iter().any(|door| route.path.starts_with(door)) { 503 } else { 429 }
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use nines_acceptance::{Api, Node, alone, client, command, eventually, run_tool};
 use serde_json::{Value, json};
 

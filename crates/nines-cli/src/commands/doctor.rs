@@ -224,7 +224,7 @@ mod tests {
                 },
                 "fsync_p50_ms": 1.0, "fsync_p99_ms": 4.0, "last_event_at": "2026-11-21T08:59:58Z",
             },
-            "storage": [], "journal_bytes": 0, "disk_free_bytes": 100_u64 << 30, "memory_bytes": 0,
+            "storage": [], "series": nines_api::SeriesStatus::default(), "journal_bytes": 0, "disk_free_bytes": 100_u64 << 30, "memory_bytes": 0,
             "paging": { "rules": 6, "firing": 0, "queued": 0, "undeliverable": 0, "evaluated_secs_ago": 0.4, "oldest_queued_secs": null },
             "notices": [],
             "damage": [],
