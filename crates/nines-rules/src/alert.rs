@@ -155,8 +155,11 @@ pub fn samples<'a>(alerts: &'a Alerts, time_ms: i64) -> impl Iterator<Item = Sam
         let state = alert.labels.with("alertstate", alert.state.as_str()).with(METRIC_NAME, ALERTS);
         let since = alert.labels.with(METRIC_NAME, ALERTS_FOR_STATE);
         let seconds = alert.active_at_ms.div_euclid(1000) as f64;
-        [(state, 1.0), (since, seconds)]
-            .map(|(labels, value)| Sample { labels, time_ms, value: SampleValue::Float(value) })
+        [(state, 1.0), (since, seconds)].map(|(labels, value)| Sample {
+            labels,
+            time_ms,
+            value: SampleValue::Float(value),
+        })
     })
 }
 
@@ -226,7 +229,8 @@ mod tests {
             let labels = Labels::new([("n", n.to_string())]);
             (labels, Found { annotations: BTreeMap::new(), value: 1.0 })
         });
-        let error = advance(Alerts::new(), found.collect(), 0, Duration::ZERO, Duration::ZERO, 2).unwrap_err();
+        let error =
+            advance(Alerts::new(), found.collect(), 0, Duration::ZERO, Duration::ZERO, 2).unwrap_err();
         assert_eq!(error.to_string(), "exceeded limit of 2 with 3 alerts");
     }
 

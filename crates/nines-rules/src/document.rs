@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use nines_promql::METRIC_NAME;
 use nines_promql::ast::{Expr, ValueType};
-use nines_yaml::{Entry, Fields, Mark, Node, Raw, Reader};
 pub use nines_yaml::{DocumentError, DocumentWarning};
+use nines_yaml::{Entry, Fields, Mark, Node, Raw, Reader};
 
 use crate::template::Template;
 
@@ -156,7 +156,12 @@ fn read_group(reader: &mut Reader<'_>, file: &str, mut fields: Fields<'_>) -> Op
             match reader.number(node, &path) {
                 Some(limit) if limit >= 0.0 && limit.fract() == 0.0 && limit < 1e15 => limit as usize,
                 Some(_) => {
-                    reader.error(node.mark, &path, "must be a whole number", Some("0 is no limit".to_owned()));
+                    reader.error(
+                        node.mark,
+                        &path,
+                        "must be a whole number",
+                        Some("0 is no limit".to_owned()),
+                    );
                     0
                 }
                 None => 0,
@@ -164,7 +169,12 @@ fn read_group(reader: &mut Reader<'_>, file: &str, mut fields: Fields<'_>) -> Op
         }
     };
     let labels = texts(reader, &mut fields, "labels", "label");
-    for key in ["partial_response_strategy", "source_tenants", "align_evaluation_time_on_interval", "evaluation_delay"] {
+    for key in [
+        "partial_response_strategy",
+        "source_tenants",
+        "align_evaluation_time_on_interval",
+        "evaluation_delay",
+    ] {
         if let Some(node) = present(&mut fields, reader, key) {
             reader.warn(node.mark, &fields.path_of(key), "is for Thanos or Mimir and is left alone");
         }
@@ -215,7 +225,11 @@ fn read_rule(
     let annotation_marks = marks_of(&mut fields, reader, "annotations");
     let hold = duration(reader, &mut fields, "for");
     let keep_firing = duration(reader, &mut fields, "keep_firing_for");
-    let only_alerts = [("for", hold.is_some_and(|hold| !hold.is_zero())), ("keep_firing_for", keep_firing.is_some()), ("annotations", !annotations.is_empty())];
+    let only_alerts = [
+        ("for", hold.is_some_and(|hold| !hold.is_zero())),
+        ("keep_firing_for", keep_firing.is_some()),
+        ("annotations", !annotations.is_empty()),
+    ];
     if let (Some(record), None) = (&record, &alert) {
         for (key, given) in only_alerts {
             if given {
@@ -264,7 +278,9 @@ fn read_expr(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<(String
     let node = fields.required(reader, "expr")?;
     let path = fields.path.clone();
     let text = match &node.value {
-        Raw::Int(_) | Raw::Float(_) => reader.source.get(node.source.clone()).unwrap_or_default().trim().to_owned(),
+        Raw::Int(_) | Raw::Float(_) => {
+            reader.source.get(node.source.clone()).unwrap_or_default().trim().to_owned()
+        }
         _ => reader.text(node, &path)?,
     };
     if text.trim().is_empty() {
@@ -342,7 +358,9 @@ fn texts(
 
 fn marks_of(fields: &mut Fields<'_>, reader: &mut Reader<'_>, key: &'static str) -> BTreeMap<String, Mark> {
     match present(fields, reader, key).map(|node| &node.value) {
-        Some(Raw::Map(entries)) => entries.iter().map(|entry| (entry.key.clone(), entry.value.mark)).collect(),
+        Some(Raw::Map(entries)) => {
+            entries.iter().map(|entry| (entry.key.clone(), entry.value.mark)).collect()
+        }
         _ => BTreeMap::new(),
     }
 }

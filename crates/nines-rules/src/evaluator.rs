@@ -144,7 +144,11 @@ impl Evaluator {
             if context.control.cancel.has_begun() {
                 break;
             }
-            ran.push(running.run(context, schedule::slot(running.place, running.interval, now_ms), self.resend));
+            ran.push(running.run(
+                context,
+                schedule::slot(running.place, running.interval, now_ms),
+                self.resend,
+            ));
         }
         ran
     }
@@ -171,7 +175,9 @@ impl Evaluator {
 impl Running {
     fn due_ms(&self, now_ms: i64) -> i64 {
         match self.status.lock().last_evaluation_ms {
-            Some(last) if last <= now_ms => schedule::slot(self.place, self.interval, last) + millis(self.interval),
+            Some(last) if last <= now_ms => {
+                schedule::slot(self.place, self.interval, last) + millis(self.interval)
+            }
             // New, or the clock was set back, which must not silence a group: the slot that it is in.
             _ => schedule::slot(self.place, self.interval, now_ms),
         }
@@ -179,7 +185,10 @@ impl Running {
 
     fn run(&self, context: &Context<'_>, at_ms: i64, resend: Duration) -> Ran {
         let mut state = self.state.lock();
-        if let Some(last) = state.last_evaluation_ms.filter(|_| state.rules.iter().any(|rule| rule.last_evaluation_ms.is_some())) {
+        if let Some(last) = state
+            .last_evaluation_ms
+            .filter(|_| state.rules.iter().any(|rule| rule.last_evaluation_ms.is_some()))
+        {
             state.missed += schedule::missed(last, at_ms, self.interval);
         }
         evaluate(&self.group, &mut state, context, at_ms);

@@ -90,8 +90,14 @@ pub fn encode(group: &RuleGroup, state: &GroupState) -> Option<Vec<u8>> {
 /// What was firing goes on firing until an evaluation says otherwise. What was pending has been pending for as long as
 /// somebody looked: time that passed without evaluations, beyond one interval, does not count towards `for`. Upstream
 /// forgets both after an hour.
-pub fn decode(group: &RuleGroup, bytes: &[u8], interval_ms: i64, now_ms: i64) -> Result<GroupState, FormatError> {
-    let stored: Stored = serde_json::from_slice(bytes).map_err(|error| FormatError { reason: error.to_string() })?;
+pub fn decode(
+    group: &RuleGroup,
+    bytes: &[u8],
+    interval_ms: i64,
+    now_ms: i64,
+) -> Result<GroupState, FormatError> {
+    let stored: Stored =
+        serde_json::from_slice(bytes).map_err(|error| FormatError { reason: error.to_string() })?;
     let Stored::V1(GroupV1 { evaluated_at_ms, mut rules }) = stored;
     let unseen_ms = now_ms.saturating_sub(evaluated_at_ms).saturating_sub(interval_ms).max(0);
     let mut state = GroupState::new(group);

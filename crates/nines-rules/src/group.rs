@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nines_base::{Clock, ErrorKind};
 use nines_promql::{
-    Control, Engine, Labels, METRIC_NAME, QueryError, Sample, SampleValue, Source, Value as Answer, stale_marker,
+    Control, Engine, Labels, METRIC_NAME, QueryError, Sample, SampleValue, Source, Value as Answer,
+    stale_marker,
 };
 
 use crate::alert::{self, Alert, AlertState, Alerts, Found, TooMany, millis};
@@ -194,7 +195,8 @@ fn one(
         RuleKind::Alerting(alerting) => {
             let found = expanded(rule, alerting, found, context, now_ms, time_ms)?;
             let before = std::mem::take(&mut known.alerts);
-            known.alerts = alert::advance(before, found, now_ms, alerting.hold, alerting.keep_firing, group.limit)?;
+            known.alerts =
+                alert::advance(before, found, now_ms, alerting.hold, alerting.keep_firing, group.limit)?;
             alert::samples(&known.alerts, time_ms).collect()
         }
     };
@@ -209,7 +211,11 @@ fn one(
 }
 
 /// An instant query as rules ask it: a scalar is a vector of one sample without labels.
-fn ask(context: &Context<'_>, expr: &nines_promql::ast::Expr, time_ms: i64) -> Result<Vec<Sample>, RuleError> {
+fn ask(
+    context: &Context<'_>,
+    expr: &nines_promql::ast::Expr,
+    time_ms: i64,
+) -> Result<Vec<Sample>, RuleError> {
     let answer = context.engine.instant_of(context.store.source(), expr, time_ms, context.control)?;
     match answer.value {
         Answer::Vector(samples) => Ok(samples),
@@ -262,10 +268,8 @@ fn expanded(
     let mut query = |text: &str| -> Result<Vec<QuerySample>, String> {
         let expr = nines_promql::parse(text).map_err(|error| error.to_string())?;
         let samples = ask(context, &expr, time_ms).map_err(|error| error.to_string())?;
-        let plain = |sample: Sample| QuerySample {
-            labels: map_of(&sample.labels),
-            value: float_of(&sample.value),
-        };
+        let plain =
+            |sample: Sample| QuerySample { labels: map_of(&sample.labels), value: float_of(&sample.value) };
         Ok(samples.into_iter().map(plain).collect())
     };
     for sample in found {
@@ -279,14 +283,21 @@ fn expanded(
         let mut expand = |template: &crate::template::Template| {
             let mut around = Surroundings { external_url, now_ms, query: &mut query };
             // A template that fails must not silence its alert: the text says what is wrong, as upstream's does.
-            template.expand(&data, &mut around).unwrap_or_else(|error| format!("<error expanding template: {error}>"))
+            template
+                .expand(&data, &mut around)
+                .unwrap_or_else(|error| format!("<error expanding template: {error}>"))
         };
-        let of_rule: Vec<(&str, String)> =
-            alerting.label_templates.iter().map(|(name, template)| (name.as_str(), expand(template))).collect();
+        let of_rule: Vec<(&str, String)> = alerting
+            .label_templates
+            .iter()
+            .map(|(name, template)| (name.as_str(), expand(template)))
+            .collect();
         let annotations = &alerting.annotation_templates;
-        let annotations = annotations.iter().map(|(name, template)| (name.clone(), expand(template))).collect();
+        let annotations =
+            annotations.iter().map(|(name, template)| (name.clone(), expand(template))).collect();
         let of_rule = of_rule.iter().map(|(name, value)| (*name, value.as_str()));
-        let changed = [(METRIC_NAME, "")].into_iter().chain(of_rule).chain([("alertname", alerting.alert.as_str())]);
+        let changed =
+            [(METRIC_NAME, "")].into_iter().chain(of_rule).chain([("alertname", alerting.alert.as_str())]);
         let labels = with_all(&sample.labels, changed);
         let value = float_of(&sample.value);
         if alerts.insert(labels.clone(), Found { annotations, value }).is_some() {

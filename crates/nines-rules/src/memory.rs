@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use nines_promql::{
-    HistogramPoint, Labels, Sample, SampleValue, Selection, SeriesData, SeriesSet, SeriesView, Source, SourceError,
+    HistogramPoint, Labels, Sample, SampleValue, Selection, SeriesData, SeriesSet, SeriesView, Source,
+    SourceError,
 };
 use parking_lot::RwLock;
 
@@ -32,10 +33,9 @@ impl RuleStore for MemoryStore {
     fn append(&self, samples: &[Sample]) -> Result<(), StoreError> {
         let mut all = self.0.write();
         for sample in samples {
-            let series = all.entry(sample.labels.clone()).or_insert_with(|| SeriesData {
-                labels: sample.labels.clone(),
-                ..SeriesData::default()
-            });
+            let series = all
+                .entry(sample.labels.clone())
+                .or_insert_with(|| SeriesData { labels: sample.labels.clone(), ..SeriesData::default() });
             let time = sample.time_ms;
             let float = series.times.partition_point(|known| *known < time);
             let histogram = series.histograms.partition_point(|known| known.time < time);

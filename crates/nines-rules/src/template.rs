@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 
 use nines_base::ErrorKind;
 
-pub(crate) use functions::escape_query;
 pub use functions::FUNCTIONS;
+pub(crate) use functions::escape_query;
 pub use number::{format_shortest, humanize};
 pub use value::{QuerySample, Value};
 
@@ -106,7 +106,11 @@ impl Template {
     }
 
     /// The text for one alert.
-    pub fn expand(&self, data: &AlertData<'_>, around: &mut Surroundings<'_>) -> Result<String, TemplateError> {
+    pub fn expand(
+        &self,
+        data: &AlertData<'_>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<String, TemplateError> {
         let labels = Value::of_labels(data.labels);
         let external_labels = Value::of_labels(data.external_labels);
         let url = Value::text(data.external_url);

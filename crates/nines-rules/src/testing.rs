@@ -124,7 +124,8 @@ fn run_test(file: &TestFile, test: &TestGroup, groups: &[Arc<RuleGroup>]) -> (us
     };
     let step = millis(file.evaluation_interval).max(1);
     let alert_times = test.alerts.iter().map(|alert| alert.at_ms);
-    let last = alert_times.chain(test.expressions.iter().map(|expression| expression.at_ms)).max().unwrap_or(0);
+    let last =
+        alert_times.chain(test.expressions.iter().map(|expression| expression.at_ms)).max().unwrap_or(0);
     if last / step > STEPS_MAX {
         failures.push((test.line, format!("the test takes more than {STEPS_MAX} evaluations: shorten it")));
         return (checks, failures);

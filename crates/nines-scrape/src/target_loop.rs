@@ -134,7 +134,8 @@ impl Loop {
             loop {
                 let mut at = clock.now();
                 let ticks = at.since(aligned).as_nanos() / self.target.interval.as_nanos().max(1);
-                aligned = aligned + self.target.interval.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
+                aligned =
+                    aligned + self.target.interval.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
                 let tolerance = ALIGN_TOLERANCE.min(self.target.interval / 100);
                 if at >= aligned && at.since(aligned) <= tolerance {
                     at = aligned;

@@ -32,13 +32,18 @@ pub(super) fn compare(name: &str, arguments: &[Value]) -> Result<Value, String> 
 }
 
 fn incompatible(a: &Value, b: &Value) -> String {
-    format!("a {} cannot be compared with a {}: write numbers alike, `1.0` or `1`", a.type_name(), b.type_name())
+    format!(
+        "a {} cannot be compared with a {}: write numbers alike, `1.0` or `1`",
+        a.type_name(),
+        b.type_name()
+    )
 }
 
 fn equal(a: &Value, b: &Value) -> Result<bool, String> {
     match (a, b) {
         (Value::Nil, other) | (other, Value::Nil) => Ok(*other == Value::Nil),
-        (Value::Map(_) | Value::List(_) | Value::Record(_), _) | (_, Value::Map(_) | Value::List(_) | Value::Record(_)) => {
+        (Value::Map(_) | Value::List(_) | Value::Record(_), _)
+        | (_, Value::Map(_) | Value::List(_) | Value::Record(_)) => {
             Err(format!("a {} cannot be compared", a.type_name()))
         }
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),

@@ -15,8 +15,16 @@ pub(super) fn run(
     around: &mut Surroundings<'_>,
 ) -> Result<String, TemplateError> {
     variables.insert(0, ("$".to_owned(), dot.clone()));
-    let mut machine =
-        Machine { defined, variables, out: String::new(), steps: 0, depth: 0, queries: 0, place: Place::default(), around };
+    let mut machine = Machine {
+        defined,
+        variables,
+        out: String::new(),
+        steps: 0,
+        depth: 0,
+        queries: 0,
+        place: Place::default(),
+        around,
+    };
     match machine.list(root, &dot) {
         Ok(_) => Ok(machine.out),
         Err(Stop(message)) => {
@@ -123,7 +131,13 @@ impl<'t> Machine<'t, '_, '_> {
         Ok(Flow::Through)
     }
 
-    fn range(&mut self, pipe: &'t Pipe, body: &'t Tree, otherwise: &'t Tree, dot: &Value) -> Result<Flow, Stop> {
+    fn range(
+        &mut self,
+        pipe: &'t Pipe,
+        body: &'t Tree,
+        otherwise: &'t Tree,
+        dot: &Value,
+    ) -> Result<Flow, Stop> {
         let scope = self.variables.len();
         let value = self.pipe_value(pipe, dot)?;
         let items: Vec<(Value, Value)> = match &value {
@@ -244,7 +258,9 @@ impl<'t> Machine<'t, '_, '_> {
             Operand::Constant(value) => Ok(value.clone()),
             Operand::Variable(name) => {
                 let found = self.variables.iter().rev().find(|(known, _)| known == name);
-                found.map(|(_, value)| value.clone()).ok_or_else(|| Stop(format!("undefined variable `{name}`")))
+                found
+                    .map(|(_, value)| value.clone())
+                    .ok_or_else(|| Stop(format!("undefined variable `{name}`")))
             }
             // A function without arguments, as an argument.
             Operand::Function(name) => Ok(call(name, &[], self.around)?),

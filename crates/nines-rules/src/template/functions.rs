@@ -10,11 +10,54 @@ use super::{OUTPUT_BYTES_MAX, Surroundings, Value};
 
 /// All names, sorted.
 pub const FUNCTIONS: [&str; 48] = [
-    "and", "args", "eq", "externalURL", "first", "ge", "graphLink", "gt", "html", "humanize", "humanize1024",
-    "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "index", "js", "label", "le", "len", "lt", "match",
-    "ne", "not", "now", "or", "parseDuration", "pathPrefix", "print", "printf", "println", "query", "reReplaceAll",
-    "safeHtml", "slice", "sortByLabel", "stripDomain", "stripPort", "strvalue", "tableLink", "title", "toDuration",
-    "toLower", "toTime", "toUpper", "tmpl", "urlQueryEscape", "urlquery", "value",
+    "and",
+    "args",
+    "eq",
+    "externalURL",
+    "first",
+    "ge",
+    "graphLink",
+    "gt",
+    "html",
+    "humanize",
+    "humanize1024",
+    "humanizeDuration",
+    "humanizePercentage",
+    "humanizeTimestamp",
+    "index",
+    "js",
+    "label",
+    "le",
+    "len",
+    "lt",
+    "match",
+    "ne",
+    "not",
+    "now",
+    "or",
+    "parseDuration",
+    "pathPrefix",
+    "print",
+    "printf",
+    "println",
+    "query",
+    "reReplaceAll",
+    "safeHtml",
+    "slice",
+    "sortByLabel",
+    "stripDomain",
+    "stripPort",
+    "strvalue",
+    "tableLink",
+    "title",
+    "toDuration",
+    "toLower",
+    "toTime",
+    "toUpper",
+    "tmpl",
+    "urlQueryEscape",
+    "urlquery",
+    "value",
 ];
 
 /// Calls a function, all but `and` and `or`, which look at their arguments one after the other.
@@ -153,7 +196,8 @@ pub(super) fn call(name: &str, arguments: &[Value], around: &mut Surroundings<'_
             count(1)?;
             let written = string(0)?;
             let millis = nines_promql::parse_duration(&written);
-            let millis = millis.ok_or_else(|| format!("`{written}` is no duration: write `5m` or `1h30m`"))?;
+            let millis =
+                millis.ok_or_else(|| format!("`{written}` is no duration: write `5m` or `1h30m`"))?;
             Value::Float(millis as f64 / 1000.0)
         }
         "now" => {
@@ -167,7 +211,9 @@ pub(super) fn call(name: &str, arguments: &[Value], around: &mut Surroundings<'_
         "pathPrefix" => {
             count(0)?;
             let after = around.external_url.split_once("://").map_or("", |(_, rest)| rest);
-            Value::text(after.find('/').map_or("", |at| after[at..].split(['?', '#']).next().unwrap_or_default()))
+            Value::text(
+                after.find('/').map_or("", |at| after[at..].split(['?', '#']).next().unwrap_or_default()),
+            )
         }
         "tmpl" => return Err("`tmpl` is for consoles: write `template` with the name in quotes".to_owned()),
         other => return Err(format!("function `{other}` is not defined")),
@@ -193,7 +239,8 @@ fn time_of(seconds: f64) -> Result<Value, String> {
     if seconds.is_nan() || seconds.abs() > 9_223_372_036.0 {
         return Err("this is no time: it lies beyond the years 1678 to 2262".to_owned());
     }
-    Ok(Value::Time((seconds * 1000.0) as i64))
+    // Over nanoseconds, as upstream goes: the rounding shows.
+    Ok(Value::Time((seconds * 1e9) as i64 / 1_000_000))
 }
 
 fn regex(pattern: &str) -> Result<regex::Regex, String> {
@@ -231,13 +278,17 @@ fn index(arguments: &[Value]) -> Result<Value, String> {
             (Value::Map(_), Value::Text(name)) => value.field(name)?,
             (Value::List(list), Value::Int(at)) => {
                 let found = usize::try_from(*at).ok().and_then(|at| list.get(at));
-                found.cloned().ok_or_else(|| format!("index {at} is out of range: there are {}", list.len()))?
+                found
+                    .cloned()
+                    .ok_or_else(|| format!("index {at} is out of range: there are {}", list.len()))?
             }
             (Value::Text(text), Value::Int(at)) => {
                 let found = usize::try_from(*at).ok().and_then(|at| text.as_bytes().get(at));
                 Value::Int(i64::from(*found.ok_or_else(|| format!("index {at} is out of range"))?))
             }
-            (value, key) => return Err(format!("a {} has no index of type {}", value.type_name(), key.type_name())),
+            (value, key) => {
+                return Err(format!("a {} has no index of type {}", value.type_name(), key.type_name()));
+            }
         };
     }
     Ok(value)
@@ -257,9 +308,7 @@ fn slice(arguments: &[Value]) -> Result<Value, String> {
     }
     let range = from as usize..to as usize;
     match value {
-        Value::Text(text) => {
-            Ok(Value::text(text.get(range).ok_or("`slice` would cut through a character")?))
-        }
+        Value::Text(text) => Ok(Value::text(text.get(range).ok_or("`slice` would cut through a character")?)),
         Value::List(list) => Ok(Value::List(Arc::new(list[range].to_vec()))),
         other => Err(format!("a {} cannot be sliced", other.type_name())),
     }

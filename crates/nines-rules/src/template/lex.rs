@@ -48,7 +48,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Spotted>, TemplateError> {
         }
         let inside = open.map(|open| open + 2);
         let trims = inside.is_some_and(|inside| {
-            let rest = text[inside..].as_bytes();
+            let rest = &text.as_bytes()[inside..];
             rest.first() == Some(&b'-') && rest.get(1).is_some_and(|byte| is_blank(char::from(*byte)))
         });
         if trims {
@@ -71,7 +71,12 @@ fn is_blank(character: char) -> bool {
 }
 
 /// From behind `{{` to behind `}}`; and whether the text after it loses its blanks.
-fn action(text: &str, open: usize, start: usize, all: &mut Vec<Spotted>) -> Result<(usize, bool), TemplateError> {
+fn action(
+    text: &str,
+    open: usize,
+    start: usize,
+    all: &mut Vec<Spotted>,
+) -> Result<(usize, bool), TemplateError> {
     let bytes = text.as_bytes();
     let trimmed = text[start..].trim_start_matches(is_blank);
     if trimmed.starts_with("/*") {
@@ -162,7 +167,9 @@ fn one(text: &str, at: usize) -> Result<(Token, usize), TemplateError> {
                 let code = character.chars().next().map_or(0, u32::from);
                 Ok((Token::Int(i64::from(code)), length))
             }
-            _ => fail("a character in single quotes is one character: put texts into double quotes".to_owned()),
+            _ => {
+                fail("a character in single quotes is one character: put texts into double quotes".to_owned())
+            }
         },
         '`' => match rest[1..].find('`') {
             Some(end) => Ok((Token::Quoted(rest[1..=end].to_owned()), end + 2)),
@@ -205,7 +212,12 @@ fn number(text: &str, at: usize) -> Result<(Token, usize), TemplateError> {
         let number = i64::from_str_radix(digits, radix).ok()?;
         Some(if negative { -number } else { number })
     };
-    let whole = plain.parse::<i64>().ok().or_else(|| radix("0x", 16)).or_else(|| radix("0o", 8)).or_else(|| radix("0b", 2));
+    let whole = plain
+        .parse::<i64>()
+        .ok()
+        .or_else(|| radix("0x", 16))
+        .or_else(|| radix("0o", 8))
+        .or_else(|| radix("0b", 2));
     let starts_well = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     match (whole, plain.parse::<f64>()) {
         (Some(number), _) => Ok((Token::Int(number), end)),

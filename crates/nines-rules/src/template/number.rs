@@ -1,12 +1,12 @@
 //! Numbers as Go's `fmt` and Prometheus' `humanize` functions write them.
 
-/// As `%v` of a float: the shortest digits, with an exponent below 1e-4 and from 1e21.
+/// As `%v` of a float: the shortest digits, with an exponent below 1e-4 and from a million on.
 pub fn format_shortest(value: f64) -> String {
     if let Some(special) = special(value) {
         return special.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e21).contains(&magnitude) {
+    if magnitude == 0.0 || (1e-4..1e6).contains(&magnitude) {
         return format!("{value}");
     }
     exponent(&format!("{value:e}"))
@@ -51,7 +51,11 @@ pub(super) fn significant(value: f64, precision: usize) -> String {
     let (digits, power) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let power: i32 = power.parse().unwrap_or(0);
     let without_zeros = |text: &str| {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     if power < -4 || power >= i32::try_from(precision).unwrap_or(i32::MAX) {
         return exponent(&format!("{}e{power}", without_zeros(digits)));
@@ -186,16 +190,34 @@ mod tests {
     #[test]
     fn numbers_are_written_as_go_writes_them() {
         let humanized = [
-            (0.0, "0"), (1.0, "1"), (1_234_567.0, "1.235M"), (0.12, "120m"), (f64::NAN, "NaN"), (f64::INFINITY, "+Inf"),
-            (999.96, "1000"), (-1500.0, "-1.5k"), (1e-25, "0.1y"), (435.4, "435.4"),
+            (0.0, "0"),
+            (1.0, "1"),
+            (1_234_567.0, "1.235M"),
+            (0.12, "120m"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (999.96, "1000"),
+            (-1500.0, "-1.5k"),
+            (1e-25, "0.1y"),
+            (435.4, "435.4"),
         ];
         for (value, text) in humanized {
             assert_eq!(humanize(value), text, "{value}");
         }
         let durations = [
-            (0.0, "0s"), (1.0, "1s"), (60.0, "1m 0s"), (3600.0, "1h 0m 0s"), (86400.0, "1d 0h 0m 0s"),
-            (86400.0 + 3600.0, "1d 1h 0m 0s"), (-(86400.0 * 2.0 + 3600.0 * 3.0 + 60.0 * 4.0 + 5.0), "-2d 3h 4m 5s"),
-            (899.99, "14m 59s"), (0.1, "100ms"), (0.0001, "100us"), (0.12345, "123.5ms"), (60.1, "1m 0s"), (12.345_67, "12.35s"),
+            (0.0, "0s"),
+            (1.0, "1s"),
+            (60.0, "1m 0s"),
+            (3600.0, "1h 0m 0s"),
+            (86400.0, "1d 0h 0m 0s"),
+            (86400.0 + 3600.0, "1d 1h 0m 0s"),
+            (-(86400.0 * 2.0 + 3600.0 * 3.0 + 60.0 * 4.0 + 5.0), "-2d 3h 4m 5s"),
+            (899.99, "14m 59s"),
+            (0.1, "100ms"),
+            (0.0001, "100us"),
+            (0.12345, "123.5ms"),
+            (60.1, "1m 0s"),
+            (12.345_67, "12.35s"),
         ];
         for (value, text) in durations {
             assert_eq!(humanize_duration(value), text, "{value}");
@@ -206,7 +228,9 @@ mod tests {
         assert_eq!(significant(12355.0, 4), "1.236e+04");
         assert_eq!(significant(0.000_012_345, 4), "1.234e-05");
         assert_eq!(significant(100.0, 4), "100");
-        assert_eq!(format_shortest(1e21), "1e+21");
+        assert_eq!(format_shortest(999_999.5), "999999.5");
+        assert_eq!(format_shortest(1e6), "1e+06");
+        assert_eq!(format_shortest(1_234_567.891), "1.234567891e+06");
         assert_eq!(format_shortest(0.000_01), "1e-05");
         assert_eq!(scientific(123_456.0, None), "1.234560e+05");
         assert_eq!(go_duration(3_723_500_000_000), "1h2m3.5s");

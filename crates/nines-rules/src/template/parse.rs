@@ -67,7 +67,8 @@ pub(super) fn parse(text: &str, variables: &[&str]) -> Result<Parsed, TemplateEr
     let mut variables: Vec<String> = variables.iter().map(|name| (*name).to_owned()).collect();
     variables.push("$".to_owned());
     let tokens = tokens(text)?;
-    let mut parser = Parser { text, tokens, at: 0, variables, defined: BTreeMap::new(), depth: 0, in_range: 0 };
+    let mut parser =
+        Parser { text, tokens, at: 0, variables, defined: BTreeMap::new(), depth: 0, in_range: 0 };
     let (root, ended) = parser.list()?;
     match ended {
         Ended::End => {}
@@ -218,7 +219,9 @@ impl Parser<'_> {
         self.in_range -= in_body;
         let mut otherwise = Tree::default();
         match ended {
-            Ended::End => return self.fail(at, format!("`{word}` has no end: close it with `{{{{ end }}}}`")),
+            Ended::End => {
+                return self.fail(at, format!("`{word}` has no end: close it with `{{{{ end }}}}`"));
+            }
             Ended::EndWord => {}
             Ended::Else => {
                 let again = match &self.peek().token {
@@ -256,7 +259,10 @@ impl Parser<'_> {
         let token = self.next();
         match token.token {
             Token::Quoted(name) => Ok(name),
-            other => self.fail(token.at, format!("expected the name of the template in quotes in {of}, found {}", shown(&other))),
+            other => self.fail(
+                token.at,
+                format!("expected the name of the template in quotes in {of}, found {}", shown(&other)),
+            ),
         }
     }
 
@@ -357,7 +363,10 @@ impl Parser<'_> {
         }
         let near = nearest(name, self.variables.iter().map(String::as_str));
         let hint = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-        self.fail(self.tokens[token.min(self.tokens.len() - 1)].at, format!("undefined variable `{name}`{hint}"))
+        self.fail(
+            self.tokens[token.min(self.tokens.len() - 1)].at,
+            format!("undefined variable `{name}`{hint}"),
+        )
     }
 
     fn command(&mut self, piped: bool) -> Result<Command, TemplateError> {
@@ -375,7 +384,9 @@ impl Parser<'_> {
             operands.push(self.operand()?);
         }
         match operands.as_slice() {
-            [] => self.fail(self.peek().at, if piped { "nothing stands behind `|`" } else { "action is empty" }),
+            [] => {
+                self.fail(self.peek().at, if piped { "nothing stands behind `|`" } else { "action is empty" })
+            }
             [first, _, ..] if !matches!(first, Operand::Function(_) | Operand::Fields(..)) => {
                 self.fail_back("only a function takes arguments")
             }
@@ -430,7 +441,8 @@ impl Parser<'_> {
                     Operand::Fields(of, fields)
                 }
                 Operand::Constant(_) | Operand::Nil | Operand::Function(_) => {
-                    return self.fail(at, "a constant or a function has no fields: put a call into parentheses");
+                    return self
+                        .fail(at, "a constant or a function has no fields: put a call into parentheses");
                 }
                 of => Operand::Fields(Box::new(of), more),
             };

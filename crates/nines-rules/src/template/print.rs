@@ -106,7 +106,9 @@ pub(super) fn sprintf(format: &str, values: &[Value]) -> String {
                 return width.map(|width| width.min(WIDTH_MAX));
             }
             let mut number: Option<usize> = None;
-            while let Some(digit) = characters.next_if(char::is_ascii_digit).and_then(|digit| digit.to_digit(10)) {
+            while let Some(digit) =
+                characters.next_if(char::is_ascii_digit).and_then(|digit| digit.to_digit(10))
+            {
                 number = Some((number.unwrap_or(0) * 10 + digit as usize).min(WIDTH_MAX));
             }
             number
@@ -160,7 +162,9 @@ fn one(verb: char, value: &Value, flags: &Flags, out: &mut String) {
             let code = u32::try_from(*number).ok().and_then(char::from_u32);
             format!("'{}'", code.unwrap_or(char::REPLACEMENT_CHARACTER))
         }
-        ('f' | 'F' | 'e' | 'E' | 'g' | 'G', Value::Float(number)) => signed(float(verb, *number, flags), flags),
+        ('f' | 'F' | 'e' | 'E' | 'g' | 'G', Value::Float(number)) => {
+            signed(float(verb, *number, flags), flags)
+        }
         ('t', Value::Bool(flag)) => flag.to_string(),
         ('s', Value::Text(written)) => cut(written, flags).to_owned(),
         ('q', Value::Text(written)) => quoted(cut(written, flags)),
@@ -169,7 +173,9 @@ fn one(verb: char, value: &Value, flags: &Flags, out: &mut String) {
         ('s', Value::Duration(_) | Value::Time(_) | Value::Histogram(_)) => text(value),
         // Go goes into lists and maps with the verb.
         ('s', Value::Map(map)) => {
-            let parts = map.iter().map(|(key, value)| format!("{key}:{}", sprintf("%s", std::slice::from_ref(value))));
+            let parts = map
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", sprintf("%s", std::slice::from_ref(value))));
             format!("map[{}]", parts.collect::<Vec<_>>().join(" "))
         }
         _ => bad(),
@@ -179,7 +185,8 @@ fn one(verb: char, value: &Value, flags: &Flags, out: &mut String) {
     if flags.minus {
         out.push_str(&written);
         out.extend(std::iter::repeat_n(' ', fill));
-    } else if flags.zero && matches!(value, Value::Int(_) | Value::Float(_)) && !written.ends_with(['f', 'N']) {
+    } else if flags.zero && matches!(value, Value::Int(_) | Value::Float(_)) && !written.ends_with(['f', 'N'])
+    {
         let (sign, digits) = match written.strip_prefix(['-', '+']) {
             Some(digits) => written.split_at(written.len() - digits.len()),
             None => ("", written.as_str()),
@@ -208,11 +215,11 @@ fn float(verb: char, number: f64, flags: &Flags) -> String {
 }
 
 fn signed(text: String, flags: &Flags) -> String {
-    if text.starts_with(['-', '+']) && !(text == "+Inf" && !flags.plus) {
+    if text.starts_with(['-', '+']) {
         return text;
     }
     match (flags.plus, flags.space) {
-        (true, _) if !text.starts_with('+') => format!("+{text}"),
+        (true, _) => format!("+{text}"),
         (false, true) => format!(" {text}"),
         _ => text,
     }

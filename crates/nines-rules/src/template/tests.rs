@@ -39,7 +39,10 @@ fn alerts_say_what_upstreams_say() {
         ("{{ printf \"%.2f\" $value }} {{ $value | printf \"%.1f%%\" }}", "1234.50 1234.5%"),
         ("{{ $externalLabels.cluster }} {{ $externalURL }}", "eu http://prom:9090/path/prefix"),
         ("{{ externalURL }} {{ pathPrefix }}", "http://prom:9090/path/prefix /path/prefix"),
-        ("{{ 0.123 | humanizePercentage }} {{ 3723 | humanizeDuration }} {{ 1048576 | humanize1024 }}", "12.3% 1h 2m 3s 1Mi"),
+        (
+            "{{ 0.123 | humanizePercentage }} {{ 3723 | humanizeDuration }} {{ 1048576 | humanize1024 }}",
+            "12.3% 1h 2m 3s 1Mi",
+        ),
         ("{{ 1435065584.128 | humanizeTimestamp }}", "2015-06-23 13:19:44.128 +0000 UTC"),
         ("{{ \"3\" | humanize }} {{ -0.5 | humanize }}", "3 -500m"),
     ]);
@@ -55,12 +58,21 @@ fn control_structures_and_blanks_are_gos() {
         ("{{ with $labels.job }}{{ . }}{{ else }}none{{ end }}", "node"),
         ("{{ with $labels.nope }}{{ . }}{{ else }}none{{ end }}", "none"),
         ("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "2"),
-        ("{{ range $name, $value := $labels }}{{ $name }}={{ $value }};{{ end }}", "instance=10.0.0.1:9100;job=node;"),
+        (
+            "{{ range $name, $value := $labels }}{{ $name }}={{ $value }};{{ end }}",
+            "instance=10.0.0.1:9100;job=node;",
+        ),
         ("{{ range query \"two\" }}{{ .Labels.n }}:{{ .Value }} {{ end }}", "b:2 a:1.5 "),
-        ("{{ range $i, $s := query \"two\" | sortByLabel \"n\" }}{{ $i }}{{ $s | label \"n\" }}{{ $s | value }} {{ end }}", "0a1.5 1b2 "),
+        (
+            "{{ range $i, $s := query \"two\" | sortByLabel \"n\" }}{{ $i }}{{ $s | label \"n\" }}{{ $s | value }} {{ end }}",
+            "0a1.5 1b2 ",
+        ),
         ("{{ range query \"none\" }}x{{ else }}empty{{ end }}", "empty"),
         ("{{ with query \"two\" }}{{ . | first | value | humanize }}{{ end }}", "2"),
-        ("{{ range query \"two\" }}{{ if eq .Value 2.0 }}{{ continue }}{{ end }}{{ .Value }}{{ break }}{{ end }}", "1.5"),
+        (
+            "{{ range query \"two\" }}{{ if eq .Value 2.0 }}{{ continue }}{{ end }}{{ .Value }}{{ break }}{{ end }}",
+            "1.5",
+        ),
         ("{{ define \"t\" }}<{{ . }}>{{ end }}{{ template \"t\" $labels.job }}", "<node>"),
         ("{{ define \"t\" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template \"t\" (args 1 \"x\") }}", "1-x"),
         ("{{ if and $labels.job (not $labels.nope) }}yes{{ end }}", "yes"),
@@ -78,17 +90,32 @@ fn functions_are_upstreams() {
         ("{{ reReplaceAll \"(.*):.*\" \"$1\" $labels.instance }}", "10.0.0.1"),
         ("{{ match \"10\\\\..*\" $labels.instance }}", "true"),
         ("{{ title \"aa bb-cc\" }} {{ toUpper \"x\" }} {{ toLower \"Y\" }}", "Aa Bb-Cc X y"),
-        ("{{ stripPort \"[::1]:80\" }} {{ stripPort \"host:80\" }} {{ stripPort \"host\" }}", "::1 host host"),
-        ("{{ stripDomain \"a.b.c:80\" }} {{ stripDomain \"10.0.0.1:80\" }} {{ stripDomain \"a.b\" }}", "a:80 10.0.0.1:80 a"),
+        (
+            "{{ stripPort \"[::1]:80\" }} {{ stripPort \"host:80\" }} {{ stripPort \"host\" }}",
+            "::1 host host",
+        ),
+        (
+            "{{ stripDomain \"a.b.c:80\" }} {{ stripDomain \"10.0.0.1:80\" }} {{ stripDomain \"a.b\" }}",
+            "a:80 10.0.0.1:80 a",
+        ),
         ("{{ parseDuration \"1h30m\" }} {{ now }} {{ 90.5 | toDuration }}", "5400 1.5 1m30.5s"),
-        ("{{ graphLink \"up == 1\" }} {{ tableLink \"up\" }}", "/graph?g0.expr=up+%3D%3D+1&g0.tab=0 /graph?g0.expr=up&g0.tab=1"),
+        (
+            "{{ graphLink \"up == 1\" }} {{ tableLink \"up\" }}",
+            "/graph?g0.expr=up+%3D%3D+1&g0.tab=0 /graph?g0.expr=up&g0.tab=1",
+        ),
         ("{{ html \"<a>\" }} {{ urlquery \"a b\" }}", "&lt;a&gt; a+b"),
-        ("{{ printf \"%5d|%-5s|%05.1f|%q|%v|%x\" 42 \"ab\" 3.14159 \"q\" true 255 }}", "   42|ab   |003.1|\"q\"|true|ff"),
+        (
+            "{{ printf \"%5d|%-5s|%05.1f|%q|%v|%x\" 42 \"ab\" 3.14159 \"q\" true 255 }}",
+            "   42|ab   |003.1|\"q\"|true|ff",
+        ),
         ("{{ printf \"%d %s\" 1.5 }}", "%!d(float64=1.5) %!s(MISSING)"),
         ("{{ printf \"x\" 1 }}", "x%!(EXTRA int=1)"),
         ("{{ printf \"%s\" $value }}", "%!s(float64=1234.5)"),
         ("{{ printf \"%g %e %.3g\" 1e21 1.5 1234.5 }}", "1e+21 1.500000e+00 1.23e+03"),
-        ("{{ eq 1 1 }} {{ ne \"a\" \"b\" }} {{ le 1.0 1.0 }} {{ eq \"a\" \"b\" \"a\" }}", "true true true true"),
+        (
+            "{{ eq 1 1 }} {{ ne \"a\" \"b\" }} {{ le 1.0 1.0 }} {{ eq \"a\" \"b\" \"a\" }}",
+            "true true true true",
+        ),
     ]);
 }
 
@@ -96,7 +123,10 @@ fn functions_are_upstreams() {
 fn mistakes_are_named_with_their_place() {
     let table = [
         ("x\n {{ foo }}", "line 2, column 5: function `foo` is not defined"),
-        ("{{ humanise 1 }}", "line 1, column 4: function `humanise` is not defined: did you mean `humanize`?"),
+        (
+            "{{ humanise 1 }}",
+            "line 1, column 4: function `humanise` is not defined: did you mean `humanize`?",
+        ),
         ("{{ $vlaue }}", "line 1, column 4: undefined variable `$vlaue`: did you mean `$value`?"),
         ("{{ if true }}x", "line 1, column 7: `if` has no end: close it with `{{ end }}`"),
         ("{{ 1", "line 1, column 1: action has no end: close it with `}}`"),
@@ -106,11 +136,17 @@ fn mistakes_are_named_with_their_place() {
         ("{{ 1 | 2 }}", "line 1, column 8: only a function can stand behind `|`"),
         ("{{ break }}", "line 1, column 4: `break` outside of a `range`"),
         ("{{ query \"two\" | first | .Nope }}", "line 1, column 4: a field takes no arguments"),
-        ("{{ (query \"two\" | first).Nope }}", "line 1, column 4: there is no field `Nope` here: fields are Labels, Value"),
+        (
+            "{{ (query \"two\" | first).Nope }}",
+            "line 1, column 4: there is no field `Nope` here: fields are Labels, Value",
+        ),
         ("{{ query \"none\" | first }}", "line 1, column 4: first() called on vector with no elements"),
         ("{{ query \"bad\" }}", "line 1, column 4: no query"),
         ("{{ template \"t\" }}", "line 1, column 4: template `t` is not defined"),
-        ("{{ gt $value 1 }}", "line 1, column 4: a float64 cannot be compared with a int: write numbers alike, `1.0` or `1`"),
+        (
+            "{{ gt $value 1 }}",
+            "line 1, column 4: a float64 cannot be compared with a int: write numbers alike, `1.0` or `1`",
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(expand(text).unwrap_err().to_string(), expected, "{text}");
@@ -133,7 +169,10 @@ fn an_expansion_ends_whatever_is_written() {
     assert!(Template::parse(&format!("{{{{ {}1{} }}}}", "(".repeat(1000), ")".repeat(1000))).is_err());
     assert!(Template::parse(&"x".repeat(TEMPLATE_BYTES_MAX + 1)).is_err());
     // An else-if chain is a nest too.
-    assert!(Template::parse(&format!("{{{{ if true }}}}{}{{{{ end }}}}", "{{ else if true }}".repeat(1000))).is_err());
+    assert!(
+        Template::parse(&format!("{{{{ if true }}}}{}{{{{ end }}}}", "{{ else if true }}".repeat(1000)))
+            .is_err()
+    );
 }
 
 proptest::proptest! {

@@ -239,7 +239,8 @@ fn read_expression(reader: &mut Reader<'_>, mut fields: Fields<'_>, line: u32) -
         match nines_promql::conformance::series_from_notation(&notation, 1) {
             Ok(series) => {
                 let float = series.values.first().map(|value| SampleValue::Float(*value));
-                let histogram = series.histograms.first().map(|point| SampleValue::Histogram(point.histogram.clone()));
+                let histogram =
+                    series.histograms.first().map(|point| SampleValue::Histogram(point.histogram.clone()));
                 let value = float.or(histogram).unwrap_or(SampleValue::Float(0.0));
                 expected.push(ExpectedSample { labels: series.labels, value });
             }

@@ -59,7 +59,12 @@ impl World {
     fn times(&self, name: &str) -> Vec<i64> {
         let series: Vec<SeriesData> = self.store.series();
         let found = series.iter().find(|series| series.labels.metric_name() == name).expect("it was written");
-        found.times.iter().zip(&found.values).map(|(time, value)| if is_stale(*value) { -*time } else { *time }).collect()
+        found
+            .times
+            .iter()
+            .zip(&found.values)
+            .map(|(time, value)| if is_stale(*value) { -*time } else { *time })
+            .collect()
     }
 }
 
@@ -85,10 +90,13 @@ fn rules_see_what_those_before_them_wrote_and_series_end_when_they_vanish() {
     for minute in 0..4 {
         evaluate(&group, &mut state, &world.context(), minute * MINUTE);
     }
-    assert_eq!(world.ask("job:x:sum", 0), [
-        "{__name__=\"job:x:sum\", job=\"a\", team=\"t\"} Float(1.0)",
-        "{__name__=\"job:x:sum\", job=\"b\", team=\"t\"} Float(10.0)"
-    ]);
+    assert_eq!(
+        world.ask("job:x:sum", 0),
+        [
+            "{__name__=\"job:x:sum\", job=\"a\", team=\"t\"} Float(1.0)",
+            "{__name__=\"job:x:sum\", job=\"b\", team=\"t\"} Float(10.0)"
+        ]
+    );
     assert_eq!(world.ask("x:sum", MINUTE), ["{__name__=\"x:sum\", env=\"prod\"} Float(12.0)"]);
     assert_eq!(world.ask("scalar", MINUTE), ["{__name__=\"scalar\", team=\"t\"} Float(42.0)"]);
     // Gone at two minutes: one marker, not two.
@@ -117,12 +125,16 @@ fn a_rule_that_fails_leaves_the_others_alone_and_ends_nothing() {
     evaluate(&group, &mut state, &world.context(), 0);
     assert!(state.rules.iter().all(|rule| rule.last_error.is_none()));
     evaluate(&group, &mut state, &world.context(), MINUTE);
-    let errors: Vec<String> = state.rules.iter().filter_map(|rule| Some(rule.last_error.as_ref()?.to_string())).collect();
-    assert_eq!(errors, [
-        "vector contains metrics with the same labelset after applying rule labels: {__name__=\"same\"}",
-        "exceeded limit of 1 with 2 series",
-        "exceeded limit of 1 with 2 alerts",
-    ]);
+    let errors: Vec<String> =
+        state.rules.iter().filter_map(|rule| Some(rule.last_error.as_ref()?.to_string())).collect();
+    assert_eq!(
+        errors,
+        [
+            "vector contains metrics with the same labelset after applying rule labels: {__name__=\"same\"}",
+            "exceeded limit of 1 with 2 series",
+            "exceeded limit of 1 with 2 alerts",
+        ]
+    );
     assert_eq!(world.times("good"), [0, MINUTE]);
     assert_eq!(world.times("same"), [0]);
     assert_eq!(world.times("limited"), [0]);
@@ -147,11 +159,31 @@ fn alerts_are_series_and_notices() {
     for minute in 0..4 {
         evaluate(&group, &mut state, &world.context(), minute * MINUTE);
         let (interval, resend) = (Duration::from_secs(60), Duration::from_secs(60));
-        sent.push(nines_rules::notices(&group, &mut state, &world.context(), minute * MINUTE, interval, resend));
+        sent.push(nines_rules::notices(
+            &group,
+            &mut state,
+            &world.context(),
+            minute * MINUTE,
+            interval,
+            resend,
+        ));
     }
-    assert_eq!(world.ask("ALERTS", 0), ["{__name__=\"ALERTS\", alertname=\"High\", alertstate=\"pending\", severity=\"p1\", v=\"1\"} Float(1.0)"]);
-    assert_eq!(world.ask("ALERTS", MINUTE), ["{__name__=\"ALERTS\", alertname=\"High\", alertstate=\"firing\", severity=\"p1\", v=\"1\"} Float(1.0)"]);
-    assert_eq!(world.ask("ALERTS_FOR_STATE", MINUTE), ["{__name__=\"ALERTS_FOR_STATE\", alertname=\"High\", severity=\"p1\", v=\"1\"} Float(0.0)"]);
+    assert_eq!(
+        world.ask("ALERTS", 0),
+        [
+            "{__name__=\"ALERTS\", alertname=\"High\", alertstate=\"pending\", severity=\"p1\", v=\"1\"} Float(1.0)"
+        ]
+    );
+    assert_eq!(
+        world.ask("ALERTS", MINUTE),
+        [
+            "{__name__=\"ALERTS\", alertname=\"High\", alertstate=\"firing\", severity=\"p1\", v=\"1\"} Float(1.0)"
+        ]
+    );
+    assert_eq!(
+        world.ask("ALERTS_FOR_STATE", MINUTE),
+        ["{__name__=\"ALERTS_FOR_STATE\", alertname=\"High\", severity=\"p1\", v=\"1\"} Float(0.0)"]
+    );
     assert!(world.ask("ALERTS", 3 * MINUTE).is_empty());
     let counts: Vec<usize> = sent.iter().map(Vec::len).collect();
     // Pending: nothing. Firing: at once, then only after more than a minute. Resolved: at once.
@@ -159,7 +191,10 @@ fn alerts_are_series_and_notices() {
     let firing = &sent[1][0];
     assert_eq!(firing.labels["cluster"], "eu");
     assert_eq!(firing.annotations["summary"], "a is 1 (2) in eu");
-    assert!(firing.annotations["broken"].starts_with("<error expanding template: line 1, column 4: "), "{firing:?}");
+    assert!(
+        firing.annotations["broken"].starts_with("<error expanding template: line 1, column 4: "),
+        "{firing:?}"
+    );
     assert_eq!((firing.starts_at_ms, firing.ends_at_ms), (MINUTE, 5 * MINUTE));
     assert_eq!(firing.generator_url, "http://nines/prometheus/graph?g0.expr=x+%3E+0&g0.tab=1");
     assert_eq!(sent[3][0].ends_at_ms, 3 * MINUTE);
@@ -207,7 +242,12 @@ fn alerts_survive_a_restart_however_long_it_takes() {
     assert_eq!(ran.len(), 1);
     assert_eq!(states(&after), ["pending", "firing"]);
     // Sent again, as the pause has passed; and it still began when it began.
-    assert!(ran[0].notices.iter().any(|notice| notice.labels["alertname"] == "Fast" && notice.starts_at_ms < 5 * MINUTE));
+    assert!(
+        ran[0]
+            .notices
+            .iter()
+            .any(|notice| notice.labels["alertname"] == "Fast" && notice.starts_at_ms < 5 * MINUTE)
+    );
     due(&after, &world, day + 1..day + 4);
     assert_eq!(states(&after), ["firing", "firing"]);
     // Nobody was missing evaluations before the process began.
@@ -227,18 +267,23 @@ fn a_changed_file_keeps_the_alerts_of_rules_that_stayed_and_ends_the_rest() {
     evaluator.apply([group(SLOW)]);
     due(&evaluator, &world, 0..3);
     assert_eq!(world.ask("count(ALERTS)", 3 * MINUTE), ["{} Float(2.0)"]);
-    evaluator.apply([group("groups:
+    evaluator.apply([group(
+        "groups:
 - name: g
   interval: 1m
   rules:
   - {record: new, expr: x}
   - {alert: Fast, expr: x > 0.5}
-")]);
+",
+    )]);
     due(&evaluator, &world, 3..4);
     let status = evaluator.status();
     let fast = status[0].rules[1].alerts.values().next().unwrap();
     assert!(fast.active_at_ms < 2 * MINUTE, "{fast:?}");
-    assert_eq!(world.ask("ALERTS", 4 * MINUTE), ["{__name__=\"ALERTS\", alertname=\"Fast\", alertstate=\"firing\"} Float(1.0)"]);
+    assert_eq!(
+        world.ask("ALERTS", 4 * MINUTE),
+        ["{__name__=\"ALERTS\", alertname=\"Fast\", alertstate=\"firing\"} Float(1.0)"]
+    );
     evaluator.apply([]);
     evaluator.run_due(&world.context(), 5 * MINUTE);
     assert!(world.ask("{__name__=~\"ALERTS|new\"}", 5 * MINUTE).is_empty());

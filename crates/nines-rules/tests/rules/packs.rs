@@ -33,7 +33,10 @@ fn every_published_pack_loads() {
             }
         }
     }
-    println!("{packs} packs, {groups} groups, {alerts} alerts, {records} recording rules; {} faults", faults.len());
+    println!(
+        "{packs} packs, {groups} groups, {alerts} alerts, {records} recording rules; {} faults",
+        faults.len()
+    );
     for fault in &faults {
         println!("{fault}");
     }
@@ -81,7 +84,11 @@ fn mistakes_are_all_reported_with_their_rule_and_line() {
         "one of `record` and `alert` must be given",
     ];
     for expected in expected {
-        assert!(errors.iter().any(|error| error.contains(expected)), "missing: {expected}\n{}", errors.join("\n"));
+        assert!(
+            errors.iter().any(|error| error.contains(expected)),
+            "missing: {expected}\n{}",
+            errors.join("\n")
+        );
     }
     assert_eq!(errors.len(), expected.len(), "{}", errors.join("\n"));
 }

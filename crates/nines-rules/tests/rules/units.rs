@@ -78,7 +78,12 @@ fn what_is_wrong_is_told_with_its_line_and_both_sides() {
         .replace("buckets:[1 2]}}'\n  - expr: 1", "buckets:[2 1]}}'\n  - expr: 1");
     let found = outcome(&changed);
     assert_eq!(found.len(), 3, "{found:#?}");
-    assert!(found[0].starts_with("line 18: test down: alert `InstanceDown` at 10m: expected {alertname=\"InstanceDown\""), "{found:#?}");
+    assert!(
+        found[0].starts_with(
+            "line 18: test down: alert `InstanceDown` at 10m: expected {alertname=\"InstanceDown\""
+        ),
+        "{found:#?}"
+    );
     assert!(found[1].contains("`job:up:count` at 4m: expected {__name__=\"job:up:count\", job=\"node\"} 2, got {__name__=\"job:up:count\", job=\"node\"} 1"), "{found:#?}");
 }
 
@@ -86,12 +91,23 @@ fn what_is_wrong_is_told_with_its_line_and_both_sides() {
 fn mistakes_in_the_files_are_reported_before_anything_runs() {
     let mut missing = |pattern: &str| Err(format!("`{pattern}` is not there"));
     let errors = run("tests.yml", TESTS, &mut missing).unwrap_err();
-    assert_eq!(errors[0].to_string(), "tests.yml:2:14: rule_files: `rules.yml` is not there".replace(":14", ":1"));
-    let mut broken = |pattern: &str| Ok(vec![(pattern.to_owned(), "groups: [{name: a, rules: [{alert: x}]}]".to_owned())]);
+    assert_eq!(
+        errors[0].to_string(),
+        "tests.yml:2:14: rule_files: `rules.yml` is not there".replace(":14", ":1")
+    );
+    let mut broken =
+        |pattern: &str| Ok(vec![(pattern.to_owned(), "groups: [{name: a, rules: [{alert: x}]}]".to_owned())]);
     let errors = run("tests.yml", TESTS, &mut broken).unwrap_err();
     assert!(errors[0].to_string().starts_with("rules.yml:1:28"), "{}", errors[0]);
     let mut none = |_: &str| Ok(Vec::new());
-    let errors = run("tests.yml", "tests: [{input_serie: []}]\nevaluation_interval: 5", &mut none).unwrap_err();
+    let errors =
+        run("tests.yml", "tests: [{input_serie: []}]\nevaluation_interval: 5", &mut none).unwrap_err();
     assert_eq!(errors.len(), 2, "{errors:?}");
-    assert!(run("tests.yml", "tests: [{promql_expr_test: [{expr: up, eval_time: 10y}]}]", &mut none).unwrap().failures[0].message.contains("evaluations"));
+    assert!(
+        run("tests.yml", "tests: [{promql_expr_test: [{expr: up, eval_time: 10y}]}]", &mut none)
+            .unwrap()
+            .failures[0]
+            .message
+            .contains("evaluations")
+    );
 }

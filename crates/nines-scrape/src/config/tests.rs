@@ -51,7 +51,10 @@ scrape_configs:
     assert_eq!((node.interval.as_secs(), node.timeout.as_secs()), (5, 5));
     assert_eq!(node.params["collect"], ["cpu", "5"]);
     assert_eq!(node.limits, Limits { body_bytes: 10 << 20, samples: 100, labels: 30, ..Limits::default() });
-    assert_eq!((node.files.len(), node.dns.len(), node.relabel.len(), node.metric_relabel.len()), (1, 2, 2, 1));
+    assert_eq!(
+        (node.files.len(), node.dns.len(), node.relabel.len(), node.metric_relabel.len()),
+        (1, 2, 2, 1)
+    );
     assert_eq!(node.dns[0].record, RecordType::Srv);
     let debug = format!("{node:?}");
     assert!(!debug.contains("p4ss") && !debug.contains("s3cret"), "{debug}");
@@ -105,7 +108,11 @@ fn all_mistakes_are_reported_at_once_with_their_places() {
         "validation scheme `legacy` is not supported here",
     ];
     for expected in expected {
-        assert!(found.iter().any(|error| error.contains(expected)), "missing: {expected}\n{}", found.join("\n"));
+        assert!(
+            found.iter().any(|error| error.contains(expected)),
+            "missing: {expected}\n{}",
+            found.join("\n")
+        );
     }
     // `replac` also lacks its target.
     assert_eq!(found.len(), expected.len() + 1, "{}", found.join("\n"));

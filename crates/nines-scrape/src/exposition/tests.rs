@@ -64,6 +64,7 @@ go_gc_duration_seconds{quantile="0.25",} 7.424100000000001e-05
 # TYPE h histogram
 h_bucket{le="1"} 2 123123
 h_bucket{le="+Inf"} NaN -15
+h_bucket{le="2500000"} 1
 foo:bar_1{x="a\"b\\c\nd\e"} -0.5
 {"utf.8 name","label ☺"="v",b=""} 1
 plain 1e3	1520879607789
@@ -77,6 +78,7 @@ __name__="go_gc_duration_seconds",quantile="1.0",a="b" inf
 type h histogram
 __name__="h_bucket",le="1.0" 2 @123123
 __name__="h_bucket",le="+Inf" NaN @-15
+__name__="h_bucket",le="2.5e+06" 1
 __name__="foo:bar_1",x="a\"b\\c\nd\\e" -0.5
 __name__="utf.8 name",label ☺="v",b="" 1
 __name__="plain" 1000 @1520879607789
@@ -108,7 +110,10 @@ fn mistakes_in_the_text_format_have_a_place_and_advice() {
         ("a 1 2 3", "line 1, column 7: expected the end of the line after the sample, found `3`"),
         ("a 1 # {x=\"y\"} 1", "line 1, column 5: timestamp `#` is no whole number"),
         ("# TYPE a wrong", "line 1, column 10: metric type `wrong` is not known"),
-        ("# TYPE", "line 1, column 7: expected the name of a metric after `# TYPE`, found the end of the body"),
+        (
+            "# TYPE",
+            "line 1, column 7: expected the name of a metric after `# TYPE`, found the end of the body",
+        ),
     ];
     for (body, expected) in table {
         let found = read(Format::Text, body.as_bytes(), ParseOptions::default());
@@ -165,7 +170,10 @@ fn openmetrics_is_strict() {
         ("a 1\n# EOF\nb 1\n", "line 3, column 1: there is more after `# EOF`"),
         ("# comment\n# EOF\n", "line 1, column 1: `# comment` is not known"),
         ("# TYPE a untyped\n# EOF\n", "line 1, column 10: metric type `untyped` is not known"),
-        ("# UNIT a seconds\n# EOF\n", "line 1, column 10: unit `seconds` does not end the name of metric `a`"),
+        (
+            "# UNIT a seconds\n# EOF\n",
+            "line 1, column 10: unit `seconds` does not end the name of metric `a`",
+        ),
         ("a 1 1 # 5\n# EOF\n", "line 1, column 9: expected the labels of an exemplar, found `5`"),
         ("a 1\r\n# EOF\n", "line 1, column 3: value `1\r` is no number"),
         ("a 1 1e300\n# EOF\n", "line 1, column 5: timestamp is no time"),
@@ -242,7 +250,8 @@ __name__=\"h_bucket\",a=\"b\",le=\"+Inf\" 3 since 5000
     assert_eq!(with(true, false), format!("{head}{native}"));
     assert_eq!(with(true, true), format!("{head}{classic}{native}"));
 
-    let summary = [field(1, 0, &[7]), double(2, 2.5), field(3, 2, &[double(1, 0.5), double(2, 9.0)].concat())].concat();
+    let summary =
+        [field(1, 0, &[7]), double(2, 2.5), field(3, 2, &[double(1, 0.5), double(2, 9.0)].concat())].concat();
     let metric = [field(4, 2, &summary), field(6, 0, &[100])].concat();
     let summary = family(&[text(1, "s"), field(3, 0, &[2]), field(4, 2, &metric)]);
     let found = read(Format::Protobuf, &summary, ParseOptions::default());
@@ -261,8 +270,14 @@ fn formats_are_known_by_their_content_type() {
     let table = [
         ("text/plain; version=0.0.4; charset=utf-8", Some(Format::Text)),
         ("text/plain", Some(Format::Text)),
-        ("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8", Some(Format::OpenMetrics)),
-        ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", Some(Format::Protobuf)),
+        (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+            Some(Format::OpenMetrics),
+        ),
+        (
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+            Some(Format::Protobuf),
+        ),
         ("application/vnd.google.protobuf; proto=prometheus.WriteRequest", None),
         ("text/html", None),
         ("", None),
@@ -275,10 +290,12 @@ fn formats_are_known_by_their_content_type() {
 /// Names and values with everything that must be escaped.
 fn exposed() -> impl Strategy<Value = Vec<(String, Vec<(String, String)>, f64, Option<i64>)>> {
     let labels = prop::collection::btree_map("[a-z_]{1,4}|[a-z. é]{1,4}", "[a-z\"\\\\\n é]{0,6}", 0..4);
-    let sample = ("[a-z:_]{1,5}|[a-z. é☺]{1,5}", labels, any::<f64>(), prop::option::of(0..9_000_000_000_i64));
-    prop::collection::vec(sample.prop_map(|(name, labels, value, time)| {
-        (name, labels.into_iter().collect(), value, time)
-    }), 0..8)
+    let sample =
+        ("[a-z:_]{1,5}|[a-z. é☺]{1,5}", labels, any::<f64>(), prop::option::of(0..9_000_000_000_i64));
+    prop::collection::vec(
+        sample.prop_map(|(name, labels, value, time)| (name, labels.into_iter().collect(), value, time)),
+        0..8,
+    )
 }
 
 fn quote(text: &str) -> String {
@@ -345,4 +362,32 @@ proptest! {
         }
         read(Format::Protobuf, &body, options);
     }
+}
+
+/// `cargo test --release -p nines-scrape -- --ignored --nocapture speed`
+#[test]
+#[ignore = "prints a figure"]
+fn speed_of_reading() {
+    use nines_base::Clock;
+
+    let mut body = String::new();
+    for family in 0..100 {
+        body += &format!("# HELP metric_{family}_total Some help.\n# TYPE metric_{family}_total counter\n");
+        for series in 0..100 {
+            body += &format!(
+                "metric_{family}_total{{code=\"200\",method=\"GET\",path=\"/api/v1/{series}\"}} {series}.5\n"
+            );
+        }
+    }
+    let clock = nines_base::SystemClock::shared();
+    let begin = clock.monotonic();
+    let mut samples = 0;
+    for _ in 0..20 {
+        let mut parser = Parser::new(Format::Text, body.as_bytes(), ParseOptions::default()).unwrap();
+        while let Some(entry) = parser.next().unwrap() {
+            samples += usize::from(matches!(entry, Entry::Sample(_)));
+        }
+    }
+    let took = clock.monotonic() - begin;
+    println!("{samples} samples of {} bytes in {took:?}", body.len() * 20);
 }

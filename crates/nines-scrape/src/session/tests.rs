@@ -80,10 +80,25 @@ fn a_failed_scrape_ends_everything_once() {
 fn limits_fail_the_scrape_and_say_by_how_much() {
     let table = [
         ("sample_limit: 2", "a 1\nb 2\nc 3\nd 4\n", "more than 2 samples", 4),
-        ("label_limit: 3", "a{x=\"1\",y=\"2\"} 1\n", "number of labels of metric `a` is 5, more than the 3 of `label_limit`", 1),
-        ("label_name_length_limit: 8", "a{very_long=\"1\"} 1\n", "length of a label name of metric `a` is 9", 1),
+        (
+            "label_limit: 3",
+            "a{x=\"1\",y=\"2\"} 1\n",
+            "number of labels of metric `a` is 5, more than the 3 of `label_limit`",
+            1,
+        ),
+        (
+            "label_name_length_limit: 8",
+            "a{very_long=\"1\"} 1\n",
+            "length of a label name of metric `a` is 9",
+            1,
+        ),
         ("label_value_length_limit: 3", "a{x=\"1234\"} 1\n", "length of a label value of metric `a` is 4", 1),
-        ("metric_relabel_configs: [{action: labeldrop, regex: __name__}]", "a 1\n", "a sample has no metric name", 1),
+        (
+            "metric_relabel_configs: [{action: labeldrop, regex: __name__}]",
+            "a 1\n",
+            "a sample has no metric name",
+            1,
+        ),
     ];
     for (limit, body, expected, scraped) in table {
         let mut session = session(&format!("  {limit}\n"));
@@ -96,7 +111,9 @@ fn limits_fail_the_scrape_and_say_by_how_much() {
     assert_eq!(read(&mut session("  sample_limit: 2\n"), "a 1\nb 2\n", 1).2, None);
     let mut plain = session("");
     let (_, _, result) = plain.read(b"a 1\n", Some("text/html"), 1);
-    assert!(result.unwrap_err().to_string().starts_with("target says `text/html`, which is no exposition format"));
+    assert!(
+        result.unwrap_err().to_string().starts_with("target says `text/html`, which is no exposition format")
+    );
     let mut fallback = session("  fallback_scrape_protocol: PrometheusText0.0.4\n");
     assert!(fallback.read(b"a 1\n", None, 1).2.is_ok());
 }
@@ -159,7 +176,8 @@ fn metadata_is_told_when_it_is_new_or_has_changed() {
     let mut session = session("");
     let body = "# HELP a helps\n# TYPE a counter\na 1\n";
     let (batch, ..) = session.read(body.as_bytes(), TEXT, 1);
-    let told: Vec<_> = batch.metadata.iter().map(|(name, known)| (&**name, known.kind, &*known.help)).collect();
+    let told: Vec<_> =
+        batch.metadata.iter().map(|(name, known)| (&**name, known.kind, &*known.help)).collect();
     assert_eq!(told, [("a", MetricType::Counter, "helps")]);
     assert!(session.read(body.as_bytes(), TEXT, 2).0.metadata.is_empty());
     let (batch, ..) = session.read(b"# TYPE a gauge\na 1\n", TEXT, 3);

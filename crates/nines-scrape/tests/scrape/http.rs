@@ -32,7 +32,8 @@ async fn serve(answer: Vec<u8>) -> (u16, Arc<Mutex<Vec<String>>>) {
 
 fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut all =
-        format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len()).into_bytes();
+        format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len())
+            .into_bytes();
     all.extend_from_slice(body);
     all
 }
@@ -70,21 +71,32 @@ async fn a_scrape_asks_as_upstream_does_and_is_found_in_the_store() {
     disk.create(&folder.path().join("token")).unwrap().write_all(b"s3cret\n").unwrap();
     let store_folder = folder.path().join("store");
     let (store, _) =
-        SeriesStore::open(StoreConfig::new(store_folder), disk, SystemClock::shared(), Random::from_seed(1)).unwrap();
+        SeriesStore::open(StoreConfig::new(store_folder), disk, SystemClock::shared(), Random::from_seed(1))
+            .unwrap();
     let token = folder.path().join("token");
-    let more = format!("  params: {{m: ['a b']}}\n  authorization: {{credentials_file: '{}'}}\n", token.display());
+    let more =
+        format!("  params: {{m: ['a b']}}\n  authorization: {{credentials_file: '{}'}}\n", token.display());
     let scraper = scraper(Arc::new(store.clone()), &job(port, &more));
     let found = || {
         let matchers = [Matcher::new("__name__", MatchOp::Regex, "x_total|up").unwrap()];
         let (start_ms, end_ms) = (0, i64::MAX);
         let (samples_max, threads, cancelled) = (1_000_000, 1, &|| false);
-        store.select(&Select { matchers: &matchers, start_ms, end_ms, samples_max, threads, cancelled }).unwrap().series
+        store
+            .select(&Select { matchers: &matchers, start_ms, end_ms, samples_max, threads, cancelled })
+            .unwrap()
+            .series
     };
-    eventually("samples in the store", || found().iter().any(|series| series.labels.metric_name() == Some("x_total"))).await;
+    eventually("samples in the store", || {
+        found().iter().any(|series| series.labels.metric_name() == Some("x_total"))
+    })
+    .await;
     scraper.stop();
     let series = found();
     let texts: Vec<String> = series.iter().map(|series| series.labels.to_string()).collect();
-    assert!(texts.contains(&format!("x_total{{a=\"b\", instance=\"127.0.0.1:{port}\", job=\"j\"}}")), "{texts:?}");
+    assert!(
+        texts.contains(&format!("x_total{{a=\"b\", instance=\"127.0.0.1:{port}\", job=\"j\"}}")),
+        "{texts:?}"
+    );
     let head = heads.lock()[0].to_ascii_lowercase();
     for expected in [
         "get /metrics?m=a%20b http/1.1",
@@ -107,7 +119,15 @@ async fn what_a_target_can_do_wrong_is_its_last_error() {
         (answer("302 Found", "location: http://169.254.169.254/\r\n", b""), "", "169.254.169.254"),
         (answer("200 OK", text, b"x{ 1\n"), "", "line 1, column 3: expected a label name"),
         (answer("200 OK", "", b"x 1\n"), "", "target says nothing of its format"),
-        (answer("200 OK", "content-type: text/plain\r\ncontent-encoding: gzip\r\n", &bomb.finish().unwrap()), "  body_size_limit: 10KB\n", "body is larger than 10 KiB"),
+        (
+            answer(
+                "200 OK",
+                "content-type: text/plain\r\ncontent-encoding: gzip\r\n",
+                &bomb.finish().unwrap(),
+            ),
+            "  body_size_limit: 10KB\n",
+            "body is larger than 10 KiB",
+        ),
         (Vec::new(), "", ""),
     ];
     for (answer, more, expected) in table {

@@ -61,7 +61,12 @@ impl World {
 }
 
 fn jobs_of(jobs: &str) -> Vec<Job> {
-    config::parse(None, &format!("global: {{scrape_interval: 10s, scrape_timeout: 5s}}\nscrape_configs:\n{jobs}")).unwrap().jobs
+    config::parse(
+        None,
+        &format!("global: {{scrape_interval: 10s, scrape_timeout: 5s}}\nscrape_configs:\n{jobs}"),
+    )
+    .unwrap()
+    .jobs
 }
 
 const ONE: &str = "- {job_name: a, static_configs: [{targets: ['h:1']}]}\n";

@@ -1,6 +1,8 @@
 //! Scraping as a whole: loops in virtual time, HTTP to a server of our own and into a store, and upstream's Prometheus
 //! and node exporter beside them where they are installed.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 mod http;
 mod loops;
 mod peer;
@@ -64,7 +66,10 @@ fn nobody() -> Arc<dyn nines_scrape::Names> {
             name: &str,
             _: nines_scrape::config::RecordType,
         ) -> Result<Vec<nines_scrape::Record>, nines_scrape::DnsError> {
-            Err(nines_scrape::DnsError::NoAnswer { name: name.to_owned(), reason: "nobody is there".to_owned() })
+            Err(nines_scrape::DnsError::NoAnswer {
+                name: name.to_owned(),
+                reason: "nobody is there".to_owned(),
+            })
         }
     }
     Arc::new(Nobody)

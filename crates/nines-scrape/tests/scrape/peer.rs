@@ -94,7 +94,9 @@ type Known = BTreeMap<String, String>;
 
 /// What Prometheus knows now, as labels and value.
 async fn theirs(egress: &Egress, port: u16, jobs: &str) -> Option<Known> {
-    let url = format!("http://127.0.0.1:{port}/api/v1/query?query=%7Bjob%21%3D%22%22%2C__name__%21%3D%22scrape_duration_seconds%22%7D");
+    let url = format!(
+        "http://127.0.0.1:{port}/api/v1/query?query=%7Bjob%21%3D%22%22%2C__name__%21%3D%22scrape_duration_seconds%22%7D"
+    );
     let response = egress.send(Request::get(url)).await.ok()?;
     let answer: serde_json::Value = serde_json::from_slice(&response.body).ok()?;
     let mut known = Known::new();
@@ -123,7 +125,8 @@ fn ours(kept: &Kept) -> Known {
     let mut known = Known::new();
     for batch in kept.0.lock().iter() {
         for point in &batch.points {
-            let pairs = point.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let pairs =
+                point.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
             let shown = config_labels::shown(&pairs);
             match &point.value {
                 nines_scrape::PointValue::Float(value) if nines_series::is_stale(*value) => {
@@ -215,7 +218,10 @@ async fn the_same_targets_give_the_same_series() {
                 let _ = stream.read(&mut head).await;
                 let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
                 let body = body.replace("TIME", &(now - 500).to_string());
-                let text = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let text = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
                 let _ = stream.write_all(text.as_bytes()).await;
             });
         }
@@ -228,7 +234,8 @@ async fn the_same_targets_give_the_same_series() {
     let scraper = scraper(kept.clone(), &text);
     let first = agree(&peer, &kept, "__name__=\"gone\"").await;
     // Series vanish, others come; then the body is broken.
-    *body.lock() = FIRST.replace("gone 1\n", "came 2\n").replace("1027", "1028").replace("timed 7 TIME\n", "");
+    *body.lock() =
+        FIRST.replace("gone 1\n", "came 2\n").replace("1027", "1028").replace("timed 7 TIME\n", "");
     let second = agree(&peer, &kept, "__name__=\"came\"").await;
     *body.lock() = "requests_total{ 5\n".to_owned();
     let third = loop {
@@ -256,15 +263,27 @@ async fn a_node_exporter_has_the_same_series_for_both() {
     let jobs = format!("- job_name: node\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
     let peer = start(&prometheus, &jobs).await;
     let kept = Arc::new(Kept::default());
-    let scraper = scraper(kept.clone(), &format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"));
-    eventually("a scrape", || kept.series(&format!("up{{instance=\"127.0.0.1:{port}\", job=\"node\"}}")).iter().any(|(_, up)| *up == 1.0)).await;
+    let scraper = scraper(
+        kept.clone(),
+        &format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"),
+    );
+    eventually("a scrape", || {
+        kept.series(&format!("up{{instance=\"127.0.0.1:{port}\", job=\"node\"}}"))
+            .iter()
+            .any(|(_, up)| *up == 1.0)
+    })
+    .await;
     let mut last = Vec::new();
     for _ in 0..100 {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         let Some(theirs) = theirs(&peer.egress, peer.port, "node").await else { continue };
         // Values move between two scrapes; version 2 writes quantiles as they come, version 3 as numbers.
         let names = |known: &Known| -> Known {
-            let plain = |labels: &String| labels.replace("quantile=\"0.0\"", "quantile=\"0\"").replace("quantile=\"1.0\"", "quantile=\"1\"");
+            let plain = |labels: &String| {
+                labels
+                    .replace("quantile=\"0.0\"", "quantile=\"0\"")
+                    .replace("quantile=\"1.0\"", "quantile=\"1\"")
+            };
             known.keys().map(|labels| (plain(labels), String::new())).collect()
         };
         let (ours, theirs) = (names(&ours(&kept)), names(&theirs));
