@@ -287,8 +287,11 @@ fn formats_are_known_by_their_content_type() {
     }
 }
 
+/// Name, labels, value, time.
+type Exposed = (String, Vec<(String, String)>, f64, Option<i64>);
+
 /// Names and values with everything that must be escaped.
-fn exposed() -> impl Strategy<Value = Vec<(String, Vec<(String, String)>, f64, Option<i64>)>> {
+fn exposed() -> impl Strategy<Value = Vec<Exposed>> {
     let labels = prop::collection::btree_map("[a-z_]{1,4}|[a-z. é]{1,4}", "[a-z\"\\\\\n é]{0,6}", 0..4);
     let sample =
         ("[a-z:_]{1,5}|[a-z. é☺]{1,5}", labels, any::<f64>(), prop::option::of(0..9_000_000_000_i64));
@@ -368,8 +371,6 @@ proptest! {
 #[test]
 #[ignore = "prints a figure"]
 fn speed_of_reading() {
-    use nines_base::Clock;
-
     let mut body = String::new();
     for family in 0..100 {
         body += &format!("# HELP metric_{family}_total Some help.\n# TYPE metric_{family}_total counter\n");
