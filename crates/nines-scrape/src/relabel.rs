@@ -255,7 +255,7 @@ mod tests {
         let hash = Rule { modulus: 1000, ..to(rule(Action::HashMod, &["c"], "(.*)"), "d", "") };
         check(
             &[("a", "foo"), ("b", "bar"), ("c", "baz")],
-            &[hash.clone()],
+            std::slice::from_ref(&hash),
             Some(&[("a", "foo"), ("b", "bar"), ("c", "baz"), ("d", "976")]),
         );
         check(

@@ -50,7 +50,7 @@ pub fn format_duration(duration: Duration) -> String {
         ("s", 1_000, false),
         ("ms", 1, false),
     ] {
-        if exact && millis % size != 0 {
+        if exact && !millis.is_multiple_of(size) {
             continue;
         }
         if millis >= size {

@@ -239,7 +239,8 @@ fn time_of(seconds: f64) -> Result<Value, String> {
     if seconds.is_nan() || seconds.abs() > 9_223_372_036.0 {
         return Err("this is no time: it lies beyond the years 1678 to 2262".to_owned());
     }
-    Ok(Value::Time((seconds * 1000.0) as i64))
+    // Over nanoseconds, as upstream goes: the rounding shows.
+    Ok(Value::Time((seconds * 1e9) as i64 / 1_000_000))
 }
 
 fn regex(pattern: &str) -> Result<regex::Regex, String> {

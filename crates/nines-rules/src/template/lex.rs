@@ -48,7 +48,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Spotted>, TemplateError> {
         }
         let inside = open.map(|open| open + 2);
         let trims = inside.is_some_and(|inside| {
-            let rest = text[inside..].as_bytes();
+            let rest = &text.as_bytes()[inside..];
             rest.first() == Some(&b'-') && rest.get(1).is_some_and(|byte| is_blank(char::from(*byte)))
         });
         if trims {

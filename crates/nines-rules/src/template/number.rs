@@ -1,12 +1,12 @@
 //! Numbers as Go's `fmt` and Prometheus' `humanize` functions write them.
 
-/// As `%v` of a float: the shortest digits, with an exponent below 1e-4 and from 1e21.
+/// As `%v` of a float: the shortest digits, with an exponent below 1e-4 and from a million on.
 pub fn format_shortest(value: f64) -> String {
     if let Some(special) = special(value) {
         return special.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e21).contains(&magnitude) {
+    if magnitude == 0.0 || (1e-4..1e6).contains(&magnitude) {
         return format!("{value}");
     }
     exponent(&format!("{value:e}"))
@@ -228,7 +228,9 @@ mod tests {
         assert_eq!(significant(12355.0, 4), "1.236e+04");
         assert_eq!(significant(0.000_012_345, 4), "1.234e-05");
         assert_eq!(significant(100.0, 4), "100");
-        assert_eq!(format_shortest(1e21), "1e+21");
+        assert_eq!(format_shortest(999_999.5), "999999.5");
+        assert_eq!(format_shortest(1e6), "1e+06");
+        assert_eq!(format_shortest(1_234_567.891), "1.234567891e+06");
         assert_eq!(format_shortest(0.000_01), "1e-05");
         assert_eq!(scientific(123_456.0, None), "1.234560e+05");
         assert_eq!(go_duration(3_723_500_000_000), "1h2m3.5s");

@@ -215,11 +215,11 @@ fn float(verb: char, number: f64, flags: &Flags) -> String {
 }
 
 fn signed(text: String, flags: &Flags) -> String {
-    if text.starts_with(['-', '+']) && !(text == "+Inf" && !flags.plus) {
+    if text.starts_with(['-', '+']) {
         return text;
     }
     match (flags.plus, flags.space) {
-        (true, _) if !text.starts_with('+') => format!("+{text}"),
+        (true, _) => format!("+{text}"),
         (false, true) => format!(" {text}"),
         _ => text,
     }

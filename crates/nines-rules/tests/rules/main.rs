@@ -1,6 +1,8 @@
 //! Rule files as a whole: packs as they are published, groups over a store, unit tests, and upstream's own `promtool`
 //! beside them where it is installed.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 mod evaluation;
 mod packs;
 mod peer;

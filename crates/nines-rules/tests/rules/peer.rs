@@ -68,8 +68,6 @@ fn templates_expand_as_upstreams() {
         "{{ parseDuration \"1h5m\" }}",
         "{{ graphLink \"up == 1\" }}",
         "{{ tableLink \"sum(up) > 1\" }}",
-        "{{ pathPrefix }}",
-        "{{ externalURL }}",
         "{{ $externalLabels.region }}",
         "{{ if gt $value 1.0 }}big{{ else if eq $value 1.0 }}one{{ else }}small{{ end }}",
         "a {{- 1 -}} b {{/* c */}} d",
@@ -98,21 +96,22 @@ fn templates_expand_as_upstreams() {
         "Inf",
         "1435065584.128",
     ];
-    let labels: BTreeMap<String, String> =
-        [("instance", "host:9100"), ("job", "node")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    let labels: BTreeMap<String, String> = [("__name__", "v"), ("instance", "host:9100"), ("job", "node")]
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .into();
     let external: BTreeMap<String, String> = [("region".to_owned(), "eu".to_owned())].into();
     let url = "http://prom:9090/base";
     let (mut rules, mut tests) = ("groups:\n- name: g\n  rules:\n".to_owned(), String::new());
     for (number, text) in texts.iter().enumerate() {
         // JSON's texts are YAML's too.
         let text = serde_json::to_string(text).unwrap();
-        let _ = write!(rules, "  - alert: A{number}\n    expr: v\n    annotations: {{t: {text}}}\n");
+        let _ = writeln!(rules, "  - alert: A{number}\n    expr: v\n    annotations: {{t: {text}}}");
     }
     tests.push_str("rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n");
     for value in values {
-        let _ = write!(
+        let _ = writeln!(
             tests,
-            "- interval: 1m\n  external_labels: {{region: eu}}\n  external_url: {url:?}\n  input_series:\n  - {{series: 'v{{job=\"node\",instance=\"host:9100\"}}', values: '{value}'}}\n  - {{series: 'up{{job=\"x\",instance=\"b\"}}', values: '1.5'}}\n  alert_rule_test:\n"
+            "- interval: 1m\n  external_labels: {{region: eu}}\n  external_url: {url:?}\n  input_series:\n  - {{series: 'v{{job=\"node\",instance=\"host:9100\"}}', values: '{value}'}}\n  - {{series: 'up{{job=\"x\",instance=\"b\"}}', values: '1.5'}}\n  alert_rule_test:"
         );
         for (number, text) in texts.iter().enumerate() {
             let external_url = url;
@@ -128,9 +127,9 @@ fn templates_expand_as_upstreams() {
             let mut around = Surroundings { external_url, now_ms: 0, query: &mut query };
             let ours = Template::parse(text).unwrap().expand(&data, &mut around).unwrap();
             let ours = serde_json::to_string(&ours).unwrap();
-            let _ = write!(
+            let _ = writeln!(
                 tests,
-                "  - {{eval_time: 0m, alertname: A{number}, exp_alerts: [{{exp_labels: {{job: node, instance: \"host:9100\"}}, exp_annotations: {{t: {ours}}}}}]}}\n"
+                "  - {{eval_time: 0m, alertname: A{number}, exp_alerts: [{{exp_labels: {{job: node, instance: \"host:9100\"}}, exp_annotations: {{t: {ours}}}}}]}}"
             );
         }
     }
@@ -156,9 +155,9 @@ fn alerts_fire_when_upstreams_do() {
     for number in 0..12 {
         let (hold, keep) = (random.below(5), random.below(4));
         let keep = if keep == 0 { String::new() } else { format!("\n    keep_firing_for: {keep}m") };
-        let _ = write!(
+        let _ = writeln!(
             rules,
-            "  - alert: A{number}\n    expr: x{number} > 0\n    for: {hold}m{keep}\n  - record: r{number}\n    expr: sum(x{number}) without (i) > 0\n"
+            "  - alert: A{number}\n    expr: x{number} > 0\n    for: {hold}m{keep}\n  - record: r{number}\n    expr: sum(x{number}) without (i) > 0"
         );
         for series in 0..2 {
             let values: Vec<&str> = (0..=minutes)
@@ -168,9 +167,9 @@ fn alerts_fire_when_upstreams_do() {
                     _ => "1",
                 })
                 .collect();
-            let _ = write!(
+            let _ = writeln!(
                 tests,
-                "  - {{series: 'x{number}{{i=\"{series}\"}}', values: '{}'}}\n",
+                "  - {{series: 'x{number}{{i=\"{series}\"}}', values: '{}'}}",
                 values.join(" ")
             );
         }
@@ -181,7 +180,7 @@ fn alerts_fire_when_upstreams_do() {
     let mut probe = head.clone();
     for minute in 0..=minutes {
         for number in 0..12 {
-            let _ = write!(probe, "  - {{eval_time: {minute}m, alertname: A{number}}}\n");
+            let _ = writeln!(probe, "  - {{eval_time: {minute}m, alertname: A{number}}}");
         }
     }
     let files = |rules: String| move |_: &str| Ok(vec![("rules.yml".to_owned(), rules.clone())]);
@@ -199,9 +198,9 @@ fn alerts_fire_when_upstreams_do() {
                 .filter(|i| found.is_some_and(|failure| failure.message.contains(&format!("i=\"{i}\""))))
                 .map(|i| format!("{{exp_labels: {{i: \"{i}\"}}}}"))
                 .collect();
-            let _ = write!(
+            let _ = writeln!(
                 full,
-                "  - {{eval_time: {minute}m, alertname: A{number}, exp_alerts: [{}]}}\n",
+                "  - {{eval_time: {minute}m, alertname: A{number}, exp_alerts: [{}]}}",
                 alerts.join(", ")
             );
         }

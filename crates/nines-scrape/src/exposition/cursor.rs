@@ -277,7 +277,7 @@ pub(crate) fn parse_float(word: &str) -> Option<f64> {
     Some(if value.is_nan() { f64::from_bits(NORMAL_NAN_BITS) } else { value })
 }
 
-/// As upstream's `formatOpenMetricsFloat`: shortest, with an exponent below 1e-4 and from 1e21, never without a point.
+/// As upstream's `formatOpenMetricsFloat`: shortest, with an exponent below 1e-4 and from a million on, else with a point.
 pub(crate) fn format_open_metrics(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -286,7 +286,7 @@ pub(crate) fn format_open_metrics(value: f64) -> String {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e21).contains(&magnitude) {
+    if magnitude == 0.0 || (1e-4..1e6).contains(&magnitude) {
         let text = format!("{value}");
         return if text.contains('.') { text } else { text + ".0" };
     }

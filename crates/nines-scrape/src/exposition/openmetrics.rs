@@ -31,7 +31,6 @@ impl<'b> OpenMetricsParser<'b> {
         }
     }
 
-    #[expect(clippy::should_implement_trait, reason = "an entry borrows from the parser")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, ExpositionError> {
         if self.ended {
             return Ok(None);

@@ -58,7 +58,6 @@ impl<'b> ProtobufParser<'b> {
         }
     }
 
-    #[expect(clippy::should_implement_trait, reason = "an entry borrows from the parser")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, ExpositionError> {
         while self.pending.is_empty() {
             if self.body.is_empty() {

@@ -64,6 +64,7 @@ go_gc_duration_seconds{quantile="0.25",} 7.424100000000001e-05
 # TYPE h histogram
 h_bucket{le="1"} 2 123123
 h_bucket{le="+Inf"} NaN -15
+h_bucket{le="2500000"} 1
 foo:bar_1{x="a\"b\\c\nd\e"} -0.5
 {"utf.8 name","label ☺"="v",b=""} 1
 plain 1e3	1520879607789
@@ -77,6 +78,7 @@ __name__="go_gc_duration_seconds",quantile="1.0",a="b" inf
 type h histogram
 __name__="h_bucket",le="1.0" 2 @123123
 __name__="h_bucket",le="+Inf" NaN @-15
+__name__="h_bucket",le="2.5e+06" 1
 __name__="foo:bar_1",x="a\"b\\c\nd\\e" -0.5
 __name__="utf.8 name",label ☺="v",b="" 1
 __name__="plain" 1000 @1520879607789
@@ -285,8 +287,11 @@ fn formats_are_known_by_their_content_type() {
     }
 }
 
+/// Name, labels, value, time.
+type Exposed = (String, Vec<(String, String)>, f64, Option<i64>);
+
 /// Names and values with everything that must be escaped.
-fn exposed() -> impl Strategy<Value = Vec<(String, Vec<(String, String)>, f64, Option<i64>)>> {
+fn exposed() -> impl Strategy<Value = Vec<Exposed>> {
     let labels = prop::collection::btree_map("[a-z_]{1,4}|[a-z. é]{1,4}", "[a-z\"\\\\\n é]{0,6}", 0..4);
     let sample =
         ("[a-z:_]{1,5}|[a-z. é☺]{1,5}", labels, any::<f64>(), prop::option::of(0..9_000_000_000_i64));
@@ -360,4 +365,30 @@ proptest! {
         }
         read(Format::Protobuf, &body, options);
     }
+}
+
+/// `cargo test --release -p nines-scrape -- --ignored --nocapture speed`
+#[test]
+#[ignore = "prints a figure"]
+fn speed_of_reading() {
+    let mut body = String::new();
+    for family in 0..100 {
+        body += &format!("# HELP metric_{family}_total Some help.\n# TYPE metric_{family}_total counter\n");
+        for series in 0..100 {
+            body += &format!(
+                "metric_{family}_total{{code=\"200\",method=\"GET\",path=\"/api/v1/{series}\"}} {series}.5\n"
+            );
+        }
+    }
+    let clock = nines_base::SystemClock::shared();
+    let begin = clock.monotonic();
+    let mut samples = 0;
+    for _ in 0..20 {
+        let mut parser = Parser::new(Format::Text, body.as_bytes(), ParseOptions::default()).unwrap();
+        while let Some(entry) = parser.next().unwrap() {
+            samples += usize::from(matches!(entry, Entry::Sample(_)));
+        }
+    }
+    let took = clock.monotonic() - begin;
+    println!("{samples} samples of {} bytes in {took:?}", body.len() * 20);
 }

@@ -21,7 +21,6 @@ impl<'b> TextParser<'b> {
         Self { cursor, labels: Vec::new(), kind: MetricType::Unknown }
     }
 
-    #[expect(clippy::should_implement_trait, reason = "an entry borrows from the parser")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, ExpositionError> {
         loop {
             self.cursor.skip_blanks();

@@ -15,9 +15,10 @@ fn session(job: &str) -> Session {
 /// Labels without the target's, value and time of each point.
 fn shown(batch: &Batch) -> Vec<String> {
     let one = |point: &Point| {
-        let labels = point.labels.iter().filter(|(name, value)| {
-            !(&***name == "job" && &***value == "j") && !(&***name == "instance" && &***value == "h:1")
-        });
+        let labels = point
+            .labels
+            .iter()
+            .filter(|(name, value)| ![("job", "j"), ("instance", "h:1")].contains(&(&***name, &***value)));
         let labels = Labels::new(labels.map(|(name, value)| (name.clone(), value.clone())));
         let value = match &point.value {
             PointValue::Float(value) if is_stale(*value) => "stale".to_owned(),

@@ -1,6 +1,8 @@
 //! Scraping as a whole: loops in virtual time, HTTP to a server of our own and into a store, and upstream's Prometheus
 //! and node exporter beside them where they are installed.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
+
 mod http;
 mod loops;
 mod peer;
