@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::routes::{Access, Body, Route};
+use crate::route::{Access, Body, Route};
 use crate::{Problem, ROUTES};
 use utoipa::{PartialSchema, ToSchema};
 
