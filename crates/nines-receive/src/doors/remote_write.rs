@@ -42,13 +42,11 @@ pub(super) async fn handle(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let version = version(&parts.headers);
-    let answer = match (&version, series) {
-        (_, None) => Err(Refusal::new(Cause::NotFound, "this node keeps no metrics")),
-        (Err(refusal), _) => Err(refusal.clone()),
-        (Ok(version), Some(series)) => match inner.admit(&parts.headers, &parts.extensions).await {
-            Ok(_) => write(inner, series, *version, &parts.headers, body).await,
-            Err(refusal) => Err(refusal),
-        },
+    let answer = match (inner.admit(&parts.headers, &parts.extensions).await, &version, series) {
+        (Err(refusal), ..) => Err(refusal),
+        (Ok(_), _, None) => Err(Refusal::new(Cause::NotFound, "this node keeps no metrics")),
+        (Ok(_), Err(refusal), _) => Err(refusal.clone()),
+        (Ok(_), Ok(version), Some(series)) => write(inner, series, *version, &parts.headers, body).await,
     };
     let (mut response, written) = match answer {
         Ok(outcome) => (answered(&outcome), outcome),
