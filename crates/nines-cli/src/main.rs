@@ -20,7 +20,7 @@ use clap::FromArgMatches;
 use crate::arguments::Arguments;
 
 /// Rows are made by one thread and dropped by another, and memory must go back once a peak is over: see
-/// `docs/decisions/0012-allocator.md`.
+/// `docs/decisions/0013-allocator.md`.
 #[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -28,7 +28,9 @@ use crate::problem::{ApiError, ApiResult};
 const CERTIFICATES_MAX: usize = 16;
 
 /// Certificates by address, as DER, the newest last.
-static CERTIFICATES: LazyLock<Mutex<Vec<(String, Vec<u8>)>>> = LazyLock::new(Mutex::default);
+type Certificates = Vec<(String, Vec<u8>)>;
+
+static CERTIFICATES: LazyLock<Mutex<Certificates>> = LazyLock::new(Mutex::default);
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 enum SignatureError {

@@ -45,9 +45,9 @@ async fn what_was_kept_is_there_after_a_restart_and_knows_its_incident() {
     let store = open(folder.path()).await;
     let loaded = store.load(NOW).await.unwrap();
     let expected = ForeignAlert { incident: Some("INC-2026-0001".to_owned()), ..alert };
-    assert_eq!(loaded.alerts, [expected.clone()]);
+    assert_eq!(loaded.alerts, std::slice::from_ref(&expected));
     let of_incident = ForeignFilter { incident: expected.incident.clone(), ..ForeignFilter::default() };
-    assert_eq!(store.alerts(&of_incident).await.unwrap(), [expected.clone()]);
+    assert_eq!(store.alerts(&of_incident).await.unwrap(), std::slice::from_ref(&expected));
     let counts = ForeignCounts { alerts: 1, open: 1, suppressed: 0, received: 2 };
     assert_eq!(store.counts().await.unwrap(), counts);
 

@@ -177,7 +177,6 @@ impl Escalator {
         verdict
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, whose arguments are all parts of one page")]
     async fn pages(
         &self,
         incident: &Incident,
