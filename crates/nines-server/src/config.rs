@@ -30,6 +30,8 @@ pub struct Config {
     pub memory_bytes: Option<u64>,
     /// What sealed telemetry may take on the disk. Beyond it the oldest goes first. `None`: retention alone decides.
     pub disk_bytes: Option<u64>,
+    /// Where sealed telemetry is kept besides the disk: `file:///mounted/folder`. The disk budget then costs no data.
+    pub object_store: Option<String>,
     /// Accept limits that remove more than a twentieth of the data at once.
     pub confirm_limits: bool,
     /// Off unless an address is given.
@@ -84,6 +86,7 @@ pub struct ConfigFile {
     /// As text with a unit: `1GiB`.
     pub memory_max: Option<String>,
     pub disk_max: Option<String>,
+    pub object_store: Option<String>,
     pub syslog_udp: Option<SocketAddr>,
     pub syslog_tcp: Option<SocketAddr>,
     pub syslog_tls: Option<SocketAddr>,
@@ -106,6 +109,7 @@ impl Default for Config {
             allow_egress: Vec::new(),
             memory_bytes: None,
             disk_bytes: None,
+            object_store: None,
             confirm_limits: false,
             syslog: SyslogConfig::default(),
         }
@@ -135,6 +139,7 @@ impl Config {
             allow_egress: file.allow_egress.unwrap_or(default.allow_egress),
             memory_bytes: size(file.memory_max)?,
             disk_bytes: size(file.disk_max)?,
+            object_store: file.object_store.or(default.object_store),
             confirm_limits: false,
             syslog: SyslogConfig {
                 udp: file.syslog_udp,

@@ -16,6 +16,7 @@ mod masking;
 mod memory;
 mod node;
 mod notices;
+mod object_store;
 mod paging;
 mod patterns;
 mod promises;

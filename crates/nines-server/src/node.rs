@@ -36,6 +36,7 @@ use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
+use crate::object_store;
 use crate::paging::{Paging, Vitals};
 use crate::patterns::PatternKeeper;
 use crate::promises::{Followers, LiveObserver, PromiseKeeper};
@@ -165,7 +166,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let disk: SharedDisk = RealDisk::shared();
     let shares = MemoryShares::of(config.memory_bytes.unwrap_or_else(memory::available_bytes));
     let (store, store_recovery) =
-        Store::open(store_config(&config, shares), Arc::clone(&disk), Arc::clone(&clock)).await?;
+        Store::open(store_config(&config, shares)?, Arc::clone(&disk), Arc::clone(&clock)).await?;
     if config.confirm_limits {
         store.confirm_limits().await?;
     }
@@ -359,15 +360,16 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     })
 }
 
-fn store_config(config: &Config, shares: MemoryShares) -> StoreConfig {
+fn store_config(config: &Config, shares: MemoryShares) -> anyhow::Result<StoreConfig> {
     let default = StoreConfig::new(config.data_dir.join("telemetry"));
-    StoreConfig {
+    Ok(StoreConfig {
         seal_bytes: shares.seal_bytes,
         hot_bytes_max: shares.hot_bytes,
         ballast_bytes: BALLAST_BYTES,
         limits: StoreLimits { disk_bytes: config.disk_bytes, ..default.limits },
+        remote: config.object_store.as_deref().map(object_store::open).transpose()?,
         ..default
-    }
+    })
 }
 
 async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

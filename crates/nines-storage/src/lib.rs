@@ -52,7 +52,7 @@ mod store;
 pub use ballast::BALLAST_BYTES;
 pub use blocks::{BLOCK_BYTES, BlockChecksums};
 pub use error::StoreError;
-pub use inventory::inventory;
+pub use inventory::{Inventory, inventory};
 pub use limits::{Limit, Limits, Notice};
 pub use maintain::{MaintenanceReport, OffloadReport};
 pub use remote::{RemoteConfig, RemoteStats, UNDELETE};

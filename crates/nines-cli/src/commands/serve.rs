@@ -67,6 +67,15 @@ pub struct Arguments {
         help_heading = "Limits"
     )]
     disk_max: Option<ByteSize>,
+    /// Keep sealed telemetry in a mounted folder too (file:///mnt/telemetry): --disk-max then costs no data
+    #[arg(
+        long,
+        env = "NINES_OBJECT_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Limits"
+    )]
+    object_store: Option<String>,
     /// Accept limits that remove more than a twentieth of the data at once
     #[arg(long, help_heading = "Limits")]
     confirm_limits: bool,
@@ -177,6 +186,7 @@ impl Arguments {
         }
         config.memory_bytes = self.memory_max.map(|ByteSize(bytes)| bytes).or(config.memory_bytes);
         config.disk_bytes = self.disk_max.map(|ByteSize(bytes)| bytes).or(config.disk_bytes);
+        config.object_store = self.object_store.or(config.object_store);
         config.confirm_limits = self.confirm_limits;
         let syslog = &mut config.syslog;
         syslog.udp = self.syslog_udp.or(syslog.udp);
