@@ -105,7 +105,8 @@ async fn attempt(
         copy.put(path.to_owned(), format!("{name}/{file}"), &bytes)?;
     }
 
-    let live = nines_storage::inventory(&folder.join("catalog.db"), &data.join(TELEMETRY)).await?;
+    // What is only in the object store is named by the catalog, and stays there for a week after it went here.
+    let live = nines_storage::inventory(&folder.join("catalog.db"), &data.join(TELEMETRY)).await?.here;
     let total_bytes = live.iter().map(|segment| segment.bytes).sum();
     let mut done_bytes = 0;
     for segment in &live {

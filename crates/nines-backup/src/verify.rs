@@ -135,9 +135,9 @@ async fn segments(
             return Ok(());
         }
     };
-    let total_bytes = live.iter().map(|segment| segment.bytes).sum();
+    let total_bytes = live.here.iter().map(|segment| segment.bytes).sum();
     let mut part = Part { name: "segments", count: 0, bytes: 0 };
-    for segment in &live {
+    for segment in &live.here {
         let what = match disk.read(&segment.path) {
             Err(error) => Some(format!("cannot be read: {error}")),
             Ok(bytes) if bytes.len() as u64 != segment.bytes => {
@@ -154,11 +154,16 @@ async fn segments(
         let Some(what) = what else { continue };
         // Compaction or retention may have taken it while we read; then it is not part of the data any more.
         let still = nines_storage::inventory(&catalog, &root).await?;
-        if still.iter().any(|known| known.id == segment.id && known.dataset == segment.dataset) {
+        if still.here.iter().any(|known| known.id == segment.id && known.dataset == segment.dataset) {
             let file = segment.path.strip_prefix(data).unwrap_or(&segment.path).display().to_string();
             report.faults.push(Fault { part: "segments", file, what });
         }
     }
     report.parts.push(part);
+    if !live.elsewhere.is_empty() {
+        let bytes = live.elsewhere.iter().map(|segment| segment.bytes).sum();
+        let name = "segments in the object store, not read";
+        report.parts.push(Part { name, count: live.elsewhere.len() as u64, bytes });
+    }
     Ok(())
 }

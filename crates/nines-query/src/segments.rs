@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -51,7 +50,7 @@ pub(crate) fn location_of(segment: &SegmentFile) -> Result<Path> {
 
 /// Blocks; each range is whole or an error.
 fn read(segment: &SegmentFile, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
-    let file = File::open(&segment.path)?;
+    let file = segment.open()?;
     let read =
         |range: &Range<u64>| segment.read(range.clone(), |buffer, offset| file.read_exact_at(buffer, offset));
     ranges.iter().map(read).collect()

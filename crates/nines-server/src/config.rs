@@ -52,6 +52,8 @@ pub struct Config {
     pub disk_bytes: Option<u64>,
     /// How long metrics are kept.
     pub metrics_retention: Duration,
+    /// Where sealed telemetry is kept besides the disk: `file:///mounted/folder`. The disk budget then costs no data.
+    pub object_store: Option<String>,
     /// Accept limits that remove more than a twentieth of the data at once.
     pub confirm_limits: bool,
     /// Off unless an address is given.
@@ -144,6 +146,7 @@ pub struct ConfigFile {
     pub disk_max: Option<String>,
     /// As text with a unit: `90d`.
     pub metrics_retention: Option<String>,
+    pub object_store: Option<String>,
     pub syslog_udp: Option<SocketAddr>,
     pub syslog_tcp: Option<SocketAddr>,
     pub syslog_tls: Option<SocketAddr>,
@@ -172,6 +175,7 @@ impl Default for Config {
             memory_bytes: None,
             disk_bytes: None,
             metrics_retention: METRICS_RETENTION,
+            object_store: None,
             confirm_limits: false,
             syslog: SyslogConfig::default(),
             operations: OperationsConfig::default(),
@@ -207,6 +211,7 @@ impl Config {
                 Some(text) => parse_retention(&text)
                     .map_err(|message| ConfigError::Parse { path: path.to_owned(), message })?,
             },
+            object_store: file.object_store.or(default.object_store),
             confirm_limits: false,
             syslog: SyslogConfig {
                 udp: file.syslog_udp,

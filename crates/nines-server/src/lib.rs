@@ -16,6 +16,7 @@ mod masking;
 mod memory;
 mod node;
 mod notices;
+mod object_store;
 mod oncall;
 mod operations;
 mod paging;

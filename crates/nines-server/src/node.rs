@@ -41,6 +41,7 @@ use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
+use crate::object_store;
 use crate::oncall::{self, Desk, DeskParts, Escalator, EscalatorParts};
 use crate::operations;
 use crate::paging::{Paging, Vitals};
@@ -178,7 +179,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let disk: SharedDisk = RealDisk::shared();
     let shares = MemoryShares::of(config.memory_bytes.unwrap_or_else(memory::available_bytes));
     let (store, store_recovery) =
-        Store::open(store_config(&config, shares), Arc::clone(&disk), Arc::clone(&clock)).await?;
+        Store::open(store_config(&config, shares)?, Arc::clone(&disk), Arc::clone(&clock)).await?;
     if config.confirm_limits {
         store.confirm_limits().await?;
     }
@@ -419,9 +420,9 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     })
 }
 
-fn store_config(config: &Config, shares: MemoryShares) -> StoreConfig {
+fn store_config(config: &Config, shares: MemoryShares) -> anyhow::Result<StoreConfig> {
     let default = StoreConfig::new(config.data_dir.join("telemetry"));
-    StoreConfig {
+    Ok(StoreConfig {
         seal_bytes: shares.seal_bytes,
         hot_bytes_max: shares.hot_bytes,
         ballast_bytes: BALLAST_BYTES,
@@ -429,8 +430,9 @@ fn store_config(config: &Config, shares: MemoryShares) -> StoreConfig {
             disk_bytes: config.disk_bytes.map(|bytes| bytes - bytes / series::DISK_SHARE),
             ..default.limits
         },
+        remote: config.object_store.as_deref().map(object_store::open).transpose()?,
         ..default
-    }
+    })
 }
 
 async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -23,11 +23,12 @@ use crate::snapshot::{DamagedSegment, SegmentFile};
 
 /// Each entry brings the catalog from its index to the next version, kept in `PRAGMA user_version`. Never edit one that
 /// was released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_catalog.sql"),
     include_str!("../migrations/0002_limits.sql"),
     include_str!("../migrations/0003_blocks.sql"),
     include_str!("../migrations/0004_lake.sql"),
+    include_str!("../migrations/0005_remote.sql"),
 ];
 
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct DatasetRecord {
     pub sealed_sequence: u64,
     pub segments: Vec<Arc<SegmentFile>>,
     pub damaged: Vec<DamagedSegment>,
+    /// Segments that are in the object store whole.
+    pub kept: Vec<i64>,
 }
 
 impl Catalog {
@@ -136,6 +139,10 @@ impl Catalog {
             DatasetRecord { columns, sealed_sequence: sealed.map_or(0, to_u64), ..DatasetRecord::default() };
         for row in &rows {
             let file = Arc::new(self.segment(dataset, row));
+            // Absent in a catalog of an earlier version that is read as it is.
+            if row.try_get::<Option<&str>, _>("remote_state").is_ok_and(|state| state == Some("kept")) {
+                record.kept.push(file.id);
+            }
             match row.get::<Option<String>, _>("damage_reason") {
                 Some(reason) => record.damaged.push(DamagedSegment { file, reason }),
                 None => record.segments.push(file),
@@ -165,7 +172,37 @@ impl Catalog {
             min_sequence: number("min_sequence"),
             max_sequence: number("max_sequence"),
             newest_received_at: time("newest_received_ns"),
+            remote: None,
         }
+    }
+
+    /// `sending`, `kept`, or `None` for a segment of which nothing is in the object store.
+    pub async fn set_remote_state(&self, id: i64, state: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE segments SET remote_state = ? WHERE segment_id = ?")
+            .bind(state)
+            .bind(id)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(StoreError::catalog("record what is in the object store"))
+    }
+
+    /// Segments that were removed before `before` and may still be in the object store, with the paths of their files.
+    pub async fn remote_garbage(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(i64, PathBuf)>, StoreError> {
+        let rows: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT segment_id, file_path FROM segments WHERE removed_ns < ? AND remote_state IS NOT NULL
+             ORDER BY segment_id LIMIT ?",
+        )
+        .bind(before.as_nanos())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::catalog("list what may leave the object store"))?;
+        Ok(rows.into_iter().map(|(id, path)| (id, self.root.join(path))).collect())
     }
 
     /// Files of segments that are out of the catalog for good and may be deleted.

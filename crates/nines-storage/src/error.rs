@@ -21,6 +21,8 @@ pub enum StoreError {
     Read { path: PathBuf, source: ParquetError },
     #[error("record batches do not fit together")]
     Arrow(#[from] arrow::error::ArrowError),
+    #[error("{name} does not do what it was asked")]
+    ObjectStore { name: String, source: object_store::Error },
     #[error("background work of the store ended early")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -37,7 +39,9 @@ impl StoreError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             _ if self.is_disk_full() => ErrorKind::Exhausted,
-            Self::Io { .. } | Self::Catalog { .. } | Self::Write { .. } => ErrorKind::Unavailable,
+            Self::Io { .. } | Self::Catalog { .. } | Self::Write { .. } | Self::ObjectStore { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::CatalogVersion { .. } => ErrorKind::InvalidInput,
             Self::CatalogDamaged { .. } | Self::Read { .. } | Self::Arrow(_) | Self::Worker(_) => {
                 ErrorKind::Internal

@@ -17,6 +17,7 @@
 //!   in `overflow`; nothing is dropped.
 //! - Removal for age or for the disk budget is bounded, and a stricter policy that would cost much is refused until it is
 //!   confirmed ([`Limits`], [`Notice`]). What is on legal hold stays.
+//! - With an object store ([`RemoteConfig`]) the disk budget costs no data: files that are there leave, and are fetched back.
 //! - A damaged segment is named in [`Snapshot::damaged`], never silently skipped. Reading a part of one through
 //!   [`SegmentFile::read`] finds the damage before a wrong answer is made of it.
 //!
@@ -42,6 +43,7 @@ mod maintain;
 mod memtable;
 mod merge;
 mod overflow;
+mod remote;
 mod schema;
 mod segment;
 mod snapshot;
@@ -50,9 +52,10 @@ mod store;
 pub use ballast::BALLAST_BYTES;
 pub use blocks::{BLOCK_BYTES, BlockChecksums};
 pub use error::StoreError;
-pub use inventory::inventory;
+pub use inventory::{Inventory, inventory};
 pub use limits::{Limit, Limits, Notice};
-pub use maintain::MaintenanceReport;
+pub use maintain::{MaintenanceReport, OffloadReport};
+pub use remote::{RemoteConfig, RemoteStats, UNDELETE};
 pub use schema::{COLUMNS_MAX, Column, arrow_type};
 pub use segment::read_segment;
 pub use snapshot::{DamagedSegment, SegmentFile, Snapshot};

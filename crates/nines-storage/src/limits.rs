@@ -59,6 +59,8 @@ pub enum Notice {
     OverBudget { limit: Limit, used_bytes: u64, limit_bytes: u64 },
     /// The disk is full; the ballast was given back so that the control databases can still write.
     BallastReleased { ballast_bytes: u64 },
+    /// Segments wait to be copied there. Nothing is lost; the disk fills up.
+    ObjectStoreUnreachable { name: String, waiting_bytes: u64, reason: String },
 }
 
 impl Limit {
@@ -152,6 +154,11 @@ impl fmt::Display for Notice {
                 f,
                 "disk is full: the ballast of {} was given back so that pages and audit can be written: free space on the disk",
                 ByteSize(*ballast_bytes)
+            ),
+            Self::ObjectStoreUnreachable { name, waiting_bytes, reason } => write!(
+                f,
+                "{name} cannot be reached ({reason}): {} wait for it on this disk: check the network, the credentials and the bucket",
+                ByteSize(*waiting_bytes)
             ),
         }
     }

@@ -3,6 +3,7 @@
 //! from running: a full disk must not stop retention, which makes room.
 
 mod compact;
+mod offload;
 mod retain;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use arrow::array::RecordBatch;
 use nines_base::{MIB, Shutdown};
 use nines_model::{Dataset, Timestamp};
 
+pub use self::offload::OffloadReport;
 use crate::StoreError;
 use crate::limits::{Limit, Limits, Notice, UNLIMITED};
 use crate::segment::{Written, write_segment};
@@ -81,6 +83,10 @@ impl Maintenance {
 impl Store {
     /// Runs rounds until shutdown begins. Does not seal at the end: see [`Store::close`].
     pub async fn run(&self, shutdown: &Shutdown) {
+        tokio::join!(self.run_maintenance(shutdown), self.run_offload(shutdown));
+    }
+
+    async fn run_maintenance(&self, shutdown: &Shutdown) {
         while !shutdown.has_begun() {
             if let Err(error) = self.maintain().await {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
@@ -256,6 +262,7 @@ impl Store {
             min_sequence: sealing.min_sequence,
             max_sequence: sealing.max_sequence,
             newest_received_at: sealing.newest_received_at,
+            remote: self.0.remote.clone(),
         });
         self.0.catalog.commit_seal(&segment, &sealing.columns, self.0.clock.now()).await?;
         let table = self.table(dataset);
@@ -328,7 +335,9 @@ impl Store {
         let disk = Arc::clone(&self.0.disk);
         tokio::task::spawn_blocking(move || {
             for (segment, _) in free {
-                if let Err(error) = disk.remove(&segment.path) {
+                if let Err(error) = disk.remove(&segment.path)
+                    && !segment.is_absent()
+                {
                     tracing::warn!(file = %segment.path.display(), %error, "removed segment cannot be deleted");
                 }
             }
@@ -344,7 +353,7 @@ impl Store {
         report: &mut MaintenanceReport,
     ) -> Result<(), StoreError> {
         let segments = self.0.tables.values().flat_map(|table| table.state.lock().segments.clone());
-        let mut segments: Vec<_> = segments.collect();
+        let mut segments: Vec<_> = segments.filter(|segment| !segment.is_absent()).collect();
         segments.sort_unstable_by_key(|segment| segment.id);
         let next = segments.partition_point(|segment| segment.id <= maintenance.scrubbed_id);
         let mut budget = SCRUB_BYTES_PER_ROUND;

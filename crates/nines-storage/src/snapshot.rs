@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use nines_model::{Dataset, TimeRange, Timestamp};
 
 use crate::blocks::BlockChecksums;
+use crate::remote::Remote;
 
 /// All rows of a dataset at one moment that may lie in a time range. It stays readable while it is held: files that
 /// compaction or retention replace are deleted only after the last snapshot that names them is dropped.
@@ -49,6 +51,8 @@ pub struct SegmentFile {
     pub max_sequence: u64,
     /// When the newest of its rows was received. Retention counts from here.
     pub newest_received_at: Timestamp,
+    /// Where it is fetched from if its file is not here.
+    pub(crate) remote: Option<Arc<Remote>>,
 }
 
 /// A segment that cannot be read in full and was moved to `quarantine/`.
@@ -69,6 +73,28 @@ impl SegmentFile {
         read_exact_at: impl FnOnce(&mut [u8], u64) -> io::Result<()>,
     ) -> io::Result<Bytes> {
         self.blocks.read(range, self.bytes, read_exact_at)
+    }
+
+    /// Its file, to be read. One that is only in the object store is fetched first, which blocks for as long as that takes:
+    /// not for async threads of the runtime that opened the store.
+    ///
+    /// # Errors
+    /// Those of the file, and of the object store.
+    pub fn open(&self) -> io::Result<File> {
+        match (File::open(&self.path), &self.remote) {
+            (Err(error), Some(remote))
+                if error.kind() == io::ErrorKind::NotFound && remote.is_kept(self.id) =>
+            {
+                remote.fetch(self)?;
+                File::open(&self.path)
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    /// Whether its file is only in the object store.
+    pub fn is_absent(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.is_absent(self.id))
     }
 
     pub fn overlaps(&self, range: TimeRange) -> bool {

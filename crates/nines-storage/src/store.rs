@@ -19,6 +19,7 @@ use crate::catalog::Catalog;
 use crate::limits::{Limit, Limits, Notice};
 use crate::maintain::Maintenance;
 use crate::memtable::{CHUNK_ROWS, Chunk, Memtable, Widener};
+use crate::remote::{Remote, RemoteConfig, RemoteStats};
 use crate::schema::{Column, Registry};
 use crate::snapshot::{DamagedSegment, SegmentFile, Snapshot};
 
@@ -40,6 +41,8 @@ pub struct StoreConfig {
     /// Kept free for the control databases; see [`crate::BALLAST_BYTES`]. 0 for none, as in a folder that is not the
     /// node's own.
     pub ballast_bytes: u64,
+    /// Where segments are kept besides the disk, if they are. The disk budget then costs no data, only time to fetch it.
+    pub remote: Option<RemoteConfig>,
 }
 
 impl StoreConfig {
@@ -64,6 +67,7 @@ impl StoreConfig {
                 ..Limits::default()
             },
             ballast_bytes: 0,
+            remote: None,
         }
     }
 }
@@ -89,6 +93,7 @@ pub(crate) struct Inner {
     pub limits: Mutex<Limits>,
     pub ballast: Ballast,
     pub notices: Mutex<Vec<Notice>>,
+    pub remote: Option<Arc<Remote>>,
 }
 
 pub(crate) struct Table {
@@ -152,6 +157,8 @@ pub struct StoreStats {
     pub notices: Vec<Notice>,
     /// Whether the ballast is in place.
     pub is_ballast_held: bool,
+    /// If there is an object store.
+    pub remote: Option<RemoteStats>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -183,12 +190,22 @@ impl Store {
         // The catalog is SQLite's own file and needs a real folder even when the disk is simulated.
         std::fs::create_dir_all(&root).map_err(|source| StoreError::io("make", &root, source))?;
         let catalog = Catalog::open(&root).await?;
+        let remote = config
+            .remote
+            .clone()
+            .map(|remote| Arc::new(Remote::new(remote, root.clone(), Arc::clone(&disk), Arc::clone(&clock))));
         let mut recovery = StoreRecovery::default();
         let mut tables = BTreeMap::new();
         let mut owned =
             Owned { live: HashSet::new(), removed: catalog.removed_files().await?.into_iter().collect() };
         for dataset in Dataset::ALL {
-            let record = catalog.load(dataset).await?;
+            let mut record = catalog.load(dataset).await?;
+            if let Some(remote) = &remote {
+                record.kept.iter().for_each(|id| remote.set_kept(*id));
+                for segment in &mut record.segments {
+                    Arc::make_mut(segment).remote = Some(Arc::clone(remote));
+                }
+            }
             recovery.sealed_sequence = recovery.sealed_sequence.max(record.sealed_sequence);
             owned.live.extend(record.segments.iter().map(|segment| segment.path.clone()));
             let state = TableState {
@@ -221,6 +238,7 @@ impl Store {
             limits: Mutex::new(config.limits.clone()),
             ballast: Ballast::new(&config.root, config.ballast_bytes),
             notices: Mutex::default(),
+            remote,
             config,
             disk,
             clock,
@@ -252,6 +270,13 @@ impl Store {
                     Ok(size) => {
                         let reason = format!("file has {size} bytes, {} were written", segment.bytes);
                         self.report_damage(&segment, &reason).await?;
+                    }
+                    Err(error)
+                        if error.kind() == std::io::ErrorKind::NotFound
+                            && let Some(remote) = &self.0.remote
+                            && remote.is_kept(segment.id) =>
+                    {
+                        remote.set_absent(segment.id);
                     }
                     Err(error) => self.report_unreadable(&segment, &error),
                 }
@@ -347,6 +372,7 @@ impl Store {
             journal_bytes: self.0.journal.get().map_or(0, |journal| journal.stats().bytes),
             notices: self.0.notices.lock().clone(),
             is_ballast_held: self.0.ballast.is_held(),
+            remote: self.0.remote.as_ref().map(|remote| remote.stats()),
         }
     }
 
@@ -356,7 +382,9 @@ impl Store {
         let forbids = |notice: &&Notice| match notice {
             Notice::OverBudget { limit: Limit::Disk, .. } | Notice::BallastReleased { .. } => true,
             Notice::OverBudget { limit, .. } => limit.dataset() == Some(dataset),
-            Notice::ClockNotTrusted { .. } | Notice::RemovalRefused { .. } => false,
+            Notice::ClockNotTrusted { .. }
+            | Notice::RemovalRefused { .. }
+            | Notice::ObjectStoreUnreachable { .. } => false,
         };
         notices.iter().find(forbids).cloned()
     }
@@ -369,6 +397,10 @@ impl Store {
     /// Takes a segment out of answers for the life of this process because its file is missing or gives an error.
     /// Unlike damaged content this may pass (a volume that is not mounted), so nothing is written down.
     pub(crate) fn report_unreadable(&self, segment: &SegmentFile, error: &std::io::Error) {
+        // It left for the object store a moment ago.
+        if segment.is_absent() && error.kind() == std::io::ErrorKind::NotFound {
+            return;
+        }
         let mut state = self.table(segment.dataset).state.lock();
         if let Some(position) = state.segments.iter().position(|known| known.id == segment.id) {
             let file = state.segments.remove(position);
@@ -381,6 +413,22 @@ impl Store {
     /// Takes a segment out of answers because its content is wrong: its file goes to `quarantine/`, and snapshots name it
     /// as damaged. For whoever reads segments and fails. Does nothing the second time.
     pub async fn report_damage(&self, segment: &SegmentFile, reason: &str) -> Result<(), StoreError> {
+        if let Some(remote) = self.0.remote.as_ref().filter(|remote| remote.is_kept(segment.id)) {
+            // The copy in the object store takes its place: it is fetched, and checked, when somebody reads it.
+            tracing::error!(
+                segment = segment.id,
+                reason,
+                "the file of a segment is damaged and is fetched again"
+            );
+            remote.set_absent(segment.id);
+            let (disk, path) = (Arc::clone(&self.0.disk), segment.path.clone());
+            return match tokio::task::spawn_blocking(move || disk.remove(&path)).await? {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(StoreError::io("remove", &segment.path, source))
+                }
+                _ => Ok(()),
+            };
+        }
         let quarantine = self.0.config.root.join(QUARANTINE_FOLDER);
         let mut file = segment.clone();
         file.path = quarantine.join(format!("{}-{}.parquet", segment.dataset, segment.id));

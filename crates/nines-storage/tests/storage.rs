@@ -17,5 +17,7 @@ mod index;
 mod lifecycle;
 #[path = "storage/limits.rs"]
 mod limits;
+#[path = "storage/remote.rs"]
+mod remote;
 #[path = "storage/retention.rs"]
 mod retention;

@@ -77,6 +77,15 @@ pub struct Arguments {
         help_heading = "Limits"
     )]
     metrics_retention: Option<std::time::Duration>,
+    /// Keep sealed telemetry in a mounted folder too (file:///mnt/telemetry): --disk-max then costs no data
+    #[arg(
+        long,
+        env = "NINES_OBJECT_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Limits"
+    )]
+    object_store: Option<String>,
     /// Accept limits that remove more than a twentieth of the data at once
     #[arg(long, help_heading = "Limits")]
     confirm_limits: bool,
@@ -255,6 +264,7 @@ impl Arguments {
         config.memory_bytes = self.memory_max.map(|ByteSize(bytes)| bytes).or(config.memory_bytes);
         config.disk_bytes = self.disk_max.map(|ByteSize(bytes)| bytes).or(config.disk_bytes);
         set(&mut config.metrics_retention, self.metrics_retention);
+        config.object_store = self.object_store.or(config.object_store);
         config.confirm_limits = self.confirm_limits;
         let operations = &mut config.operations;
         if let Some(region) = self.aws_region {

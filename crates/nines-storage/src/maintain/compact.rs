@@ -32,7 +32,11 @@ impl Store {
         maintenance: &mut Maintenance,
         report: &mut MaintenanceReport,
     ) -> Result<(), StoreError> {
-        let inputs = compaction_inputs(&self.table(dataset).state.lock().segments, self.0.clock.now());
+        let here: Vec<_> = {
+            let state = self.table(dataset).state.lock();
+            state.segments.iter().filter(|segment| !segment.is_absent()).cloned().collect()
+        };
+        let inputs = compaction_inputs(&here, self.0.clock.now());
         if inputs.is_empty() {
             return Ok(());
         }
@@ -69,6 +73,7 @@ impl Store {
             min_sequence: inputs.iter().map(|input| input.min_sequence).min().unwrap_or(0),
             max_sequence: inputs.iter().map(|input| input.max_sequence).max().unwrap_or(0),
             newest_received_at: inputs.iter().map(|input| input.newest_received_at).max().unwrap_or_default(),
+            remote: self.0.remote.clone(),
         });
         self.0.catalog.commit_compaction(&segment, &inputs, self.0.clock.now()).await?;
         {

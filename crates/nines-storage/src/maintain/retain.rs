@@ -62,6 +62,9 @@ impl Store {
                 .filter(|dataset| limit.dataset().is_none_or(|only| only == *dataset));
             datasets.map(|dataset| store.segment_bytes(dataset)).sum()
         };
+        if self.0.remote.is_some() {
+            return self.keep_here(limit, limits, used(self), maintenance).await;
+        }
         let before = used(self);
         let due = |budget| beyond_budget(&removable, before, budget);
         let removed = self.within_limit(limit, limits, &removable, due, maintenance).await?;
@@ -152,8 +155,29 @@ impl Store {
         segments
     }
 
+    /// Of the files that are here.
     fn segment_bytes(&self, dataset: Dataset) -> u64 {
-        self.table(dataset).state.lock().segments.iter().map(|segment| segment.bytes).sum()
+        let state = self.table(dataset).state.lock();
+        state.segments.iter().filter(|segment| !segment.is_absent()).map(|segment| segment.bytes).sum()
+    }
+
+    /// A budget where there is an object store: files leave, no data does, so nothing has to be confirmed.
+    async fn keep_here(
+        &self,
+        limit: Limit,
+        limits: &Limits,
+        used_bytes: u64,
+        maintenance: &mut Maintenance,
+    ) -> Result<(), StoreError> {
+        let limit_bytes = limits.amount(limit);
+        if limit_bytes != maintenance.in_force(limit) {
+            self.0.catalog.accept_limit(limit, limit_bytes).await?;
+            maintenance.accepted.insert(limit, limit_bytes);
+        }
+        let freed = self.let_go(limit.dataset(), used_bytes.saturating_sub(limit_bytes)).await?;
+        let used_bytes = used_bytes.saturating_sub(freed);
+        self.set_notice(Notice::OverBudget { limit, used_bytes, limit_bytes }, used_bytes > limit_bytes);
+        Ok(())
     }
 
     /// Takes segments out of the catalog and out of later snapshots.
