@@ -7,7 +7,7 @@ use datafusion::common::{DataFusionError, SchemaError, TableReference};
 use nines_base::{ByteSize, ErrorKind};
 use nines_filter::{FilterError, nearest};
 use nines_model::Dataset;
-use nines_scan::ScanError;
+use nines_scan::{ScanError, root_cause};
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -33,7 +33,7 @@ pub enum QueryError {
     #[error("{what} needs more than {} of memory: {hint}", ByteSize(*.limit))]
     Memory { what: &'static str, limit: u64, hint: &'static str },
     /// Stored data could not be read.
-    #[error("stored data of {dataset} cannot be read")]
+    #[error("stored data of {dataset} cannot be read: {}", root_cause(&**.source))]
     Storage {
         dataset: String,
         #[source]

@@ -15,7 +15,7 @@ pub enum ScanError {
     #[error("{what} needs more than {}: {hint}", ByteSize(*.limit))]
     Memory { what: &'static str, limit: u64, hint: &'static str },
     /// Stored data could not be read.
-    #[error("stored data of {dataset} cannot be read")]
+    #[error("stored data of {dataset} cannot be read: {}", root_cause(&**.source))]
     Storage {
         dataset: Dataset,
         #[source]
@@ -27,6 +27,15 @@ pub enum ScanError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// What lies at the bottom of an error: the object store that does not answer, not the reader that could not go on.
+pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    root.to_string()
 }
 
 impl ScanError {
