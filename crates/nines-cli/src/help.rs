@@ -8,12 +8,11 @@ use crate::arguments::Arguments;
 use crate::exit;
 
 /// Every command is in exactly one group.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Start", &["serve", "demo", "login", "import", "agent"]),
     ("Ask", &["search", "sql", "promql", "slo", "replay", "alert", "status"]),
     ("Operate", &["oncall", "incident", "ops", "apply", "get", "delete", "change", "key", "audit"]),
-    ("Keep", &["backup", "restore", "verify"]),
-    ("Help", &["doctor", "version", "completions"]),
+    ("Look after", &["backup", "restore", "verify", "doctor", "version", "completions"]),
 ];
 
 const EXAMPLES: &str = "\
