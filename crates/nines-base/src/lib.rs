@@ -16,6 +16,6 @@ pub mod spawn;
 pub use backoff::Backoff;
 pub use bytesize::{BadByteSize, ByteSize, KIB, MIB};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
-pub use error::ErrorKind;
+pub use error::{ErrorKind, chain, root_cause};
 pub use random::Random;
 pub use shutdown::Shutdown;

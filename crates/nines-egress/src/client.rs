@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, COOKIE, LOCATION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use nines_base::MIB;
+use nines_base::{MIB, chain};
 use reqwest::Url;
 
 use crate::resolve::Guard;
@@ -282,14 +282,4 @@ fn classify(host: &str, error: reqwest::Error) -> EgressError {
         (false, true) => EgressError::Timeout { host },
         (false, false) => EgressError::Broken { host, reason: chain(&error.without_url()) },
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError, TableReference};
-use nines_base::{ByteSize, ErrorKind};
+use nines_base::{ByteSize, ErrorKind, root_cause};
 use nines_filter::{FilterError, nearest};
 use nines_model::Dataset;
-use nines_scan::{ScanError, root_cause};
+use nines_scan::ScanError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nines_base::{ByteSize, ErrorKind};
+use nines_base::{ByteSize, ErrorKind, root_cause};
 use nines_model::Dataset;
 
 #[derive(Debug, thiserror::Error)]
@@ -27,15 +27,6 @@ pub enum ScanError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-/// What lies at the bottom of an error: the object store that does not answer, not the reader that could not go on.
-pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root.to_string()
 }
 
 impl ScanError {

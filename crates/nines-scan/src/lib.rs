@@ -58,7 +58,7 @@ mod suggest;
 mod tally;
 mod trace;
 
-pub use error::{ScanError, root_cause};
+pub use error::ScanError;
 pub use facets::{Facet, FacetsRequest, FacetsResult};
 pub use histogram::{
     BUCKETS_MAX, CountBucket, HistogramRequest, HistogramResult, SPLIT_VALUES_MAX, Series, SeriesOf,

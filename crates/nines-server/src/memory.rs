@@ -34,8 +34,7 @@ impl MemoryShares {
     /// An eighth for hot rows, which exist up to three times while they are sealed; a sixteenth each for what is in flight,
     /// for bodies and for a question. Of metrics the head gets an eighth, active series another, the tables of segments and
     /// a question a sixteenth each; they are taken only while metrics come. None is larger than what serves a node of 4 GiB
-    /// well (more hot rows make larger segments, and no figure of `scripts/bench-logs` better), and none so small that
-    /// ordinary requests do not fit.
+    /// well (for hot rows see `docs/decisions/0013-allocator.md`), and none so small that ordinary requests do not fit.
     pub fn of(total_bytes: u64) -> Self {
         let share = |part: u64, most: u64| (total_bytes / part).clamp(32 * MIB, most);
         let hot_bytes = share(8, 128 * MIB);

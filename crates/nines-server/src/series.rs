@@ -11,7 +11,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use nines_api as api;
 use nines_base::disk::{SharedDisk, publish};
-use nines_base::{ErrorKind, MIB, Random, SharedClock, Shutdown};
+use nines_base::{ErrorKind, MIB, Random, SharedClock, Shutdown, chain};
 use nines_ingest::Scrubber;
 use nines_metrics::{About, QuestionLimits, Questions, Translator};
 use nines_model::{Batch, Dataset, Timestamp};
@@ -233,7 +233,7 @@ impl Metrics {
     }
 
     fn verify(&self) {
-        let faults: Vec<String> = self.store.verify().iter().map(chain).collect();
+        let faults: Vec<String> = self.store.verify().iter().map(|error| chain(error)).collect();
         tracing::info!(faults = faults.len(), "metrics verified");
         let mut damage = self.kept.damage.lock();
         for fault in faults {
@@ -333,19 +333,8 @@ fn found_damage(recovery: &SeriesRecovery) -> Vec<String> {
             damage.reason
         )
     });
-    let segments = recovery.damaged_segments.iter().map(chain);
+    let segments = recovery.damaged_segments.iter().map(|error| chain(error));
     journal.chain(segments).take(DAMAGE_MAX).collect()
-}
-
-/// The error with its causes.
-fn chain(error: &SeriesError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Series first, because writing them again changes nothing: a sender that is told to come back after the rows were

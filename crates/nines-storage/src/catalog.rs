@@ -3,7 +3,7 @@
 //!
 //! No column is named by a keyword of SQLite or DuckDB, because views over these tables are read by both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct DatasetRecord {
     pub segments: Vec<Arc<SegmentFile>>,
     pub damaged: Vec<DamagedSegment>,
     /// Segments that are in the object store whole.
-    pub kept: Vec<i64>,
+    pub kept: HashSet<i64>,
 }
 
 impl Catalog {
@@ -109,7 +109,11 @@ impl Catalog {
     /// For readers of the DuckLake views, who need a path that does not depend on where they run.
     async fn say_where_it_lies(&self) -> Result<(), StoreError> {
         let folder = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
-        sqlx::query("INSERT OR REPLACE INTO lake_location (location_id, folder_path) VALUES (1, ?)")
+        // A start at the same place writes nothing.
+        let write =
+            "INSERT INTO lake_location (location_id, folder_path) VALUES (1, ?) ON CONFLICT (location_id)
+             DO UPDATE SET folder_path = excluded.folder_path WHERE folder_path <> excluded.folder_path";
+        sqlx::query(write)
             .bind(format!("{}/", folder.to_string_lossy()))
             .execute(&self.pool)
             .await
@@ -141,7 +145,7 @@ impl Catalog {
             let file = Arc::new(self.segment(dataset, row));
             // Absent in a catalog of an earlier version that is read as it is.
             if row.try_get::<Option<&str>, _>("remote_state").is_ok_and(|state| state == Some("kept")) {
-                record.kept.push(file.id);
+                record.kept.insert(file.id);
             }
             match row.get::<Option<String>, _>("damage_reason") {
                 Some(reason) => record.damaged.push(DamagedSegment { file, reason }),

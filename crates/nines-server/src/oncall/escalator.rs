@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nines_base::{SharedClock, Shutdown};
+use nines_base::{SharedClock, Shutdown, chain};
 use nines_http::Feed;
 use nines_incidents::{
     Actor, Command, Entry, EntryKind, Incident, IncidentId, Incidents, Record, State, Text,
@@ -344,14 +344,4 @@ fn event_of(entry: &Entry, incident: &Incident) -> Option<Event> {
         EntryKind::Reopened => Event::Reopened,
         _ => return None,
     })
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -32,11 +32,7 @@ impl Store {
         maintenance: &mut Maintenance,
         report: &mut MaintenanceReport,
     ) -> Result<(), StoreError> {
-        let here: Vec<_> = {
-            let state = self.table(dataset).state.lock();
-            state.segments.iter().filter(|segment| !segment.is_absent()).cloned().collect()
-        };
-        let inputs = compaction_inputs(&here, self.0.clock.now());
+        let inputs = compaction_inputs(&self.table(dataset).state.lock().segments, self.0.clock.now());
         if inputs.is_empty() {
             return Ok(());
         }
@@ -87,9 +83,9 @@ impl Store {
     }
 }
 
-/// Small segments of one day that are worth merging, oldest first; empty if there are none.
+/// Small segments of one day that are here and worth merging, oldest first; empty if there are none.
 fn compaction_inputs(segments: &[Arc<SegmentFile>], now: Timestamp) -> Vec<Arc<SegmentFile>> {
-    let mut sorted = segments.to_vec();
+    let mut sorted: Vec<_> = segments.iter().filter(|segment| !segment.is_absent()).cloned().collect();
     sorted.sort_by_key(|segment| (segment.min_time.floor_to(DAY), segment.id));
     for day in sorted.chunk_by(|a, b| a.min_time.floor_to(DAY) == b.min_time.floor_to(DAY)) {
         let quiet = day.iter().all(|segment| now > segment.newest_received_at + HOUR);
