@@ -1,4 +1,6 @@
-use crate::{Grant, KeyId, Role, SessionId};
+use std::sync::Arc;
+
+use crate::{AccountId, Bounds, Grant, KeyId, Role, SessionId};
 
 /// Whoever calls, after authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,6 +9,19 @@ pub struct Actor {
     pub name: String,
     pub grant: Grant,
     pub via: Via,
+    /// Whose eyes these are; `None` for the process itself and for strangers.
+    pub person: Option<Person>,
+    /// What the key that was shown may do less than the grant says.
+    pub bounds: Option<Arc<Bounds>>,
+}
+
+/// Who somebody is, whatever their key is called: what four eyes are counted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// An account's id, or `chat:` and the user of a chat.
+    pub id: String,
+    /// The account that made the key which was shown, where that is another.
+    pub key_maker: Option<String>,
 }
 
 /// How the caller proved who they are.
@@ -24,12 +39,24 @@ impl Actor {
     /// Somebody without credentials; may send telemetry only where the configuration says so.
     pub fn anonymous(may_ingest: bool) -> Self {
         let grant = if may_ingest { Grant::Ingest } else { Grant::Nothing };
-        Self { name: "anonymous".to_owned(), grant, via: Via::Anonymous }
+        Self { name: "anonymous".to_owned(), grant, via: Via::Anonymous, person: None, bounds: None }
     }
 
     /// A background loop. It has an owner's grant, and its name in the audit log.
     pub fn system(part: &str) -> Self {
-        Self { name: format!("nines/{part}"), grant: Grant::Role(Role::Owner), via: Via::System }
+        Self {
+            name: format!("nines/{part}"),
+            grant: Grant::Role(Role::Owner),
+            via: Via::System,
+            person: None,
+            bounds: None,
+        }
+    }
+
+    /// The account behind this caller, where there is one.
+    pub fn account(&self) -> Option<AccountId> {
+        let person = self.person.as_ref()?;
+        (!person.id.starts_with("chat:")).then(|| AccountId(person.id.clone()))
     }
 
     pub fn role(&self) -> Option<Role> {

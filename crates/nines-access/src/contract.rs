@@ -8,8 +8,8 @@ use nines_model::Timestamp;
 
 use crate::repository::SESSIONS_PER_HOLDER_MAX;
 use crate::{
-    Account, AccountId, Actor, AuditEntry, AuditError, AuditLog, AuditResult, Grant, Key, KeyId, Link,
-    Repository, RepositoryError, Role, Secret, Session, SessionId,
+    Account, AccountId, Actor, AuditEntry, AuditError, AuditLog, AuditResult, Bounds, Factors, Grant, Key,
+    KeyId, Link, Repository, RepositoryError, Role, Secret, Session, SessionId,
 };
 
 /// Runs the whole suite for access. `fresh` gives an empty store each time.
@@ -23,6 +23,47 @@ pub async fn check<F: Future<Output = Arc<dyn Repository>>>(fresh: impl Fn() -> 
     keys_come_back_and_end_their_sessions(&*fresh().await).await;
     sessions_are_found_by_digest_and_bounded(&*fresh().await).await;
     disabling_an_account_ends_what_it_had(&*fresh().await).await;
+    factors_are_swapped_and_never_lost(&*fresh().await).await;
+    a_subject_is_one_account(&*fresh().await).await;
+}
+
+async fn factors_are_swapped_and_never_lost(store: &dyn Repository) {
+    let lin = account("lin");
+    ok(store.insert_account(&lin, &link(&lin, 1).0).await);
+    assert_eq!(ok(store.factors(&lin.id).await), Factors::default());
+    let first = Factors {
+        revision: 1,
+        password: Some("$argon2id$…".to_owned()),
+        totp: Some("sealed".to_owned()),
+        is_totp_confirmed: true,
+        totp_step: 59_000_000,
+        recovery: vec![Secret::from_text("a").digest(), Secret::from_text("b").digest()],
+    };
+    assert!(ok(store.swap_factors(&lin.id, 0, &first).await));
+    assert!(!ok(store.swap_factors(&lin.id, 0, &Factors { revision: 1, ..Factors::default() }).await));
+    assert_eq!(ok(store.factors(&lin.id).await), first);
+    let second = Factors { revision: 2, ..Factors::default() };
+    assert!(ok(store.swap_factors(&lin.id, 1, &second).await));
+    assert_eq!(ok(store.factors(&lin.id).await), second);
+}
+
+async fn a_subject_is_one_account(store: &dyn Repository) {
+    let (lin, mei) = (account("lin"), account("mei"));
+    ok(store.insert_account(&lin, &link(&lin, 1).0).await);
+    assert_eq!(ok(store.account_by_subject("issuer|7").await), None);
+    let taken = store.insert_subject_account(&account("LIN"), "issuer|7").await;
+    assert!(matches!(taken, Err(RepositoryError::Conflict { .. })), "{taken:?}");
+    ok(store.insert_subject_account(&mei, "issuer|7").await);
+    let again = store.insert_subject_account(&account("ana"), "issuer|7").await;
+    assert!(matches!(again, Err(RepositoryError::Conflict { .. })), "{again:?}");
+    ok(store.set_role(&mei.id, Role::Admin).await);
+    let mei = Account { role: Role::Admin, ..mei };
+    assert_eq!(ok(store.account_by_subject("issuer|7").await), Some(mei.clone()));
+    let open = session(1, Some(&mei), None);
+    ok(store.insert_session(&open).await);
+    assert_eq!(ok(store.sessions(Some(&mei.id)).await), std::slice::from_ref(&open));
+    assert_eq!(ok(store.sessions(Some(&lin.id)).await), []);
+    assert_eq!(ok(store.sessions(None).await), [open]);
 }
 
 /// Runs the suite of the audit log on an empty one.
@@ -91,6 +132,13 @@ fn key(name: &str, grant: Grant, created: i64) -> Key {
         digest: secret.digest(),
         created_at: at(created),
         created_by: "owner".to_owned(),
+        account: None,
+        made_by: (created % 2 == 0).then(|| AccountId("maker".to_owned())),
+        bounds: Bounds {
+            filter: (created % 2 == 0).then(|| "service.namespace: shop".to_owned()),
+            scopes: vec!["ec2.*".to_owned(), "runbook/restart".to_owned()],
+            rate_per_minute: (created % 2 == 1).then_some(60),
+        },
         expires_at: (created % 2 == 0).then(|| at(1000)),
         last_used_at: None,
         revoked_at: None,
@@ -105,6 +153,8 @@ fn session(number: i64, account: Option<&Account>, key: Option<&Key>) -> Session
         key: key.map(|key| key.id.clone()),
         created_at: at(number),
         expires_at: at(number + 500),
+        address: "10.0.0.7".to_owned(),
+        client: "browser".to_owned(),
     }
 }
 

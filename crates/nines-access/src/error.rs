@@ -23,6 +23,8 @@ pub enum AccessError {
     BadCredentials { what: &'static str },
     #[error("too many failed attempts from your address: wait {} s", wait.as_secs() + 1)]
     Throttled { wait: Duration },
+    #[error("the key may make {limit} calls in a minute: wait {} s", wait.as_secs() + 1)]
+    TooFast { limit: u32, wait: Duration },
     #[error("the request lacks its csrf token: send the session's token as `x-nines-csrf`")]
     Csrf,
     #[error("a key that only sends telemetry cannot open a session: use a key with a role")]
@@ -43,6 +45,31 @@ pub enum AccessError {
     NotFound { what: &'static str, id: String },
     #[error("{name} is the last owner: make somebody else an owner first")]
     LastOwner { name: String },
+    /// The password was right.
+    #[error(
+        "this account asks for a second factor: send the code of the authenticator app, or a recovery code, as `code`"
+    )]
+    SecondFactor,
+    #[error("that is not the password")]
+    WrongPassword,
+    #[error("the code is wrong, too old, or was used already: wait for the next one")]
+    WrongCode,
+    #[error("a password has at least {least} characters and is not the account's name: take four words")]
+    WeakPassword { least: usize },
+    #[error("the account has a second factor already: remove it first")]
+    HasSecondFactor,
+    #[error("this belongs to an account, and the key that was shown has none: sign in as a person")]
+    NoAccount,
+    #[error(
+        "no request waits under this code: it is ten minutes old, was answered, or is mistyped; run `nines login` again"
+    )]
+    UnknownCode,
+    #[error("a key that is bounded itself makes no others: take one without bounds")]
+    BoundedMaker,
+    #[error("this node has no key to seal secrets by")]
+    NoSealer,
+    #[error("the account is being changed by somebody else: try again")]
+    Busy,
     #[error("this node has its owner already")]
     NotFirstRun,
     #[error(transparent)]
@@ -52,8 +79,15 @@ pub enum AccessError {
 impl AccessError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::BadCredentials { .. } => ErrorKind::Unauthenticated,
-            Self::Throttled { .. } | Self::TooMany { .. } => ErrorKind::Exhausted,
+            Self::BadCredentials { .. } | Self::SecondFactor => ErrorKind::Unauthenticated,
+            Self::WrongPassword | Self::WrongCode | Self::NoAccount | Self::BoundedMaker => {
+                ErrorKind::Forbidden
+            }
+            Self::WeakPassword { .. } => ErrorKind::InvalidInput,
+            Self::HasSecondFactor => ErrorKind::Conflict,
+            Self::UnknownCode => ErrorKind::NotFound,
+            Self::NoSealer | Self::Busy => ErrorKind::Unavailable,
+            Self::Throttled { .. } | Self::TooFast { .. } | Self::TooMany { .. } => ErrorKind::Exhausted,
             Self::Csrf | Self::NoSession => ErrorKind::Forbidden,
             Self::Denied(denial) => denial.kind(),
             Self::UnknownRole(_) | Self::BadName { .. } | Self::ExpiryPast => ErrorKind::InvalidInput,
@@ -68,7 +102,7 @@ impl AccessError {
     /// When to try again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Throttled { wait } => Some(*wait),
+            Self::Throttled { wait } | Self::TooFast { wait, .. } => Some(*wait),
             _ => None,
         }
     }

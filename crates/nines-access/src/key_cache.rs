@@ -22,7 +22,12 @@ struct Inner {
     keys: HashMap<KeyId, (Timestamp, Arc<Key>)>,
     /// When keys were last used, not yet in the store. Bounded with `keys`.
     used: HashMap<KeyId, Timestamp>,
+    /// Calls of keys with a limit: since when, and how many. Bounded by [`KEY_CACHE_MAX`].
+    calls: HashMap<KeyId, (Timestamp, u32)>,
 }
+
+/// The window in which calls of a key are counted.
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl KeyCache {
     pub(crate) fn get(&self, id: &KeyId, now: Timestamp) -> Option<Arc<Key>> {
@@ -39,6 +44,27 @@ impl KeyCache {
             inner.keys.clear();
         }
         inner.keys.insert(key.id.clone(), (now, key));
+    }
+
+    /// Counts one call; how long to wait if that was one too many.
+    pub(crate) fn count(&self, id: &KeyId, limit: u32, now: Timestamp) -> Option<Duration> {
+        let mut inner = self.0.lock();
+        if !inner.calls.contains_key(id) && inner.calls.len() >= KEY_CACHE_MAX {
+            inner.calls.retain(|_, (since, _)| now.since(*since) < MINUTE);
+            if inner.calls.len() >= KEY_CACHE_MAX {
+                // More keys with limits than there can be in use: none of them is counted further.
+                return Some(MINUTE);
+            }
+        }
+        let (since, count) = inner.calls.entry(id.clone()).or_insert((now, 0));
+        if now.since(*since) >= MINUTE {
+            (*since, *count) = (now, 0);
+        }
+        if *count >= limit {
+            return Some(MINUTE.saturating_sub(now.since(*since)));
+        }
+        *count += 1;
+        None
     }
 
     pub(crate) fn forget(&self, id: &KeyId) {

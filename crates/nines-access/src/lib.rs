@@ -10,40 +10,45 @@
 //!   called without the question having been put.
 //! - **Key**: `nin_<kind>_<id>_<secret>`, for machines and command lines. Shown once; only a hash is stored.
 //! - **Session**: a browser signed in, in the server's store and revocable at once; the cookie is its secret.
+//! - **Person**: whose eyes look through a credential; four eyes are counted by it ([`Person`]).
+//! - **Factors**: what an account proves itself by: a password, one-time codes, recovery codes ([`Factors`]).
 //! - **Link**: a one-time token that opens a session of an account: the first start's, or an invitation.
 //! - **Audit log**: what was asked and decided, append-only, each entry carrying the hash of the one before.
 //!
 //! Secrets are 256 random bits, so a plain SHA-256 of them is enough to store: there is nothing to guess, and no
-//! slow hash in the way of ingest. Nothing here has `Debug` or `Display` on a secret.
+//! slow hash in the way of ingest. What people choose themselves goes through Argon2id. Nothing here has `Debug` or `Display` on a secret.
 
 mod actor;
 pub mod audit;
 mod authorize;
 mod error;
+mod factors;
 mod key_cache;
+mod lockout;
+mod password;
 mod records;
 mod repository;
 mod role;
 mod secret;
 mod service;
 mod throttle;
+mod totp;
 
-#[cfg(feature = "testing")]
 pub mod contract;
-#[cfg(feature = "testing")]
 mod memory;
 
-pub use actor::{Actor, Via};
+pub use actor::{Actor, Person, Via};
 pub use audit::{AuditEntry, AuditError, AuditLog, AuditQuery, AuditRecord, AuditResult, verify_chain};
 pub use authorize::{ACTIONS, Action, Decision, Denial, Permit, Resource, authorize};
 pub use error::{AccessError, RepositoryError};
-#[cfg(feature = "testing")]
+pub use factors::Factors;
 pub use memory::MemoryRepository;
-pub use records::{Account, AccountId, Key, KeyId, Link, NewKey, Session, SessionId};
+pub use records::{Account, AccountId, Bounds, Key, KeyId, Link, NewKey, Session, SessionId};
 pub use repository::{Repository, SESSIONS_PER_HOLDER_MAX};
 pub use role::{Exposure, Grant, Role, RouteAccess, UnknownRole};
 pub use secret::{Digest, Secret};
 pub use service::{
-    Access, Authenticated, Config, Credentials, FirstRun, Invitation, IssuedKey, LINK_TTL, SESSION_TTL,
-    SessionInfo, SignedIn, clear_cookie, session_cookie,
+    Access, Authenticated, Config, Credentials, DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode,
+    DeviceRequest, DeviceToken, FirstRun, Invitation, IssuedKey, LINK_TTL, Origin, PersonSecurity,
+    SESSION_TTL, SessionInfo, SignedIn, TotpEnrolment, clear_cookie, session_cookie,
 };

@@ -1,5 +1,7 @@
 //! The store in memory: the reference that the durable one is compared with.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
@@ -7,8 +9,8 @@ use parking_lot::Mutex;
 use crate::audit::GENESIS;
 use crate::repository::SESSIONS_PER_HOLDER_MAX;
 use crate::{
-    Account, AccountId, AuditEntry, AuditError, AuditLog, AuditRecord, Digest, Key, KeyId, Link, Repository,
-    RepositoryError, Session, SessionId,
+    Account, AccountId, AuditEntry, AuditError, AuditLog, AuditRecord, Digest, Factors, Key, KeyId, Link,
+    Repository, RepositoryError, Role, Session, SessionId,
 };
 
 #[derive(Default)]
@@ -21,6 +23,8 @@ struct Tables {
     sessions: Vec<Session>,
     links: Vec<Link>,
     audit: Vec<AuditRecord>,
+    factors: BTreeMap<AccountId, Factors>,
+    subjects: BTreeMap<String, AccountId>,
 }
 
 fn taken(what: String) -> RepositoryError {
@@ -29,12 +33,17 @@ fn taken(what: String) -> RepositoryError {
 
 impl Tables {
     fn add_account(&mut self, account: &Account, link: &Link) -> Result<(), RepositoryError> {
+        self.insert_account(account)?;
+        self.links.push(link.clone());
+        Ok(())
+    }
+
+    fn insert_account(&mut self, account: &Account) -> Result<(), RepositoryError> {
         let name = account.name.to_lowercase();
         if self.accounts.iter().any(|known| known.name.to_lowercase() == name) {
             return Err(taken(format!("account `{}`", account.name)));
         }
         self.accounts.push(account.clone());
-        self.links.push(link.clone());
         Ok(())
     }
 
@@ -99,6 +108,48 @@ impl Repository for MemoryRepository {
         Ok((now < link.expires_at).then_some(link))
     }
 
+    async fn factors(&self, id: &AccountId) -> Result<Factors, RepositoryError> {
+        Ok(self.0.lock().factors.get(id).cloned().unwrap_or_default())
+    }
+
+    async fn swap_factors(
+        &self,
+        id: &AccountId,
+        from: u64,
+        factors: &Factors,
+    ) -> Result<bool, RepositoryError> {
+        let mut tables = self.0.lock();
+        if tables.factors.get(id).map_or(0, |stored| stored.revision) != from {
+            return Ok(false);
+        }
+        tables.factors.insert(id.clone(), factors.clone());
+        Ok(true)
+    }
+
+    async fn account_by_subject(&self, subject: &str) -> Result<Option<Account>, RepositoryError> {
+        let tables = self.0.lock();
+        let Some(id) = tables.subjects.get(subject) else { return Ok(None) };
+        Ok(tables.accounts.iter().find(|account| account.id == *id).cloned())
+    }
+
+    async fn insert_subject_account(&self, account: &Account, subject: &str) -> Result<(), RepositoryError> {
+        let mut tables = self.0.lock();
+        if tables.subjects.contains_key(subject) {
+            return Err(taken("the subject".to_owned()));
+        }
+        tables.insert_account(account)?;
+        tables.subjects.insert(subject.to_owned(), account.id.clone());
+        Ok(())
+    }
+
+    async fn set_role(&self, id: &AccountId, role: Role) -> Result<(), RepositoryError> {
+        let mut tables = self.0.lock();
+        for account in tables.accounts.iter_mut().filter(|account| account.id == *id) {
+            account.role = role;
+        }
+        Ok(())
+    }
+
     async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError> {
         self.0.lock().add_key(key)
     }
@@ -146,6 +197,19 @@ impl Repository for MemoryRepository {
 
     async fn session(&self, digest: &Digest) -> Result<Option<Session>, RepositoryError> {
         Ok(self.0.lock().sessions.iter().find(|session| session.digest == *digest).cloned())
+    }
+
+    async fn sessions(&self, account: Option<&AccountId>) -> Result<Vec<Session>, RepositoryError> {
+        let tables = self.0.lock();
+        let is_its = |session: &&Session| {
+            let key = tables.keys.iter().find(|key| Some(&key.id) == session.key.as_ref());
+            account.is_none()
+                || session.account.as_ref() == account
+                || key.is_some_and(|key| key.account.as_ref() == account)
+        };
+        let mut sessions: Vec<_> = tables.sessions.iter().filter(is_its).cloned().collect();
+        sessions.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+        Ok(sessions)
     }
 
     async fn delete_session(&self, id: &SessionId) -> Result<bool, RepositoryError> {

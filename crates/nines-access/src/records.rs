@@ -4,7 +4,7 @@ use std::fmt;
 
 use nines_model::Timestamp;
 
-use crate::{Digest, Grant, Role};
+use crate::{Digest, Grant, Person, Role};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -53,6 +53,11 @@ pub struct Key {
     pub digest: Digest,
     pub created_at: Timestamp,
     pub created_by: String,
+    /// Whose it is; `None` for a machine's.
+    pub account: Option<AccountId>,
+    /// The account that made it.
+    pub made_by: Option<AccountId>,
+    pub bounds: Bounds,
     pub expires_at: Option<Timestamp>,
     /// To the minute or so: written now and then, not per request.
     pub last_used_at: Option<Timestamp>,
@@ -64,6 +69,27 @@ pub struct NewKey {
     pub name: String,
     pub grant: Grant,
     pub expires_at: Option<Timestamp>,
+    /// The name of the account that it is for; without one, the maker's.
+    pub account: Option<String>,
+    pub bounds: Bounds,
+}
+
+/// What a key may do less than its grant says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// In the filter language: the rows of telemetry that it sees. Calls that cannot be narrowed to them are refused.
+    pub filter: Option<String>,
+    /// Operations on the cloud that it may start: names, `ec2.*` or `runbook/*`. Empty for all.
+    pub scopes: Vec<String>,
+    /// Calls in a minute; beyond it they are told to wait.
+    pub rate_per_minute: Option<u32>,
+}
+
+impl Bounds {
+    /// Whether nothing is bounded.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A browser signed in, by a link (then it has the account's role, as it is now) or by a key (then the key's grant,
@@ -76,6 +102,10 @@ pub struct Session {
     pub key: Option<KeyId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// From where it was opened.
+    pub address: String,
+    /// What the browser called itself, clipped; for people to recognise it by.
+    pub client: String,
 }
 
 /// A one-time token for an account.
@@ -89,6 +119,13 @@ pub struct Link {
 impl Key {
     pub fn is_good_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+
+    /// Whose eyes look through this key.
+    pub fn person(&self) -> Option<Person> {
+        let account = self.account.as_ref()?;
+        let key_maker = self.made_by.as_ref().filter(|maker| *maker != account);
+        Some(Person { id: account.0.clone(), key_maker: key_maker.map(|maker| maker.0.clone()) })
     }
 
     /// Kind and id, to recognise the key by; nothing of the secret.

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use nines_model::Timestamp;
 
-use crate::{Account, AccountId, Digest, Key, KeyId, Link, RepositoryError, Session, SessionId};
+use crate::{
+    Account, AccountId, Digest, Factors, Key, KeyId, Link, RepositoryError, Role, Session, SessionId,
+};
 
 /// Sessions of one account or key; the oldest ends when one more begins.
 pub const SESSIONS_PER_HOLDER_MAX: usize = 20;
@@ -26,6 +28,21 @@ pub trait Repository: Send + Sync + 'static {
     /// Finds and removes the link, so that only one caller ever gets it. An expired one is removed and not given.
     async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, RepositoryError>;
 
+    /// The default for an account that never set anything.
+    async fn factors(&self, id: &AccountId) -> Result<Factors, RepositoryError>;
+    /// Stores `factors` if what is stored has revision `from`. False if somebody else was first.
+    async fn swap_factors(
+        &self,
+        id: &AccountId,
+        from: u64,
+        factors: &Factors,
+    ) -> Result<bool, RepositoryError>;
+    /// Whom an identity provider calls `subject`.
+    async fn account_by_subject(&self, subject: &str) -> Result<Option<Account>, RepositoryError>;
+    /// `Conflict` if the name, in any case, or the subject is taken.
+    async fn insert_subject_account(&self, account: &Account, subject: &str) -> Result<(), RepositoryError>;
+    async fn set_role(&self, id: &AccountId, role: Role) -> Result<(), RepositoryError>;
+
     async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError>;
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, RepositoryError>;
     /// The newest first, revoked ones too.
@@ -38,6 +55,8 @@ pub trait Repository: Send + Sync + 'static {
     /// Removes the oldest sessions of the same account or key beyond [`SESSIONS_PER_HOLDER_MAX`].
     async fn insert_session(&self, session: &Session) -> Result<(), RepositoryError>;
     async fn session(&self, digest: &Digest) -> Result<Option<Session>, RepositoryError>;
+    /// Of one account, those of its keys too, or of everybody; the newest first.
+    async fn sessions(&self, account: Option<&AccountId>) -> Result<Vec<Session>, RepositoryError>;
     async fn delete_session(&self, id: &SessionId) -> Result<bool, RepositoryError>;
     /// Removes sessions and links that expired at or before `now`; gives how many.
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, RepositoryError>;

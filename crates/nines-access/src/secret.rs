@@ -36,6 +36,13 @@ impl Secret {
         (id, Self(text))
     }
 
+    /// A recovery code: 80 bits in four groups, to be written on paper.
+    pub fn random_recovery(random: &Random) -> Self {
+        let text = base32(&random.bytes::<10>());
+        let groups: Vec<&str> = [0, 4, 8, 12].iter().map(|start| &text[*start..start + 4]).collect();
+        Self(groups.join("-"))
+    }
+
     pub fn from_text(text: &str) -> Self {
         Self(text.to_owned())
     }

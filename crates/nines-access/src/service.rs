@@ -1,7 +1,9 @@
 //! The service that handlers call: who is this, may they, sign in, sign out, make and revoke.
 
+mod device;
 mod first_run;
 mod manage;
+mod people;
 mod sign_in;
 
 use std::net::IpAddr;
@@ -10,23 +12,32 @@ use std::time::Duration;
 
 use nines_base::{Random, SharedClock};
 use nines_model::Timestamp;
+use nines_secrets::Sealer;
 
 use crate::key_cache::KeyCache;
+use crate::lockout::Lockout;
 use crate::secret::key_id;
 use crate::throttle::Throttle;
-use crate::{AccessError, Actor, Digest, Grant, Key, Repository, Secret, Session, Via};
+use crate::{AccessError, Actor, Bounds, Digest, Grant, Key, Person, Repository, Secret, Session, Via};
 
+use device::Devices;
+pub use device::{DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode, DeviceRequest, DeviceToken};
 pub use first_run::FirstRun;
 pub use manage::{Invitation, IssuedKey};
-pub use sign_in::{SignedIn, clear_cookie, session_cookie};
+pub use people::{PersonSecurity, TotpEnrolment};
+pub use sign_in::{Origin, SignedIn, clear_cookie, session_cookie};
 
 /// A working day with its hand-over; then sign in again.
 pub const SESSION_TTL: Duration = Duration::from_secs(12 * 3600);
 /// How long a one-time link waits to be used. The first start's can be made anew at each start.
 pub const LINK_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Slow hashes that are computed at once: each takes 19 MiB and a core for some tens of milliseconds.
+const HASHES_AT_ONCE: usize = 2;
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
+    /// Seals the secrets of second factors.
+    pub sealer: Option<Sealer>,
     /// Callers without credentials may send telemetry. Only ever by explicit configuration.
     pub anonymous_ingest: bool,
 }
@@ -44,6 +55,11 @@ struct Inner {
     config: Config,
     keys: KeyCache,
     throttle: Throttle,
+    lockout: Lockout,
+    devices: Devices,
+    hashing: tokio::sync::Semaphore,
+    /// What the secrets of second factors are sealed by. Without it nobody can enrol one.
+    sealer: Option<Sealer>,
 }
 
 /// What a request shows of its sender.
@@ -81,9 +97,13 @@ impl Access {
             repository,
             clock,
             random,
+            sealer: config.sealer.clone(),
             config,
             keys: KeyCache::default(),
             throttle: Throttle::default(),
+            lockout: Lockout::default(),
+            devices: Devices::default(),
+            hashing: tokio::sync::Semaphore::new(HASHES_AT_ONCE),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -96,7 +116,13 @@ impl Access {
         if let Some(header) = credentials.authorization {
             let text = bearer(header).ok_or(AccessError::BadCredentials { what: "authorization header" })?;
             let key = self.verify_key(text, credentials.address).await?;
-            let actor = Actor { name: key.name.clone(), grant: key.grant, via: Via::Key(key.id.clone()) };
+            let actor = Actor {
+                name: key.name.clone(),
+                grant: key.grant,
+                via: Via::Key(key.id.clone()),
+                person: key.person(),
+                bounds: bounds_of(&key),
+            };
             return Ok(Authenticated { actor, session: None });
         }
         match credentials.cookie.and_then(sign_in::cookie_value) {
@@ -123,7 +149,7 @@ impl Access {
             _ => None,
         };
         // Not counted as a failed attempt: every open page of an expired session asks again.
-        let Some((session, (name, grant))) = holder else {
+        let Some((session, (name, grant, person, bounds))) = holder else {
             return Err(AccessError::BadCredentials { what: "session" });
         };
         let csrf_token = sign_in::csrf_token(&token);
@@ -133,24 +159,21 @@ impl Access {
                 return Err(AccessError::Csrf);
             }
         }
-        let actor = Actor { name, grant, via: Via::Session(session.id) };
+        let actor = Actor { name, grant, via: Via::Session(session.id), person, bounds };
         Ok(Authenticated { actor, session: Some(SessionInfo { csrf_token, expires_at: session.expires_at }) })
     }
 
-    /// Name and grant behind a session, as they are now; `None` if account or key are gone.
-    async fn holder(
-        &self,
-        session: &Session,
-        now: Timestamp,
-    ) -> Result<Option<(String, Grant)>, AccessError> {
+    /// Name, grant and person behind a session, as they are now; `None` if account or key are gone.
+    async fn holder(&self, session: &Session, now: Timestamp) -> Result<Option<Held>, AccessError> {
         if let Some(id) = &session.account {
             let account = self.inner.repository.account(id).await?;
             let account = account.filter(|account| account.disabled_at.is_none());
-            return Ok(account.map(|account| (account.name, Grant::Role(account.role))));
+            let person = Some(Person { id: id.0.clone(), key_maker: None });
+            return Ok(account.map(|account| (account.name, Grant::Role(account.role), person, None)));
         }
         let Some(id) = &session.key else { return Ok(None) };
         let key = self.inner.repository.key(id).await?.filter(|key| key.is_good_at(now));
-        Ok(key.map(|key| (key.name, key.grant)))
+        Ok(key.map(|key| (key.name.clone(), key.grant, key.person(), bounds_of(&key))))
     }
 
     /// The key that this text is, if it is a good one.
@@ -160,15 +183,26 @@ impl Access {
         let is_it = |key: &Key| key.digest == digest && key.is_good_at(now);
         let Some(id) = key_id(text) else { return Err(self.bad_credentials("key", address, now)) };
         if let Some(key) = self.inner.keys.get(&id, now).filter(|key| is_it(key)) {
+            self.check_rate(&key, now)?;
             self.inner.keys.mark_used(&id, now);
             return Ok(key);
         }
         let Some(key) = self.inner.repository.key(&id).await?.filter(is_it).map(Arc::new) else {
             return Err(self.bad_credentials("key", address, now));
         };
+        self.check_rate(&key, now)?;
         self.inner.keys.insert(Arc::clone(&key), now);
         self.inner.keys.mark_used(&id, now);
         Ok(key)
+    }
+
+    /// Counts a call of a key that may only make so many.
+    fn check_rate(&self, key: &Key, now: Timestamp) -> Result<(), AccessError> {
+        let Some(limit) = key.bounds.rate_per_minute else { return Ok(()) };
+        match self.inner.keys.count(&key.id, limit, now) {
+            Some(wait) => Err(AccessError::TooFast { limit, wait }),
+            None => Ok(()),
+        }
     }
 
     /// Counts a failed attempt and gives its answer: wrong, or wrong too often. Good credentials are never made to
@@ -195,6 +229,13 @@ impl Access {
         }
         Ok(())
     }
+}
+
+/// Name, grant, person and bounds behind a session.
+type Held = (String, Grant, Option<Person>, Option<Arc<Bounds>>);
+
+fn bounds_of(key: &Key) -> Option<Arc<Bounds>> {
+    (!key.bounds.is_none()).then(|| Arc::new(key.bounds.clone()))
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -55,7 +55,7 @@ impl Throttle {
 }
 
 /// One IPv6 customer has a /64 at the least, so that is what counts as one address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let prefix = u128::from(address) & !u128::from(u64::MAX);

@@ -10,7 +10,7 @@ use nines_access::{
 
 fn actor(grant: Grant) -> Actor {
     let via = if grant == Grant::Nothing { Via::Anonymous } else { Via::Key(KeyId("own".to_owned())) };
-    Actor { name: "caller".to_owned(), grant, via }
+    Actor { name: "caller".to_owned(), grant, via, person: None, bounds: None }
 }
 
 fn matrix() -> String {

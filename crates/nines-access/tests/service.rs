@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_access::{
-    Access, AccessError, Actor, Config, Credentials, Grant, Key, MemoryRepository, NewKey, Repository, Role,
-    SESSION_TTL, Secret, SignedIn, Via, clear_cookie, session_cookie,
+    Access, AccessError, Actor, Bounds, Config, Credentials, Grant, Key, MemoryRepository, NewKey, Origin,
+    Repository, Role, SESSION_TTL, Secret, SignedIn, Via, clear_cookie, session_cookie,
 };
 use nines_base::{Clock, ErrorKind, ManualClock, Random};
 use nines_model::Timestamp;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const ORIGIN: Origin<'static> = Origin { address: HOME, client: "browser" };
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct World {
@@ -74,12 +75,13 @@ impl World {
     }
 
     async fn signed_in(&self) -> SignedIn {
-        self.access.sign_in_with_key(self.owner_key.expose(), HOME).await.unwrap()
+        self.access.sign_in_with_key(self.owner_key.expose(), &ORIGIN).await.unwrap()
     }
 
     async fn new_key(&self, grant: Grant, expires_in: Option<Duration>) -> (Key, Secret) {
         let expires_at = expires_in.map(|time| self.clock.now() + time);
-        let new = NewKey { name: "ci".to_owned(), grant, expires_at };
+        let new =
+            NewKey { name: "ci".to_owned(), grant, expires_at, account: None, bounds: Bounds::default() };
         let issued = self.access.create_key(&self.owner().await, &new).await.unwrap();
         (issued.key, issued.secret)
     }
@@ -106,16 +108,19 @@ async fn the_first_start_happens_once_and_its_keys_work() {
 #[tokio::test]
 async fn a_link_opens_one_session_and_no_second() {
     let world = world().await;
-    let signed_in = world.access.sign_in_with_link(world.link.expose(), HOME).await.unwrap();
+    let signed_in = world.access.sign_in_with_link(world.link.expose(), &ORIGIN).await.unwrap();
     assert_eq!((signed_in.actor.name.as_str(), signed_in.actor.role()), ("owner", Some(Role::Owner)));
     world.by_cookie(&signed_in.token, None, false).await.unwrap();
-    assert_kind(world.access.sign_in_with_link(world.link.expose(), HOME).await, ErrorKind::Unauthenticated);
+    assert_kind(
+        world.access.sign_in_with_link(world.link.expose(), &ORIGIN).await,
+        ErrorKind::Unauthenticated,
+    );
 
     let old = world.access.owner_link().await.unwrap().unwrap();
     let new = world.access.owner_link().await.unwrap().unwrap();
-    assert_kind(world.access.sign_in_with_link(old.expose(), HOME).await, ErrorKind::Unauthenticated);
+    assert_kind(world.access.sign_in_with_link(old.expose(), &ORIGIN).await, ErrorKind::Unauthenticated);
     world.clock.advance(25 * 60 * MINUTE);
-    assert_kind(world.access.sign_in_with_link(new.expose(), HOME).await, ErrorKind::Unauthenticated);
+    assert_kind(world.access.sign_in_with_link(new.expose(), &ORIGIN).await, ErrorKind::Unauthenticated);
 }
 
 #[tokio::test]
@@ -139,7 +144,7 @@ async fn wrong_credentials_are_refused_and_none_are_anonymous() {
     let basic = Credentials { authorization: Some("Basic b3duZXI6"), ..nothing };
     assert_kind(world.access.authenticate(&basic).await, ErrorKind::Unauthenticated);
 
-    let open = world_with(Config { anonymous_ingest: true }).await;
+    let open = world_with(Config { anonymous_ingest: true, sealer: None }).await;
     assert_eq!(open.access.authenticate(&nothing).await.unwrap().actor.grant, Grant::Ingest);
 }
 
@@ -149,7 +154,7 @@ async fn a_revoked_key_is_refused_at_once_with_its_sessions() {
     let (key, secret) = world.new_key(Grant::Role(Role::Responder), None).await;
     assert_eq!(key.prefix(), format!("nin_responder_{}", key.id));
     let actor = world.by_key(secret.expose()).await.unwrap();
-    let session = world.access.sign_in_with_key(secret.expose(), HOME).await.unwrap();
+    let session = world.access.sign_in_with_key(secret.expose(), &ORIGIN).await.unwrap();
     world.by_cookie(&session.token, None, false).await.unwrap();
     world.access.revoke_key(&world.owner().await, &key.id).await.unwrap();
     assert_kind(world.by_key(secret.expose()).await, ErrorKind::Unauthenticated);
@@ -157,7 +162,16 @@ async fn a_revoked_key_is_refused_at_once_with_its_sessions() {
     assert_kind(
         world
             .access
-            .create_key(&actor, &NewKey { name: "x".to_owned(), grant: Grant::Ingest, expires_at: None })
+            .create_key(
+                &actor,
+                &NewKey {
+                    name: "x".to_owned(),
+                    grant: Grant::Ingest,
+                    expires_at: None,
+                    account: None,
+                    bounds: Bounds::default(),
+                },
+            )
             .await,
         ErrorKind::Forbidden,
     );
@@ -177,7 +191,7 @@ async fn a_key_revoked_by_another_process_is_refused_within_five_seconds() {
 async fn keys_and_sessions_expire() {
     let world = world().await;
     let (_, secret) = world.new_key(Grant::Role(Role::Viewer), Some(10 * MINUTE)).await;
-    let short = world.access.sign_in_with_key(secret.expose(), HOME).await.unwrap();
+    let short = world.access.sign_in_with_key(secret.expose(), &ORIGIN).await.unwrap();
     let long = world.signed_in().await;
     world.clock.advance(10 * MINUTE);
     assert_kind(world.by_key(secret.expose()).await, ErrorKind::Unauthenticated);
@@ -186,7 +200,13 @@ async fn keys_and_sessions_expire() {
     world.clock.advance(SESSION_TTL);
     assert_kind(world.by_cookie(&long.token, None, false).await, ErrorKind::Unauthenticated);
     world.access.tick().await.unwrap();
-    let past = NewKey { name: "x".to_owned(), grant: Grant::Ingest, expires_at: Some(world.clock.now()) };
+    let past = NewKey {
+        name: "x".to_owned(),
+        grant: Grant::Ingest,
+        expires_at: Some(world.clock.now()),
+        account: None,
+        bounds: Bounds::default(),
+    };
     assert_kind(world.access.create_key(&world.owner().await, &past).await, ErrorKind::InvalidInput);
 }
 
@@ -238,7 +258,10 @@ async fn two_session_cookies_are_none() {
 #[tokio::test]
 async fn an_ingest_key_opens_no_session() {
     let world = world().await;
-    assert_kind(world.access.sign_in_with_key(world.ingest_key.expose(), HOME).await, ErrorKind::Forbidden);
+    assert_kind(
+        world.access.sign_in_with_key(world.ingest_key.expose(), &ORIGIN).await,
+        ErrorKind::Forbidden,
+    );
 }
 
 #[tokio::test]
@@ -251,10 +274,17 @@ async fn guessing_is_throttled_but_good_credentials_never_are() {
     }
     let error = world.by_key_from("nin_guess", attacker).await.unwrap_err();
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Exhausted, Some(MINUTE)));
-    assert_kind(world.access.sign_in_with_link("guess", attacker).await, ErrorKind::Exhausted);
+    assert_kind(
+        world.access.sign_in_with_link("guess", &Origin { address: attacker, ..ORIGIN }).await,
+        ErrorKind::Exhausted,
+    );
     assert_kind(world.by_key("nin_guess").await, ErrorKind::Unauthenticated);
     world.by_key_from(secret.expose(), attacker).await.unwrap();
-    world.access.sign_in_with_link(world.link.expose(), attacker).await.unwrap();
+    world
+        .access
+        .sign_in_with_link(world.link.expose(), &Origin { address: attacker, ..ORIGIN })
+        .await
+        .unwrap();
     world.clock.advance(MINUTE);
     assert_kind(world.by_key_from("nin_guess", attacker).await, ErrorKind::Unauthenticated);
 }
@@ -288,9 +318,15 @@ async fn administrators_invite_but_do_not_make_owners_and_the_last_owner_stays()
     assert_eq!(invitation.account.name, "Lin");
     assert_kind(world.access.invite(&owner, "lin", Role::Viewer).await, ErrorKind::Conflict);
     assert_kind(world.access.invite(&owner, "a\nb", Role::Viewer).await, ErrorKind::InvalidInput);
-    let lin = world.access.sign_in_with_link(invitation.token.expose(), HOME).await.unwrap();
+    let lin = world.access.sign_in_with_link(invitation.token.expose(), &ORIGIN).await.unwrap();
     assert_kind(world.access.invite(&lin.actor, "mei", Role::Owner).await, ErrorKind::Forbidden);
-    let own_key = NewKey { name: "k".to_owned(), grant: Grant::Role(Role::Owner), expires_at: None };
+    let own_key = NewKey {
+        name: "k".to_owned(),
+        grant: Grant::Role(Role::Owner),
+        expires_at: None,
+        account: None,
+        bounds: Bounds::default(),
+    };
     assert_kind(world.access.create_key(&lin.actor, &own_key).await, ErrorKind::Forbidden);
 
     let accounts = world.access.accounts(&owner).await.unwrap();
@@ -310,4 +346,37 @@ async fn nothing_secret_is_printed() {
     for hidden in [signed_in.token.expose(), secret.expose(), &secret.digest().to_hex()] {
         assert!(!printed.contains(hidden));
     }
+}
+
+#[tokio::test]
+async fn a_bounded_key_is_counted_and_makes_no_other() {
+    let world = world().await;
+    let bounds = Bounds {
+        filter: Some("service.namespace: shop".to_owned()),
+        rate_per_minute: Some(3),
+        ..Bounds::default()
+    };
+    let new = NewKey {
+        name: "board".to_owned(),
+        grant: Grant::Role(Role::Admin),
+        expires_at: None,
+        account: None,
+        bounds: bounds.clone(),
+    };
+    let issued = world.access.create_key(&world.owner().await, &new).await.unwrap();
+    let actor = world.by_key(issued.secret.expose()).await.unwrap();
+    assert_eq!(actor.bounds.as_deref(), Some(&bounds));
+    assert_kind(
+        world.access.create_key(&actor, &NewKey { bounds: Bounds::default(), ..new }).await,
+        ErrorKind::Forbidden,
+    );
+    for _ in 0..2 {
+        world.by_key(issued.secret.expose()).await.unwrap();
+    }
+    assert_kind(world.by_key(issued.secret.expose()).await, ErrorKind::Exhausted);
+    world.clock.advance(MINUTE);
+    world.by_key(issued.secret.expose()).await.unwrap();
+    // A session opened with it is bounded as well.
+    let session = world.access.sign_in_with_key(issued.secret.expose(), &ORIGIN).await.unwrap();
+    assert_eq!(session.actor.bounds.as_deref(), Some(&bounds));
 }

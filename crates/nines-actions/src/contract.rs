@@ -50,6 +50,7 @@ pub fn sample(id: &str, instance: &str, at: Timestamp) -> Run {
         state: RunState::Ready,
         reason: Some("因為 \"it\" fell over".to_owned()),
         author: "mei".to_owned(),
+        author_person: None,
         is_automated: false,
         idempotency_key: None,
         incident: Some("inc-7".to_owned()),

@@ -39,9 +39,7 @@ mod runs;
 mod seen;
 mod service;
 
-#[cfg(feature = "testing")]
 pub mod contract;
-#[cfg(feature = "testing")]
 pub mod memory;
 
 pub use catalog::Level;
@@ -54,7 +52,7 @@ pub use machine::Answer;
 pub use plan::{Draft, Intent, OnFailure, Plan, Step, StepWork, Wait, When};
 pub use radius::{CapacityImpact, GroupImpact, Limits, Radius};
 pub use run::{
-    Approval, Attempt, Certainty, Helped, Run, RunId, RunState, StepRun, StepState, Undo, Verdict,
+    Approval, Attempt, Certainty, Helped, Person, Run, RunId, RunState, StepRun, StepState, Undo, Verdict,
 };
 pub use runs::{History, Judge, OPEN_RUNS_MAX, Recent, RunFilter, Runs, Stop, Witness};
 pub use seen::{Checks, Health, InstanceState, Query, Rule, Seen, Template};

@@ -64,6 +64,9 @@ pub struct Run {
     /// Why it is in this state, where there is something to say.
     pub reason: Option<String>,
     pub author: String,
+    /// Who that is, whatever the key is called. Absent in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author_person: Option<Person>,
     /// Started by a rule and not by a person: such runs are damped harder.
     pub is_automated: bool,
     pub idempotency_key: Option<String>,
@@ -90,9 +93,30 @@ pub struct Run {
     pub verdict: Option<Verdict>,
 }
 
+/// Who somebody is, as far as four eyes are counted: names of keys can be chosen, this cannot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The account, or the user of a chat.
+    pub id: String,
+    /// Whoever made the key that was shown, where that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_maker: Option<String>,
+}
+
+impl Person {
+    /// Whether both may well be one pair of eyes: the same account, or one holds a key that the other made.
+    pub fn may_be(&self, other: &Self) -> bool {
+        self.id == other.id
+            || self.key_maker.as_ref() == Some(&other.id)
+            || other.key_maker.as_ref() == Some(&self.id)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
     #[serde(with = "nanos")]
     pub at: Timestamp,
     #[serde(with = "nanos")]

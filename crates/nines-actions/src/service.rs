@@ -21,7 +21,7 @@ use crate::machine::{self, Answer, READ_LAG_MAX};
 use crate::parameter::Arguments;
 use crate::plan::{Intent, Plan, StepWork};
 use crate::radius::Limits;
-use crate::run::{Approval, Helped, Run, RunId, RunState, StepRun};
+use crate::run::{Approval, Helped, Person, Run, RunId, RunState, StepRun};
 use crate::runs::{Judge, OPEN_RUNS_MAX, RunFilter, Runs, Stop, Witness};
 use crate::seen::Seen;
 use crate::{ActionError, RunsError};
@@ -44,6 +44,8 @@ const SAVE_TRIES_MAX: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     pub name: String,
+    /// Whose eyes these are. `None`: nobody's that could be told from another's, so they approve nothing.
+    pub person: Option<Person>,
     /// The highest level of action that they may call.
     pub level: Level,
     /// Names of actions, `ec2.*`, `runbook/*` or `*`.
@@ -246,8 +248,12 @@ impl Actions {
             if !caller.may_approve || caller.is_automated {
                 return refuse("approving needs a person with the right to approve");
             }
-            if run.author == caller.name {
-                return refuse("whoever asked for a run cannot approve it: ask somebody else");
+            let Some(person) = &caller.person else {
+                return refuse("the key belongs to no account, so nobody can tell whose eyes these are: make one of your own");
+            };
+            let is_author = run.author_person.as_ref().is_some_and(|author| author.may_be(person));
+            if is_author || run.author == caller.name {
+                return refuse("whoever asked for a run cannot approve it, by another key neither: ask somebody else");
             }
             // Once more is a new date; nothing else can be approved.
             let may = matches!(run.state, RunState::WaitingForApproval)
@@ -260,6 +266,7 @@ impl Actions {
             }
             run.approval = Some(Approval {
                 by: caller.name.clone(),
+                person: Some(person.clone()),
                 at: now,
                 expires_at: now + APPROVAL_TTL,
                 plan_hash: plan_hash.to_owned(),
@@ -397,6 +404,7 @@ impl Actions {
             state,
             reason: None,
             author: caller.name.clone(),
+            author_person: caller.person.clone(),
             is_automated: caller.is_automated,
             idempotency_key: request.idempotency_key.clone(),
             incident: request.incident.clone(),
@@ -425,7 +433,11 @@ impl Actions {
         if approval.expires_at <= now {
             return Err(ActionError::ApprovalExpired { at: approval.expires_at });
         }
-        if approval.plan_hash != run.plan.hash || approval.by == run.author || !run.plan.is_intact() {
+        let is_own = match (&approval.person, &run.author_person) {
+            (Some(approver), Some(author)) => approver.may_be(author),
+            _ => approval.by == run.author,
+        };
+        if approval.plan_hash != run.plan.hash || is_own || !run.plan.is_intact() {
             return Err(ActionError::PlanChanged { what: "it was approved", now: run.plan.hash.clone() });
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nines_base::SharedClock;
 use nines_base::disk::Disk;
 use nines_model::Timestamp;
-use nines_storage::SegmentFile;
+use nines_storage::{RemoteConfig, SegmentFile};
 
 use crate::layout::{CATALOG, CONTROL, JOURNAL, RESPONSE, TELEMETRY};
 use crate::manifest::{Manifest, Missing, Repository, StoredFile, put, sha256};
@@ -28,7 +28,8 @@ pub struct BackupReport {
 }
 
 /// Copies the data directory into the repository, and keeps the newest `keep` backups (all, if `None`). Costs a read of
-/// every segment that the repository does not have, and of the journal.
+/// every segment that the repository does not have, and of the journal. What is only in an object store is copied from
+/// there if that is given, and else left there: the catalog names it, and it stays for a week after it went here.
 ///
 /// # Errors
 /// Nothing is offered for restoring until it is complete, so after an error it can simply be tried again.
@@ -36,6 +37,7 @@ pub async fn backup(
     disk: &dyn Disk,
     clock: &SharedClock,
     data: &Path,
+    object_store: Option<&RemoteConfig>,
     repository: &Path,
     keep: Option<usize>,
     mut progress: impl FnMut(Progress),
@@ -49,7 +51,7 @@ pub async fn backup(
     let mut tries = 0;
     let (manifest, new_bytes) = loop {
         tries += 1;
-        match attempt(disk, clock, data, &repository, &mut progress).await? {
+        match attempt(disk, clock, data, object_store, &repository, &mut progress).await? {
             Some(done) => break done,
             None if tries >= TRIES_MAX => return Err(BackupError::Moving { tries }),
             None => tracing::info!("a segment was replaced while it was to be copied; beginning anew"),
@@ -78,6 +80,7 @@ async fn attempt(
     disk: &dyn Disk,
     clock: &SharedClock,
     data: &Path,
+    object_store: Option<&RemoteConfig>,
     repository: &Repository<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<(Manifest, u64)>, BackupError> {
@@ -105,13 +108,24 @@ async fn attempt(
         copy.put(path.to_owned(), format!("{name}/{file}"), &bytes)?;
     }
 
-    // What is only in the object store is named by the catalog, and stays there for a week after it went here.
-    let live = nines_storage::inventory(&folder.join("catalog.db"), &data.join(TELEMETRY)).await?.here;
-    let total_bytes = live.iter().map(|segment| segment.bytes).sum();
+    let root = data.join(TELEMETRY);
+    let live = nines_storage::inventory(&folder.join("catalog.db"), &root).await?;
+    let elsewhere = if object_store.is_some() { live.elsewhere } else { Vec::new() };
+    let here = live.here.len();
+    let total_bytes = live.here.iter().chain(&elsewhere).map(|segment| segment.bytes).sum();
     let mut done_bytes = 0;
-    for segment in &live {
+    for (number, segment) in live.here.iter().chain(&elsewhere).enumerate() {
         if !copy.segment(data, segment)? {
-            return Ok(None);
+            // Away from here: to the object store, or for ever.
+            let bytes = match object_store {
+                Some(object_store) => object_store.read(segment, &root).await,
+                None => return Ok(None),
+            };
+            match bytes {
+                Ok(bytes) => copy.segment_from_elsewhere(segment, &bytes)?,
+                Err(_) if number < here => return Ok(None),
+                Err(error) => copy.miss(segment, error.to_string()),
+            }
         }
         done_bytes += segment.bytes;
         progress(Progress { part: "segments", done_bytes, total_bytes });
@@ -175,10 +189,7 @@ impl<'a> Copy<'a> {
 
     /// `false` if the file went away.
     fn segment(&mut self, data: &Path, segment: &Arc<SegmentFile>) -> Result<bool, BackupError> {
-        let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
-        let path = format!("{TELEMETRY}/{SEGMENTS}/{}/{file}", segment.dataset);
-        // The checksum is in the name: two data directories may use one repository.
-        let stored = format!("{SEGMENTS}/{}/{:08x}-{file}", segment.dataset, segment.checksum);
+        let (path, stored) = places(segment);
         let whole =
             |bytes: &[u8]| bytes.len() as u64 == segment.bytes && crc32c::crc32c(bytes) == segment.checksum;
         if let Ok(known) = self.disk.read(&self.root.join(&stored))
@@ -198,11 +209,29 @@ impl<'a> Copy<'a> {
                     segment.bytes,
                     segment.checksum
                 );
-                self.manifest.missing.push(Missing { path, reason });
+                self.miss(segment, reason);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => self.manifest.missing.push(Missing { path, reason: error.to_string() }),
+            Err(error) => self.miss(segment, error.to_string()),
         }
         Ok(true)
     }
+
+    fn segment_from_elsewhere(&mut self, segment: &SegmentFile, bytes: &[u8]) -> Result<(), BackupError> {
+        let (path, stored) = places(segment);
+        self.put(path, stored, bytes)
+    }
+
+    fn miss(&mut self, segment: &SegmentFile, reason: String) {
+        self.manifest.missing.push(Missing { path: places(segment).0, reason });
+    }
+}
+
+/// Of a segment: in the data directory, and in the repository.
+fn places(segment: &SegmentFile) -> (String, String) {
+    let file = segment.path.file_name().unwrap_or_default().to_string_lossy();
+    let path = format!("{TELEMETRY}/{SEGMENTS}/{}/{file}", segment.dataset);
+    // The checksum is in the name: two data directories may use one repository.
+    let stored = format!("{SEGMENTS}/{}/{:08x}-{file}", segment.dataset, segment.checksum);
+    (path, stored)
 }

@@ -6,6 +6,7 @@ use nines_access::{AuditError, AuditLog as _};
 use nines_base::disk::Disk;
 use nines_state::Database;
 use nines_state::audit::SqliteAudit;
+use nines_storage::{RemoteConfig, SegmentFile};
 use nines_wal::DamageReason;
 
 use crate::layout::{CATALOG, CONTROL, JOURNAL, RESPONSE, TELEMETRY};
@@ -36,13 +37,15 @@ pub struct Fault {
 }
 
 /// Reads everything: the journal record by record, each database, the chain of the audit log, and each segment against
-/// the checksum that the catalog has of it. Changes nothing; a node may be running. Costs a read of all bytes.
+/// the checksum that the catalog has of it. Changes nothing; a node may be running. Costs a read of all bytes, of those that
+/// are only in the object store too if it is given.
 ///
 /// # Errors
 /// If it is not a data directory. What is damaged in it is a [`Fault`], not an error.
 pub async fn verify(
     disk: &dyn Disk,
     data: &Path,
+    object_store: Option<&RemoteConfig>,
     mut progress: impl FnMut(Progress),
 ) -> Result<VerifyReport, BackupError> {
     for needed in [CONTROL, CATALOG] {
@@ -56,7 +59,7 @@ pub async fn verify(
         database(disk, data, file, &mut report).await;
     }
     audit(data, &mut report).await;
-    segments(disk, data, &mut report, &mut progress).await?;
+    segments(disk, data, object_store, &mut report, &mut progress).await?;
     crate::series::verify(disk, data, &mut report, &mut progress)?;
     Ok(report)
 }
@@ -123,6 +126,7 @@ async fn audit(data: &Path, report: &mut VerifyReport) {
 async fn segments(
     disk: &dyn Disk,
     data: &Path,
+    object_store: Option<&RemoteConfig>,
     report: &mut VerifyReport,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), BackupError> {
@@ -152,18 +156,40 @@ async fn segments(
         part.bytes += segment.bytes;
         progress(Progress { part: "segments", done_bytes: part.bytes, total_bytes });
         let Some(what) = what else { continue };
-        // Compaction or retention may have taken it while we read; then it is not part of the data any more.
-        let still = nines_storage::inventory(&catalog, &root).await?;
-        if still.here.iter().any(|known| known.id == segment.id && known.dataset == segment.dataset) {
+        if still_counts(&catalog, &root, segment).await? {
             let file = segment.path.strip_prefix(data).unwrap_or(&segment.path).display().to_string();
             report.faults.push(Fault { part: "segments", file, what });
         }
     }
     report.parts.push(part);
-    if !live.elsewhere.is_empty() {
-        let bytes = live.elsewhere.iter().map(|segment| segment.bytes).sum();
-        let name = "segments in the object store, not read";
-        report.parts.push(Part { name, count: live.elsewhere.len() as u64, bytes });
+    if live.elsewhere.is_empty() {
+        return Ok(());
     }
+    let total_bytes = live.elsewhere.iter().map(|segment| segment.bytes).sum();
+    let Some(object_store) = object_store else {
+        let name = "segments in the object store, not read";
+        report.parts.push(Part { name, count: live.elsewhere.len() as u64, bytes: total_bytes });
+        return Ok(());
+    };
+    let mut part = Part { name: "segments in the object store", count: 0, bytes: 0 };
+    for segment in &live.elsewhere {
+        let outcome = object_store.read(segment, &root).await;
+        part.count += 1;
+        part.bytes += segment.bytes;
+        progress(Progress { part: part.name, done_bytes: part.bytes, total_bytes });
+        let Err(error) = outcome else { continue };
+        if still_counts(&catalog, &root, segment).await? {
+            let file = segment.path.strip_prefix(&root).unwrap_or(&segment.path).display().to_string();
+            report.faults.push(Fault { part: part.name, file, what: error.to_string() });
+        }
+    }
+    report.parts.push(part);
     Ok(())
+}
+
+/// Not if compaction or retention took it away while we read: then it is not part of the data any more.
+async fn still_counts(catalog: &Path, root: &Path, segment: &SegmentFile) -> Result<bool, BackupError> {
+    let live = nines_storage::inventory(catalog, root).await?;
+    let mut known = live.here.iter().chain(&live.elsewhere);
+    Ok(known.any(|known| known.id == segment.id && known.dataset == segment.dataset))
 }

@@ -45,9 +45,7 @@ mod statistics;
 mod timeline;
 mod update;
 
-#[cfg(feature = "testing")]
 pub mod contract;
-#[cfg(feature = "testing")]
 mod memory;
 
 pub use closeout::{CloseoutMail, closeout_mail};
@@ -59,7 +57,6 @@ pub use id::{IncidentId, ParseIncidentIdError};
 pub use incident::{AlertLink, Confirmation, Durations, Incident, Intake, Marks, Origin, Proposal, Role};
 pub use language::Language;
 pub use level::{Channel, Class, Level, UnknownWord};
-#[cfg(feature = "testing")]
 pub use memory::MemoryRepository;
 pub use notice::{Notice, notice};
 pub use phrases::{PHRASES, Phrase, Text};

@@ -15,6 +15,7 @@ use crate::questions::Questions;
 use crate::source::StoreSource;
 
 mod catalog;
+mod monitoring;
 mod status;
 
 /// A question by its path below `/api/v1/`.
@@ -31,6 +32,9 @@ pub enum Endpoint {
     Metadata,
     Rules,
     Alerts,
+    Targets,
+    ScrapePools,
+    TargetsMetadata,
     BuildInfo,
     RuntimeInfo,
     Config,
@@ -56,6 +60,10 @@ pub(crate) struct Refused {
 impl Refused {
     pub fn bad_data(message: impl Into<String>) -> Self {
         Self { kind: "bad_data", status: 400, message: message.into() }
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { kind: "not_found", status: 404, message: message.into() }
     }
 
     fn of_kind(kind: ErrorKind, message: String) -> Self {
@@ -139,8 +147,11 @@ impl Questions {
             Endpoint::Labels => self.label_names(parameters, cancel),
             Endpoint::LabelValues(name) => self.label_values(name, parameters, cancel),
             Endpoint::Metadata => self.metadata(parameters),
-            Endpoint::Rules => Ok(Data::of("{\"groups\":[]}")),
-            Endpoint::Alerts => Ok(Data::of("{\"alerts\":[]}")),
+            Endpoint::Rules => self.rules(parameters),
+            Endpoint::Alerts => self.alerts(),
+            Endpoint::Targets => self.targets(parameters),
+            Endpoint::ScrapePools => self.scrape_pools(),
+            Endpoint::TargetsMetadata => self.targets_metadata(parameters),
             Endpoint::BuildInfo => Ok(Data::of(self.build_info())),
             Endpoint::RuntimeInfo => Ok(Data::of(self.runtime_info())),
             Endpoint::Config => Ok(Data::of("{\"yaml\":\"\"}")),

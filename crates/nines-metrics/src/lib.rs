@@ -4,6 +4,8 @@
 //! # Where to start
 //! - [`Questions::answer`] takes a request of Prometheus' HTTP API ([`Endpoint`], [`Parameters`]) and gives what Prometheus
 //!   would: status and JSON, to the letter.
+//! - [`statsd::Aggregator`] adds lines of StatsD up to series.
+//! - [`SeriesRules`] is what rules of Prometheus read and write when they are evaluated over the store.
 //! - [`Translator::translate`] makes of rows of the dataset `metrics` the series that Prometheus' own OTLP endpoint would
 //!   make of the same points.
 //!
@@ -18,11 +20,14 @@ mod encode;
 pub mod otlp;
 mod parameters;
 mod questions;
+mod rules;
 mod source;
+pub mod statsd;
 mod tree;
 
 pub use api::{Answered, Endpoint};
 pub use otlp::{Translated, TranslatedStats, Translator};
 pub use parameters::Parameters;
-pub use questions::{About, QuestionLimits, Questions};
+pub use questions::{About, Around, QuestionLimits, Questions};
+pub use rules::SeriesRules;
 pub use source::StoreSource;

@@ -1,10 +1,13 @@
 //! What questions are asked of: the store, the evaluator and their bounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nines_base::{SharedClock, Shutdown};
 use nines_model::Timestamp;
 use nines_promql::{Control, Engine, Limits, Options, SAMPLES_MAX};
+use nines_rules::Evaluator;
+use nines_scrape::Scraper;
 use nines_series::SeriesStore;
 
 /// How long a question may take if it does not say; upstream's `--query.timeout`.
@@ -35,6 +38,13 @@ pub struct About {
     pub retention: Duration,
 }
 
+/// What fills the store from inside the node, if anything does.
+#[derive(Clone, Default)]
+pub struct Around {
+    pub rules: Option<Arc<Evaluator>>,
+    pub targets: Option<Arc<Scraper>>,
+}
+
 /// Questions to one store. Cloning shares it.
 #[derive(Clone)]
 pub struct Questions {
@@ -42,11 +52,19 @@ pub struct Questions {
     pub(crate) clock: SharedClock,
     pub(crate) limits: QuestionLimits,
     pub(crate) about: About,
+    pub(crate) around: Around,
 }
 
 impl Questions {
     pub fn new(store: SeriesStore, clock: SharedClock, limits: QuestionLimits, about: About) -> Self {
-        Self { store, clock, limits, about }
+        Self { store, clock, limits, about, around: Around::default() }
+    }
+
+    /// The same store, with what is scraped and evaluated beside it.
+    #[must_use]
+    pub fn with(mut self, around: Around) -> Self {
+        self.around = around;
+        self
     }
 
     pub fn store(&self) -> &SeriesStore {
@@ -64,7 +82,8 @@ impl Questions {
         Control { cancel, deadline: Some((SharedClock::clone(&self.clock), deadline)) }
     }
 
-    pub(crate) fn engine(&self, lookback_ms: Option<i64>) -> Engine {
+    /// The evaluator within this node's limits.
+    pub fn engine(&self, lookback_ms: Option<i64>) -> Engine {
         let defaults = Options::default();
         Engine {
             options: Options { lookback_ms: lookback_ms.unwrap_or(defaults.lookback_ms), ..defaults },

@@ -3,6 +3,7 @@
 use nines_alerting::{AlertMessage, Level, Severity, TransitionKind, render};
 use nines_model::Timestamp;
 
+use crate::content::with_buttons;
 use crate::{Draft, Event, NewPage, Priority, Route, Subject, plan_draft};
 
 /// The pages of one transition: a page for each route, with a fallback where there is one. Deterministic but for `now`:
@@ -18,12 +19,13 @@ pub fn plan(message: &AlertMessage, routes: &[Route], now: Timestamp) -> Vec<New
 
 fn draft(message: &AlertMessage) -> Draft {
     let email = render::email(message);
+    let webhook = render::webhook(message);
     Draft {
         title: email.subject,
         text: email.text,
         html: email.html,
-        slack: render::slack(message),
-        webhook: render::webhook(message),
+        slack: with_buttons(render::slack(message), &webhook),
+        webhook,
     }
 }
 

@@ -1,6 +1,8 @@
 //! How a page leaves.
 
+pub mod dialect;
 pub mod email;
+pub mod jira;
 pub mod slack;
 pub mod webhook;
 
@@ -17,6 +19,18 @@ pub enum ChannelKind {
     Webhook,
     Slack,
     Email,
+    Teams,
+    Discord,
+    Telegram,
+    Line,
+    Wecom,
+    Dingtalk,
+    Feishu,
+    Sms,
+    Voice,
+    PagerDuty,
+    Opsgenie,
+    Jira,
 }
 
 impl ChannelKind {
@@ -25,6 +39,18 @@ impl ChannelKind {
             Self::Webhook => "webhook",
             Self::Slack => "slack",
             Self::Email => "email",
+            Self::Teams => "teams",
+            Self::Discord => "discord",
+            Self::Telegram => "telegram",
+            Self::Line => "line",
+            Self::Wecom => "wecom",
+            Self::Dingtalk => "dingtalk",
+            Self::Feishu => "feishu",
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+            Self::PagerDuty => "pagerduty",
+            Self::Opsgenie => "opsgenie",
+            Self::Jira => "jira",
         }
     }
 }

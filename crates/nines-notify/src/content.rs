@@ -20,8 +20,47 @@ pub enum Content {
         text: String,
         html: String,
     },
+    /// For channels that write their own form when they send: a title, lines, and the payload that webhooks get.
+    Message {
+        title: String,
+        text: String,
+        payload: Value,
+    },
     /// Written when it is sent, from the pages that were merged into it.
     Digest,
+}
+
+/// The block of a Slack message that only channels with interactivity send.
+pub(crate) const BUTTONS_BLOCK: &str = "nines_actions";
+
+/// What can be done to an incident from Slack. The action's value is the incident.
+fn buttons(incident: &str) -> Value {
+    let button = |name: &str, action: &str| {
+        json!({
+            "type": "button",
+            "action_id": format!("nines_{action}"),
+            "value": incident,
+            "text": {"type": "plain_text", "text": name},
+        })
+    };
+    let level = |level: &str| json!({"text": {"type": "plain_text", "text": format!("Confirm {level}")}, "value": format!("{level}:{incident}")});
+    let mut acknowledge = button("Acknowledge", "acknowledge");
+    acknowledge["style"] = json!("primary");
+    json!({
+        "type": "actions",
+        "block_id": BUTTONS_BLOCK,
+        "elements": [
+            acknowledge,
+            button("Escalate", "escalate"),
+            button("Post an update", "update"),
+            {
+                "type": "static_select",
+                "action_id": "nines_confirm",
+                "placeholder": {"type": "plain_text", "text": "Confirm level"},
+                "options": [level("P0"), level("P1"), level("P2")],
+            },
+        ],
+    })
 }
 
 /// A message in every form, before it is known which channels will carry it.
@@ -46,6 +85,7 @@ impl Draft {
             "text": title.replace(['<', '>', '&'], " "),
             "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": section}}],
         });
+        let slack = with_buttons(slack, &webhook);
         let html = format!(
             "<!doctype html><html><body><pre style=\"font-family:system-ui,sans-serif\">{escaped}</pre></body></html>"
         );
@@ -61,8 +101,27 @@ impl Draft {
                 text: self.text.clone(),
                 html: self.html.clone(),
             },
+            _ => Content::Message {
+                title: self.title.clone(),
+                text: self.text.clone(),
+                payload: self.webhook.clone(),
+            },
         }
     }
+}
+
+/// Adds the buttons of the incident that the payload is about, unless it is over.
+pub(crate) fn with_buttons(mut slack: Value, payload: &Value) -> Value {
+    let data = &payload["data"];
+    let over = [&data["state"], &data["status"]]
+        .iter()
+        .any(|state| matches!(state.as_str(), Some("resolved" | "reviewed" | "cancelled" | "merged")));
+    if let (Some(incident), Some(blocks), false) =
+        (data["incident"].as_str(), slack["blocks"].as_array_mut(), over)
+    {
+        blocks.push(buttons(incident));
+    }
+    slack
 }
 
 /// The persisted form. A sample of each version is in the tests and stays there.
@@ -79,6 +138,7 @@ enum StoredV1 {
     Webhook { payload: Value },
     Slack { message: Value },
     Email { subject: String, text: String, html: String },
+    Message { title: String, text: String, payload: Value },
     Digest,
 }
 
@@ -88,6 +148,7 @@ impl Content {
             Self::Webhook { payload } => StoredV1::Webhook { payload },
             Self::Slack { message } => StoredV1::Slack { message },
             Self::Email { subject, text, html } => StoredV1::Email { subject, text, html },
+            Self::Message { title, text, payload } => StoredV1::Message { title, text, payload },
             Self::Digest => StoredV1::Digest,
         };
         serde_json::to_string(&Stored::V1 { content }).expect("json values and strings always serialise")
@@ -99,6 +160,7 @@ impl Content {
             StoredV1::Webhook { payload } => Self::Webhook { payload },
             StoredV1::Slack { message } => Self::Slack { message },
             StoredV1::Email { subject, text, html } => Self::Email { subject, text, html },
+            StoredV1::Message { title, text, payload } => Self::Message { title, text, payload },
             StoredV1::Digest => Self::Digest,
         })
     }
@@ -111,7 +173,7 @@ mod tests {
     #[test]
     fn content_survives_the_database_and_version_1_is_read_for_ever() {
         let draft = Draft::plain("it <broke>", "a & b", json!({"type": "test"}));
-        for kind in [ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Email] {
+        for kind in [ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Email, ChannelKind::Sms] {
             let content = draft.for_channel(kind);
             assert_eq!(Content::from_stored(&content.to_stored()).unwrap(), content);
         }

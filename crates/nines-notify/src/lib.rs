@@ -31,10 +31,8 @@ mod alert_pages;
 mod backoff;
 mod channel;
 mod content;
-#[cfg(feature = "testing")]
 pub mod contract;
 mod deliverer;
-#[cfg(feature = "testing")]
 mod memory;
 mod page;
 mod secret;
@@ -43,13 +41,24 @@ mod targets;
 
 pub use alert_pages::plan;
 pub use backoff::{GIVE_UP_AFTER, PAUSE_MAX};
+pub use channel::dialect::dingtalk::Dingtalk;
+pub use channel::dialect::discord::Discord;
+pub use channel::dialect::feishu::Feishu;
+pub use channel::dialect::line::Line;
+pub use channel::dialect::opsgenie::Opsgenie;
+pub use channel::dialect::pagerduty::PagerDuty;
+pub use channel::dialect::phone::{BodyFormat, Phone};
+pub use channel::dialect::teams::Teams;
+pub use channel::dialect::telegram::Telegram;
+pub use channel::dialect::wecom::Wecom;
+pub use channel::dialect::{Dialect, Message, Spoken};
 pub use channel::email::{Email, EmailConfig, SmtpTls};
+pub use channel::jira::{Jira, JiraConfig};
 pub use channel::slack::{Slack, SlackConfig, SlackWebhook};
 pub use channel::webhook::{Webhook, WebhookConfig, signature};
 pub use channel::{Channel, ChannelKind, Delivery, Limits, Outcome};
 pub use content::{Content, Draft};
 pub use deliverer::{Deliverer, DelivererConfig, LaneStatus};
-#[cfg(feature = "testing")]
 pub use memory::MemoryOutbox;
 pub use page::{
     Attempt, AttemptOutcome, Event, NewPage, Page, PageId, PageState, Priority, Subject, SubjectKind,

@@ -6,6 +6,8 @@
 mod channels;
 #[path = "all/crashes.rs"]
 mod crashes;
+#[path = "all/dialects.rs"]
+mod dialects;
 #[path = "all/email.rs"]
 mod email;
 #[path = "all/lanes.rs"]

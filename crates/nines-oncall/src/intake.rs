@@ -10,6 +10,7 @@
 //! | Grafana | [`grafana`]: the webhook of unified alerting |
 //! | PagerDuty senders | [`pagerduty`]: Events API v2 |
 //! | CloudWatch | [`sns`]: alarms through SNS, with what it takes to verify the signature |
+//! | rules of Prometheus that this node evaluates | [`of_rule`]: no bytes, the alert itself |
 //! | mail | [`email`]: a message that has been parsed already |
 //!
 //! Levels are hints, taken from the words that senders use (`severity: critical`); people confirm them.
@@ -26,13 +27,31 @@ use std::collections::BTreeMap;
 use nines_base::ErrorKind;
 use nines_incidents::Level;
 
-pub use alertmanager::{alertmanager, grafana};
+pub use alertmanager::{RuleAlert, alertmanager, grafana, of_rule};
 pub use email::{Email, email};
 pub use native::native;
 pub use pagerduty::{PagerDutyEvent, pagerduty};
 pub use sns::{SnsKind, SnsMessage, SnsSignature, sns};
 
 use crate::alert::IncomingAlert;
+
+/// An alert that says no more than which service it is about: for asking whether a maintenance window holds it.
+pub fn of_service(service: &str) -> IncomingAlert {
+    let labels = BTreeMap::from([("service".to_owned(), service.to_owned())]);
+    IncomingAlert {
+        fingerprint: crate::alert::Fingerprint::of_labels(crate::alert::Source::Nines, &labels),
+        source: crate::alert::Source::Nines,
+        status: crate::alert::AlertStatus::Firing,
+        title: String::new(),
+        level: None,
+        service: Some(service.to_owned()),
+        labels,
+        annotations: BTreeMap::new(),
+        links: Vec::new(),
+        starts_at: None,
+        ends_at: None,
+    }
+}
 
 /// Alerts of one request: Alertmanager sends its groups in batches of 64, Prometheus of up to 256; a replay is larger.
 pub const REQUEST_ALERTS_MAX: usize = 10_000;

@@ -13,13 +13,11 @@
 //! its clock, nothing does IO or reads a clock. Nothing here is serialised, except by a `format` module.
 
 pub mod alert;
-#[cfg(feature = "testing")]
 pub mod contract;
 pub mod document;
 pub mod escalation;
 pub mod import;
 pub mod intake;
-#[cfg(feature = "testing")]
 mod memory;
 pub mod noise;
 mod repository;
@@ -28,7 +26,6 @@ mod rota;
 mod schedule;
 pub mod zone;
 
-#[cfg(feature = "testing")]
 pub use memory::MemoryOncall;
 pub use repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
 pub use roster::{Roster, TeamDuty};

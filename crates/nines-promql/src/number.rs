@@ -35,10 +35,11 @@ pub fn format_float(value: f64) -> String {
     }
 }
 
-/// As Go's `%g` and `%v`: shortest, with an exponent below 1e-4 and from 1e21.
+/// As Go's `%g` and `%v`: shortest, with an exponent below 1e-4 and from 1e6. (Go's `strconv` takes 6 for the precision that
+/// decides it if the shortest digits are asked for.)
 pub(crate) fn format_general(value: f64) -> String {
     let magnitude = value.abs();
-    if !value.is_finite() || magnitude == 0.0 || (1e-4..1e21).contains(&magnitude) {
+    if !value.is_finite() || magnitude == 0.0 || (1e-4..1e6).contains(&magnitude) {
         return format_float(value);
     }
     let text = format!("{value:e}");
@@ -68,4 +69,26 @@ pub(crate) fn almost_equal(a: f64, b: f64, epsilon: f64) -> bool {
         return difference < epsilon * f64::MIN_POSITIVE;
     }
     difference / sum.min(f64::MAX) < epsilon
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expectations are what Prometheus 2.42 answered to `format_query`.
+    #[test]
+    fn numbers_look_as_go_writes_them() {
+        for (value, expected) in [
+            (999_999.0, "999999"),
+            (1e6, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (123_456_789_012.0, "1.23456789012e+11"),
+            (2_097_152.5, "2.0971525e+06"),
+            (1e21, "1e+21"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+        ] {
+            assert_eq!(format_general(value), expected);
+        }
+    }
 }

@@ -17,9 +17,14 @@ use crate::template::Template;
 /// Rules of one file. The largest published packs have some 500.
 pub const RULES_MAX: usize = 20_000;
 
+/// What the Prometheus operator calls a file of rules in Kubernetes.
+pub const CUSTOM_RESOURCE: &str = "PrometheusRule";
+
 /// A file.
 #[derive(Debug, Clone, Default)]
 pub struct RuleFile {
+    /// Of a custom resource: what `metadata` calls it.
+    pub name: Option<String>,
     pub groups: Vec<Arc<RuleGroup>>,
     pub warnings: Vec<DocumentWarning>,
 }
@@ -96,7 +101,7 @@ pub fn parse(file: &str, text: &str) -> Result<RuleFile, Vec<DocumentError>> {
         Err(error) => reader.error(error.mark, "", error.message, error.hint),
         Ok(documents) => match documents.as_slice() {
             [] => {}
-            [document] => result.groups = read_file(&mut reader, file, document),
+            [document] => read_file(&mut reader, file, document, &mut result),
             [_, second, ..] => {
                 let hint = Some("put all groups into one document".to_owned());
                 reader.error(second.mark, "", "the file has more than one document", hint);
@@ -110,9 +115,44 @@ pub fn parse(file: &str, text: &str) -> Result<RuleFile, Vec<DocumentError>> {
     Ok(result)
 }
 
-fn read_file(reader: &mut Reader<'_>, file: &str, document: &Node) -> Vec<Arc<RuleGroup>> {
+/// The groups of a file, or of a custom resource: there they stand under `spec`.
+fn read_file(reader: &mut Reader<'_>, file: &str, document: &Node, result: &mut RuleFile) {
+    let Some(mut fields) = reader.fields(document, "") else { return };
+    let Some(kind) = present(&mut fields, reader, "kind") else {
+        result.groups = read_groups(reader, file, document, fields);
+        return;
+    };
+    if reader.text(kind, "kind").is_some_and(|kind| kind != CUSTOM_RESOURCE) {
+        reader.error(kind.mark, "kind", format!("must be `{CUSTOM_RESOURCE}`"), None);
+    }
+    let version = fields.required_text(reader, "apiVersion");
+    if version.is_some_and(|version| !version.starts_with("monitoring.coreos.com/")) {
+        let mark = fields.mark_of("apiVersion");
+        reader.error(mark, "apiVersion", "must be `monitoring.coreos.com/v1`", None);
+    }
+    if let Some(mut metadata) =
+        fields.required(reader, "metadata").and_then(|node| reader.fields(node, "metadata"))
+    {
+        result.name = metadata.required_text(reader, "name");
+        // Labels, annotations and the rest are for Kubernetes.
+        metadata.finish_free(reader);
+    }
+    if let Some(spec) = fields.required(reader, "spec")
+        && let Some(inside) = reader.fields(spec, "spec")
+    {
+        result.groups = read_groups(reader, file, spec, inside);
+    }
+    present(&mut fields, reader, "status");
+    fields.finish(reader);
+}
+
+fn read_groups(
+    reader: &mut Reader<'_>,
+    file: &str,
+    document: &Node,
+    mut fields: Fields<'_>,
+) -> Vec<Arc<RuleGroup>> {
     let mut groups = Vec::new();
-    let Some(mut fields) = reader.fields(document, "") else { return groups };
     if let Some(node) = present(&mut fields, reader, "namespace") {
         reader.warn(node.mark, "namespace", "is for Mimir and Cortex and is left alone");
     }

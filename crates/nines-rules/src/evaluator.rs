@@ -153,6 +153,16 @@ impl Evaluator {
         ran
     }
 
+    /// Evaluates the group that has been due for longest, if one is due: for who wants to look around between two groups, or
+    /// gives each of them a deadline of its own.
+    pub fn run_next(&self, context: &Context<'_>, now_ms: i64) -> Option<Ran> {
+        self.end_gone(context, now_ms);
+        let groups: Vec<Arc<Running>> = self.groups.lock().clone();
+        let due = groups.iter().map(|running| (running.due_ms(now_ms), running));
+        let (_, next) = due.filter(|(due, _)| *due <= now_ms).min_by_key(|(due, _)| *due)?;
+        Some(next.run(context, schedule::slot(next.place, next.interval, now_ms), self.resend))
+    }
+
     /// Series of groups that are gone. Rules that only moved to another group write on; newer samples than the marker's
     /// are found behind it.
     fn end_gone(&self, context: &Context<'_>, now_ms: i64) {

@@ -10,9 +10,7 @@
 //!
 //! Whether the text is a good filter or good SQL is for those who run it: this crate does no IO and parses neither.
 
-#[cfg(feature = "testing")]
 pub mod contract;
-#[cfg(feature = "testing")]
 pub mod memory;
 mod question;
 

@@ -7,6 +7,7 @@
 //! Parts of the file that are about something else (`alerting`, `remote_write`, …) load with a warning.
 
 mod read;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::relabel::Rule;
 
 pub(crate) use read::group;
 pub use read::parse;
+pub use redact::redacted;
 
 /// Upstream's defaults.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
@@ -32,6 +34,21 @@ pub const BODY_BYTES_MAX: u64 = 256 * MIB;
 
 /// Jobs of one file. Generated configurations of large fleets have some hundreds.
 pub const JOBS_MAX: usize = 10_000;
+
+impl Job {
+    /// The files with secrets, as they were written.
+    pub fn secret_files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let authorization = self.authorization.as_mut().map(|authorization| match authorization {
+            Authorization::Basic { password: secret, .. }
+            | Authorization::Token { credentials: secret, .. } => secret,
+        });
+        let headers = self.headers.iter_mut().map(|(_, secret)| secret);
+        authorization.into_iter().chain(headers).filter_map(|secret| match secret {
+            Secret::Written(_) => None,
+            Secret::File(path) => Some(path),
+        })
+    }
+}
 
 /// What a file says of scraping.
 #[derive(Debug, Clone, Default)]

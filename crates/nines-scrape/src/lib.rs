@@ -41,5 +41,5 @@ pub use labels::LabelSet;
 pub use scraper::{JobStatus, Parts, Scraper, TargetStatus};
 pub use session::{Outcome, Session, Tally};
 pub use target::{Relabelled, Target, TargetError, relabel_target};
-pub use target_loop::{Health, TargetState};
+pub use target_loop::{Health, TargetMetadata, TargetState};
 pub use units::{format_duration, parse_bytes, parse_duration};

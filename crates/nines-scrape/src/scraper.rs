@@ -16,7 +16,7 @@ use crate::error::ScrapeError;
 use crate::fetch::Fetch;
 use crate::labels::LabelSet;
 use crate::target::{Relabelled, Target, relabel_target};
-use crate::target_loop::{self, Running, TargetState, World};
+use crate::target_loop::{self, Running, TargetMetadata, TargetState, World};
 
 /// How often files of targets are looked at. Upstream is told by the kernel and looks every `refresh_interval` beside;
 /// reading a small file this often costs less than watching it.
@@ -132,6 +132,20 @@ impl Scraper {
             all[from..].sort_by(|a: &TargetStatus, b| {
                 (&a.target.url, &a.target.labels).cmp(&(&b.target.url, &b.target.labels))
             });
+        }
+        all
+    }
+
+    /// What the targets of [`Self::targets`] expose, in the same order.
+    pub fn metadata(&self) -> Vec<(Arc<Target>, TargetMetadata)> {
+        let mut all = Vec::new();
+        for pool in self.pools.lock().iter() {
+            let inside = pool.inside.lock();
+            let from = all.len();
+            let running = inside.running.values();
+            all.extend(running.map(|running| (running.target.clone(), running.metadata.lock().clone())));
+            all[from..]
+                .sort_by(|(a, _): &(Arc<Target>, _), (b, _)| (&a.url, &a.labels).cmp(&(&b.url, &b.labels)));
         }
         all
     }

@@ -4,13 +4,14 @@
 //! the next ones late or skips them; two never run at once. When the target is taken away the loop waits just over two
 //! intervals, in case it comes back, and then ends its series; when the node stops it ends nothing, for it will be back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nines_base::disk::SharedDisk;
 use nines_base::{SharedClock, Shutdown};
 use nines_model::Timestamp;
+use nines_series::Metadata;
 use parking_lot::Mutex;
 
 use crate::batch::{Appender, Batch};
@@ -51,6 +52,9 @@ pub struct TargetState {
     pub rejected: u64,
 }
 
+/// Type, help and unit of what a target exposes, by metric family. Helps and units are the session's own, shared.
+pub type TargetMetadata = BTreeMap<Arc<str>, Metadata>;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Health {
     /// Not scraped yet.
@@ -86,6 +90,7 @@ impl Default for TargetState {
 pub(crate) struct Running {
     pub target: Arc<Target>,
     pub state: Arc<Mutex<TargetState>>,
+    pub metadata: Arc<Mutex<TargetMetadata>>,
     /// Set: the target is not scraped, and this is why.
     pub forced: Arc<Mutex<Option<ScrapeError>>>,
     pub stop: Shutdown,
@@ -94,7 +99,7 @@ pub(crate) struct Running {
 /// Starts scraping. Must be called on the runtime.
 pub(crate) fn start(world: &Arc<World>, job: &Arc<Job>, target: Target) -> Running {
     let target = Arc::new(target);
-    let (state, forced) = (Arc::default(), Arc::default());
+    let (state, metadata, forced) = (Arc::default(), Arc::default(), Arc::default());
     let stop = Shutdown::new();
     *world.alive.lock().entry(target.labels.to_string()).or_default() += 1;
     let each = Loop {
@@ -102,12 +107,13 @@ pub(crate) fn start(world: &Arc<World>, job: &Arc<Job>, target: Target) -> Runni
         job: job.clone(),
         target: target.clone(),
         state: Arc::clone(&state),
+        metadata: Arc::clone(&metadata),
         forced: Arc::clone(&forced),
         stop: stop.clone(),
         session: Some(Session::new(job.clone(), &target.labels)),
     };
     tokio::spawn(each.run());
-    Running { target, state, forced, stop }
+    Running { target, state, metadata, forced, stop }
 }
 
 struct Loop {
@@ -115,6 +121,7 @@ struct Loop {
     job: Arc<Job>,
     target: Arc<Target>,
     state: Arc<Mutex<TargetState>>,
+    metadata: Arc<Mutex<TargetMetadata>>,
     forced: Arc<Mutex<Option<ScrapeError>>>,
     stop: Shutdown,
     /// Away only while a blocking thread reads a body with it.
@@ -200,6 +207,11 @@ impl Loop {
             self.session = Some(Session::new(self.job.clone(), &self.target.labels));
             return;
         };
+        // As many families as the session knows at most, which forgets what is not exposed any more.
+        if !batch.metadata.is_empty() {
+            let known = session.metadata().map(|(metric, metadata)| (Arc::from(metric), metadata.clone()));
+            *self.metadata.lock() = known.collect();
+        }
         self.session = Some(session);
         let mut rejected = 0;
         match self.world.appender.append(batch).await {

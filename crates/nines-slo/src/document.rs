@@ -14,6 +14,7 @@ mod alert;
 mod masking;
 mod own;
 mod period;
+mod provider;
 mod read_alpha;
 mod read_metric;
 mod read_other;
@@ -35,6 +36,7 @@ pub use nines_yaml::{
 };
 pub use own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 pub use period::{Period, PeriodUnit, Ratio};
+pub use provider::ProviderTarget;
 pub(crate) use read_metric::{duration_unit, threshold_mistakes};
 pub use slo::{
     Budgeting, Metric, NinesSource, Objective, Op, RatioParts, Ref, Settings, Sli, Slo, Source, Threshold,

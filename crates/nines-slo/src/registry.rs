@@ -319,10 +319,13 @@ fn references(document: &Document) -> Vec<Reference> {
             });
             owner.chain(dependencies).collect()
         }
+        Document::Channel(channel) => {
+            let fallback = channel.fallback.iter();
+            fallback.map(|name| strong("spec.fallback".to_owned(), DocumentKind::Channel, name)).collect()
+        }
         Document::DataSource(_)
         | Document::AlertCondition(_)
         | Document::AlertNotificationTarget(_)
-        | Document::Channel(_)
         | Document::MaskingRules(_) => Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use nines_access::{
-    Account, AccountId, Digest, Grant, Key, KeyId, Link, Repository, RepositoryError, Role,
+    Account, AccountId, Bounds, Digest, Factors, Grant, Key, KeyId, Link, Repository, RepositoryError, Role,
     SESSIONS_PER_HOLDER_MAX, Session, SessionId,
 };
 use nines_model::Timestamp;
@@ -13,7 +13,10 @@ use crate::{Database, Domain, Migration, StateError};
 
 pub const DOMAIN: Domain = Domain {
     name: "access",
-    migrations: &[Migration { version: 1, sql: include_str!("../migrations/access/0001_access.sql") }],
+    migrations: &[
+        Migration { version: 1, sql: include_str!("../migrations/access/0001_access.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/access/0002_people.sql") },
+    ],
 };
 
 /// Keeps accounts, keys, sessions and links in a database that was opened with [`DOMAIN`].
@@ -131,6 +134,77 @@ impl Repository for SqliteAccess {
         Ok((now < link.expires_at).then_some(link))
     }
 
+    async fn factors(&self, id: &AccountId) -> Result<Factors> {
+        let row = sqlx::query(
+            "SELECT revision, password, totp, totp_confirmed, totp_step, recovery FROM factors WHERE account_id = ?",
+        )
+        .bind(&id.0)
+        .fetch_optional(self.database.readers())
+        .await
+        .map_err(failed("read what an account signs in with"))?;
+        row.as_ref().map_or_else(|| Ok(Factors::default()), factors)
+    }
+
+    async fn swap_factors(&self, id: &AccountId, from: u64, new: &Factors) -> Result<bool> {
+        const OPERATION: &str = "change what an account signs in with";
+        let mut write = self.begin(OPERATION).await?;
+        let stored: Option<i64> = sqlx::query_scalar("SELECT revision FROM factors WHERE account_id = ?")
+            .bind(&id.0)
+            .fetch_optional(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        if stored.unwrap_or(0).cast_unsigned() != from {
+            return Ok(false);
+        }
+        let recovery: Vec<String> = new.recovery.iter().map(|digest| digest.to_hex()).collect();
+        sqlx::query(
+            "INSERT OR REPLACE INTO factors
+                (account_id, revision, password, totp, totp_confirmed, totp_step, recovery)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&id.0)
+        .bind(new.revision.cast_signed())
+        .bind(&new.password)
+        .bind(&new.totp)
+        .bind(new.is_totp_confirmed)
+        .bind(new.totp_step)
+        .bind(recovery.join(" "))
+        .execute(&mut *write)
+        .await
+        .map_err(failed(OPERATION))?;
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(true)
+    }
+
+    async fn account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
+        let row =
+            sqlx::query("SELECT id, name, role, created_at, disabled_at FROM accounts WHERE subject = ?")
+                .bind(subject)
+                .fetch_optional(self.database.readers())
+                .await
+                .map_err(failed("read an account"))?;
+        row.as_ref().map(account).transpose()
+    }
+
+    async fn insert_subject_account(&self, account: &Account, subject: &str) -> Result<()> {
+        const OPERATION: &str = "store an account";
+        let mut write = self.begin(OPERATION).await?;
+        insert_bare_account(&mut write, account, Some(subject)).await?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn set_role(&self, id: &AccountId, role: Role) -> Result<()> {
+        const OPERATION: &str = "change an account's role";
+        let mut write = self.begin(OPERATION).await?;
+        sqlx::query("UPDATE accounts SET role = ? WHERE id = ?")
+            .bind(role.as_str())
+            .bind(&id.0)
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
     async fn insert_key(&self, key: &Key) -> Result<()> {
         const OPERATION: &str = "store a key";
         let mut write = self.begin(OPERATION).await?;
@@ -140,8 +214,8 @@ impl Repository for SqliteAccess {
 
     async fn key(&self, id: &KeyId) -> Result<Option<Key>> {
         let row = sqlx::query(
-            "SELECT id, name, access_grant, digest, created_at, created_by, expires_at, last_used_at, revoked_at
-             FROM keys WHERE id = ?",
+            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, filter, scopes, rate_per_minute,
+             expires_at, last_used_at, revoked_at FROM keys WHERE id = ?",
         )
         .bind(&id.0)
         .fetch_optional(self.database.readers())
@@ -152,8 +226,8 @@ impl Repository for SqliteAccess {
 
     async fn keys(&self) -> Result<Vec<Key>> {
         let rows = sqlx::query(
-            "SELECT id, name, access_grant, digest, created_at, created_by, expires_at, last_used_at, revoked_at
-             FROM keys ORDER BY created_at DESC, id DESC",
+            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, filter, scopes, rate_per_minute,
+             expires_at, last_used_at, revoked_at FROM keys ORDER BY created_at DESC, id DESC",
         )
         .fetch_all(self.database.readers())
         .await
@@ -200,7 +274,8 @@ impl Repository for SqliteAccess {
         const OPERATION: &str = "open a session";
         let mut write = self.begin(OPERATION).await?;
         sqlx::query(
-            "INSERT INTO sessions (id, digest, account_id, key_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (id, digest, account_id, key_id, created_at, expires_at, address, client)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&session.id.0)
         .bind(session.digest.to_hex())
@@ -208,6 +283,8 @@ impl Repository for SqliteAccess {
         .bind(session.key.as_ref().map(|id| id.0.as_str()))
         .bind(session.created_at.as_nanos())
         .bind(session.expires_at.as_nanos())
+        .bind(&session.address)
+        .bind(&session.client)
         .execute(&mut *write)
         .await
         .map_err(failed(OPERATION))?;
@@ -227,13 +304,27 @@ impl Repository for SqliteAccess {
 
     async fn session(&self, digest: &Digest) -> Result<Option<Session>> {
         let row = sqlx::query(
-            "SELECT id, digest, account_id, key_id, created_at, expires_at FROM sessions WHERE digest = ?",
+            "SELECT id, digest, account_id, key_id, created_at, expires_at, address, client FROM sessions
+             WHERE digest = ?",
         )
         .bind(digest.to_hex())
         .fetch_optional(self.database.readers())
         .await
         .map_err(failed("read a session"))?;
         row.as_ref().map(session).transpose()
+    }
+
+    async fn sessions(&self, account: Option<&AccountId>) -> Result<Vec<Session>> {
+        let rows = sqlx::query(
+            "SELECT id, digest, account_id, key_id, created_at, expires_at, address, client FROM sessions
+             WHERE ?1 IS NULL OR account_id = ?1 OR key_id IN (SELECT id FROM keys WHERE keys.account_id = ?1)
+             ORDER BY created_at DESC, id DESC",
+        )
+        .bind(account.map(|id| id.0.as_str()))
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("list sessions"))?;
+        rows.iter().map(session).collect()
     }
 
     async fn delete_session(&self, id: &SessionId) -> Result<bool> {
@@ -265,9 +356,18 @@ impl Repository for SqliteAccess {
 }
 
 async fn insert_account(write: &mut SqliteConnection, account: &Account, link: &Link) -> Result<()> {
+    insert_bare_account(write, account, None).await?;
+    insert_link(write, link).await
+}
+
+async fn insert_bare_account(
+    write: &mut SqliteConnection,
+    account: &Account,
+    subject: Option<&str>,
+) -> Result<()> {
     let inserted = sqlx::query(
-        "INSERT INTO accounts (id, name, name_key, role, created_at, disabled_at) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO accounts (id, name, name_key, role, created_at, disabled_at, subject)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&account.id.0)
     .bind(&account.name)
@@ -275,13 +375,14 @@ async fn insert_account(write: &mut SqliteConnection, account: &Account, link: &
     .bind(account.role.as_str())
     .bind(account.created_at.as_nanos())
     .bind(account.disabled_at.map(Timestamp::as_nanos))
+    .bind(subject)
     .execute(&mut *write)
     .await
     .map_err(failed("store an account"))?;
     if inserted.rows_affected() != 1 {
         return Err(RepositoryError::Conflict { what: format!("account `{}`", account.name) });
     }
-    insert_link(write, link).await
+    Ok(())
 }
 
 async fn insert_link(write: &mut SqliteConnection, link: &Link) -> Result<()> {
@@ -298,8 +399,9 @@ async fn insert_link(write: &mut SqliteConnection, link: &Link) -> Result<()> {
 async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
     let inserted = sqlx::query(
         "INSERT INTO keys
-            (id, name, access_grant, digest, created_at, created_by, expires_at, last_used_at, revoked_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (id, name, access_grant, digest, created_at, created_by, account_id, made_by, filter, scopes,
+             rate_per_minute, expires_at, last_used_at, revoked_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&key.id.0)
     .bind(&key.name)
@@ -307,6 +409,11 @@ async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
     .bind(key.digest.to_hex())
     .bind(key.created_at.as_nanos())
     .bind(&key.created_by)
+    .bind(key.account.as_ref().map(|id| id.0.as_str()))
+    .bind(key.made_by.as_ref().map(|id| id.0.as_str()))
+    .bind(&key.bounds.filter)
+    .bind(key.bounds.scopes.join(" "))
+    .bind(key.bounds.rate_per_minute.map(i64::from))
     .bind(key.expires_at.map(Timestamp::as_nanos))
     .bind(key.last_used_at.map(Timestamp::as_nanos))
     .bind(key.revoked_at.map(Timestamp::as_nanos))
@@ -339,6 +446,16 @@ fn key(row: &SqliteRow) -> Result<Key> {
         digest: stored_digest(row)?,
         created_at: Timestamp::from_nanos(row.get("created_at")),
         created_by: row.get("created_by"),
+        account: row.get::<Option<String>, _>("account_id").map(AccountId),
+        made_by: row.get::<Option<String>, _>("made_by").map(AccountId),
+        bounds: Bounds {
+            filter: row.get("filter"),
+            scopes: row.get::<&str, _>("scopes").split_whitespace().map(str::to_owned).collect(),
+            rate_per_minute: row
+                .get::<Option<i64>, _>("rate_per_minute")
+                .map(|rate| u32::try_from(rate).map_err(|error| corrupt("a key's rate", error)))
+                .transpose()?,
+        },
         expires_at: instant("expires_at"),
         last_used_at: instant("last_used_at"),
         revoked_at: instant("revoked_at"),
@@ -353,6 +470,22 @@ fn session(row: &SqliteRow) -> Result<Session> {
         key: row.get::<Option<String>, _>("key_id").map(KeyId),
         created_at: Timestamp::from_nanos(row.get("created_at")),
         expires_at: Timestamp::from_nanos(row.get("expires_at")),
+        address: row.get("address"),
+        client: row.get("client"),
+    })
+}
+
+fn factors(row: &SqliteRow) -> Result<Factors> {
+    let recovery = row.get::<&str, _>("recovery").split_whitespace().map(Digest::from_hex);
+    Ok(Factors {
+        revision: row.get::<i64, _>("revision").cast_unsigned(),
+        password: row.get("password"),
+        totp: row.get("totp"),
+        is_totp_confirmed: row.get("totp_confirmed"),
+        totp_step: row.get("totp_step"),
+        recovery: recovery
+            .collect::<Option<_>>()
+            .ok_or_else(|| corrupt("a recovery code", "not 64 hex digits"))?,
     })
 }
 

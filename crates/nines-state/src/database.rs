@@ -161,6 +161,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", WAL_BYTES_KEPT)
+        // What was sealed later, or deleted, must not go on lying in free pages.
+        .pragma("secure_delete", "ON")
         // A hostile file must not run code through its schema, and a damaged cell must not be read as data.
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")

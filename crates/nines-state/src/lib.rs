@@ -3,7 +3,7 @@
 //! Words
 //! - **Database**: one SQLite file with one writer and a few readers ([`Database`]). There are three files in a node,
 //!   so that the page path shares nothing with the rest: `catalog.db` (telemetry catalog, not ours), `control.db`
-//!   (objects, access, audit, saved questions, runs of actions) and `response.db` (alerts, outbox, incidents, on-call).
+//!   (objects, access, audit, secrets, saved questions, runs of actions, rules) and `response.db` (alerts, outbox, incidents, on-call).
 //! - **Domain**: a set of tables that belong together, with its own numbered migrations ([`Domain`]). A file holds one
 //!   domain or several; each module here exports its `DOMAIN` and opens nothing by itself.
 //!
@@ -21,12 +21,17 @@ mod database;
 mod error;
 pub mod incidents;
 pub mod intake;
+pub mod learning;
 mod migration;
 pub mod objects;
 pub mod oncall;
 pub mod outbox;
 pub mod response;
+pub mod rules;
 pub mod saved;
+pub mod secrets;
+pub mod statuspage;
+pub mod watch;
 
 pub use database::{Database, Settings};
 pub use error::StateError;

@@ -1,8 +1,12 @@
 //! Applied documents in `control.db`: promises, rules, channels, as the YAML that people wrote, with every revision
 //! ever applied. What a document means is for the part that it configures; here it is text with a kind and a name.
+//!
+//! Documents of kinds that can hold a token or a password are sealed before they are stored ([`Objects::sealed`]), so
+//! that neither the file nor its backups hold one in clear.
 
 use nines_base::ErrorKind;
 use nines_model::Timestamp;
+use nines_secrets::Sealer;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -10,7 +14,10 @@ use crate::{Database, Domain, Migration, StateError};
 
 pub const DOMAIN: Domain = Domain {
     name: "objects",
-    migrations: &[Migration { version: 1, sql: include_str!("../migrations/objects/0001_objects.sql") }],
+    migrations: &[
+        Migration { version: 1, sql: include_str!("../migrations/objects/0001_objects.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/objects/0002_sealing.sql") },
+    ],
 };
 
 /// One applied document. A few KiB of YAML is typical; 256 KiB is far beyond what people write by hand.
@@ -18,10 +25,16 @@ pub const OBJECT_BYTES_MAX: usize = 256 * 1024;
 /// Documents of one node, deleted ones not counted.
 pub const OBJECTS_MAX: usize = 20_000;
 
+/// Kinds that have no place for a secret: stored as they were written, so that people can read the file. Every other
+/// kind is sealed, those of later versions too.
+const PLAIN_KINDS: [&str; 9] =
+    ["AlertCondition", "AlertPolicy", "MaskingRules", "Runbook", "Schedule", "Service", "SLI", "SLO", "Team"];
+
 /// Keeps documents in a database that was opened with [`DOMAIN`].
 #[derive(Debug, Clone)]
 pub struct Objects {
     database: Database,
+    sealer: Option<Sealer>,
 }
 
 /// A document as it was applied.
@@ -101,8 +114,71 @@ const LIVING: &str = "
     ORDER BY kind, name";
 
 impl Objects {
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    /// Everything is stored in clear: for tools and tests without a master key.
+    pub fn in_clear(database: Database) -> Self {
+        Self { database, sealer: None }
+    }
+
+    /// Documents that may hold secrets are sealed.
+    pub fn sealed(database: Database, sealer: Sealer) -> Self {
+        Self { database, sealer: Some(sealer) }
+    }
+
+    /// Seals what was stored before there was a key. Gives how many revisions that were. Idempotent.
+    pub async fn seal_stored(&self) -> Result<usize, ObjectsError> {
+        const OPERATION: &str = "seal stored objects";
+        let mut write = self.database.write().await?;
+        let rows = sqlx::query("SELECT kind, name, revision, yaml, applied_at, applied_by FROM object_revisions WHERE yaml IS NOT NULL")
+            .fetch_all(&mut *write)
+            .await
+            .map_err(StateError::query(OPERATION))?;
+        let mut sealed = 0;
+        for stored in rows.iter().map(revision) {
+            let Some(yaml) = stored.yaml.filter(|yaml| !Sealer::is_sealed(yaml)) else { continue };
+            let at_rest = self.at_rest(&stored.kind, &stored.name, &yaml);
+            if at_rest == yaml {
+                continue;
+            }
+            sqlx::query("UPDATE object_revisions SET yaml = ? WHERE kind = ? AND name = ? AND revision = ?")
+                .bind(at_rest)
+                .bind(&stored.kind)
+                .bind(&stored.name)
+                .bind(stored.revision.cast_signed())
+                .execute(&mut *write)
+                .await
+                .map_err(StateError::query(OPERATION))?;
+            sealed += 1;
+        }
+        write.commit().await.map_err(StateError::query(OPERATION))?;
+        Ok(sealed)
+    }
+
+    fn at_rest(&self, kind: &str, name: &str, yaml: &str) -> String {
+        match &self.sealer {
+            Some(sealer) if !PLAIN_KINDS.contains(&kind) => sealer.seal(&format!("{kind}/{name}"), yaml),
+            _ => yaml.to_owned(),
+        }
+    }
+
+    fn opened(&self, stored: ObjectRevision) -> Result<ObjectRevision, StateError> {
+        let Some(yaml) = stored.yaml.as_deref().filter(|yaml| Sealer::is_sealed(yaml)) else {
+            return Ok(stored);
+        };
+        let unreadable = |reason: String| StateError::Row { what: "a sealed document", reason };
+        let Some(sealer) = &self.sealer else {
+            return Err(unreadable("there is no key to open it".to_owned()));
+        };
+        let yaml = sealer.open(&format!("{}/{}", stored.kind, stored.name), yaml);
+        Ok(ObjectRevision { yaml: Some(yaml.map_err(|error| unreadable(error.to_string()))?), ..stored })
+    }
+
+    async fn newest(
+        &self,
+        connection: &mut SqliteConnection,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRevision>, StateError> {
+        newest(connection, kind, name).await?.map(|stored| self.opened(stored)).transpose()
     }
 
     /// Applies all of them or none, in order. Answers one for each.
@@ -123,14 +199,15 @@ impl Objects {
         let mut write = self.database.write().await?;
         let mut applied = Vec::with_capacity(objects.len());
         for object in objects {
-            let newest = newest(&mut write, &object.kind, &object.name).await?;
+            let newest = self.newest(&mut write, &object.kind, &object.name).await?;
             let (revision, was_there) = newest.map_or((0, None), |newest| (newest.revision, newest.yaml));
             if was_there.as_ref() == Some(&object.yaml) {
                 applied.push(Applied::Unchanged { revision });
                 continue;
             }
             let revision = revision + 1;
-            insert(&mut write, &object.kind, &object.name, revision, Some(&object.yaml), by, at).await?;
+            let at_rest = self.at_rest(&object.kind, &object.name, &object.yaml);
+            insert(&mut write, &object.kind, &object.name, revision, Some(&at_rest), by, at).await?;
             applied.push(match was_there {
                 Some(_) => Applied::Updated { revision },
                 None => Applied::Created { revision },
@@ -162,19 +239,27 @@ impl Objects {
         Ok(())
     }
 
-    /// All living objects, by kind and name.
+    /// All living objects, by kind and name. One that does not open is logged and left out: the rest still counts.
     pub async fn list(&self) -> Result<Vec<Object>, ObjectsError> {
         let rows = sqlx::query(LIVING)
             .fetch_all(self.database.readers())
             .await
             .map_err(StateError::query("list objects"))?;
-        Ok(rows.iter().filter_map(|row| living(revision(row))).collect())
+        let opened = rows.iter().filter_map(|row| match self.opened(revision(row)) {
+            Ok(stored) => living(stored),
+            Err(error) => {
+                let (kind, name): (String, String) = (row.get("kind"), row.get("name"));
+                tracing::error!(kind, name, %error, "a stored document does not open");
+                None
+            }
+        });
+        Ok(opened.collect())
     }
 
     pub async fn get(&self, kind: &str, name: &str) -> Result<Object, ObjectsError> {
         let mut read =
             self.database.readers().acquire().await.map_err(StateError::query("read an object"))?;
-        let newest = newest(&mut read, kind, name).await?;
+        let newest = self.newest(&mut read, kind, name).await?;
         newest
             .and_then(living)
             .ok_or_else(|| ObjectsError::NotFound { kind: kind.to_owned(), name: name.to_owned() })
@@ -191,7 +276,7 @@ impl Objects {
         .fetch_all(self.database.readers())
         .await
         .map_err(StateError::query("read the history of an object"))?;
-        Ok(rows.iter().map(revision).collect())
+        Ok(rows.iter().map(|row| self.opened(revision(row))).collect::<Result<_, _>>()?)
     }
 
     /// A counter over all objects that grows with each change: the version of the whole configuration.

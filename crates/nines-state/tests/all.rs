@@ -13,11 +13,19 @@ mod actions;
 mod incidents;
 #[path = "all/intake.rs"]
 mod intake;
+#[path = "all/learning.rs"]
+mod learning;
 #[path = "all/objects.rs"]
 mod objects;
 #[path = "all/oncall.rs"]
 mod oncall;
 #[path = "all/response.rs"]
 mod response;
+#[path = "all/rules.rs"]
+mod rules;
 #[path = "all/saved.rs"]
 mod saved;
+#[path = "all/secrets.rs"]
+mod secrets;
+#[path = "all/watch.rs"]
+mod watch;

@@ -10,7 +10,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -41,6 +41,34 @@ pub struct RemoteConfig {
     pub prefix: String,
     /// What people call it, such as `s3://bucket/prefix`.
     pub name: String,
+}
+
+impl RemoteConfig {
+    /// By the path of the file, relative to `root`, the store's folder.
+    pub(crate) fn key(&self, path: &Path, root: &Path) -> Key {
+        let relative = path.strip_prefix(root).unwrap_or(path);
+        let parts = relative.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        let prefix = self.prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
+        prefix.chain(parts).collect()
+    }
+
+    /// A segment as it was sent; `root` is the store's folder that its path is in.
+    ///
+    /// # Errors
+    /// If the object store has no answer, or what it has is not what was sent.
+    pub async fn read(&self, segment: &SegmentFile, root: &Path) -> io::Result<Bytes> {
+        let failed =
+            |text: String| io::Error::other(format!("segment {} in {}: {text}", segment.id, self.name));
+        let got = async { self.store.get(&self.key(&segment.path, root)).await?.bytes().await };
+        let bytes = match tokio::time::timeout(FETCH_TIMEOUT, got).await {
+            Ok(got) => got.map_err(|error| failed(error.to_string()))?,
+            Err(_) => return Err(failed(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()))),
+        };
+        if bytes.len() as u64 != segment.bytes || crc32c::crc32c(&bytes) != segment.checksum {
+            return Err(failed("it is not what was sent".to_owned()));
+        }
+        Ok(bytes)
+    }
 }
 
 impl fmt::Debug for RemoteConfig {
@@ -97,12 +125,8 @@ impl Remote {
         &self.config.store
     }
 
-    /// By the path of the file, relative to the store's folder.
-    pub fn key(&self, path: &std::path::Path) -> Key {
-        let relative = path.strip_prefix(&self.root).unwrap_or(path);
-        let parts = relative.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
-        let prefix = self.config.prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
-        prefix.chain(parts).collect()
+    pub fn key(&self, path: &Path) -> Key {
+        self.config.key(path, &self.root)
     }
 
     pub fn set_kept(&self, id: i64) {
@@ -172,22 +196,12 @@ impl Remote {
 
     fn download(&self, segment: &SegmentFile) -> io::Result<Bytes> {
         let (answer, answered) = mpsc::sync_channel(1);
-        let (store, key) = (Arc::clone(&self.config.store), self.key(&segment.path));
+        let (config, root, segment) = (self.config.clone(), self.root.clone(), segment.clone());
         self.runtime.spawn(async move {
-            let got = async { store.get(&key).await?.bytes().await };
-            // Nobody waits any more if it took too long.
-            let _ = answer.send(got.await);
+            // Nobody waits any more once the node stops.
+            let _ = answer.send(config.read(&segment, &root).await);
         });
-        let failed =
-            |text: String| io::Error::other(format!("segment {} in {}: {text}", segment.id, self.name()));
-        let bytes = match answered.recv_timeout(FETCH_TIMEOUT) {
-            Ok(got) => got.map_err(|error| failed(error.to_string()))?,
-            Err(_) => return Err(failed(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()))),
-        };
-        if bytes.len() as u64 != segment.bytes || crc32c::crc32c(&bytes) != segment.checksum {
-            return Err(failed("it is not what was sent".to_owned()));
-        }
-        Ok(bytes)
+        answered.recv().unwrap_or_else(|_| Err(io::Error::other("the node stops")))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first start: an owner, two keys and a link, without a default password anywhere.
 
 use super::{Access, LINK_TTL};
-use crate::{AccessError, Account, AccountId, Grant, Key, Link, RepositoryError, Role, Secret};
+use crate::{AccessError, Account, AccountId, Bounds, Grant, Key, Link, RepositoryError, Role, Secret};
 
 /// What the first start makes. The server writes the keys to files (mode 0600) and prints the link *before* it calls
 /// [`Access::complete_first_run`]: a crash in between then leaves files with keys that do not work and are replaced
@@ -41,6 +41,9 @@ impl Access {
                 digest: secret.digest(),
                 created_at: now,
                 created_by: "first start".to_owned(),
+                account: Some(account.id.clone()),
+                made_by: Some(account.id.clone()),
+                bounds: Bounds::default(),
                 expires_at: None,
                 last_used_at: None,
                 revoked_at: None,

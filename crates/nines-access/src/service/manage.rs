@@ -29,6 +29,22 @@ pub struct Invitation {
 impl Access {
     pub async fn create_key(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
         authorize(actor, Action::CreateKey, &Resource::Holder { grant: new.grant }).into_result()?;
+        if actor.bounds.as_ref().is_some_and(|bounds| !bounds.is_none()) {
+            return Err(AccessError::BoundedMaker);
+        }
+        self.issue(actor, new).await
+    }
+
+    /// A key of the caller's own account with no more than they have: everybody with an account may, for their terminal.
+    pub(super) async fn create_own_key(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
+        let own = NewKey { account: None, ..new.clone() };
+        if actor.account().is_none() || !actor.grant.may_give(own.grant) {
+            return Err(AccessError::NoAccount);
+        }
+        self.issue(actor, &own).await
+    }
+
+    async fn issue(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
         let now = self.inner.clock.now();
         let name = checked_name(&new.name)?;
         if new.expires_at.is_some_and(|expiry| expiry <= now) {
@@ -38,6 +54,16 @@ impl Access {
         if living >= KEYS_MAX {
             return Err(AccessError::TooMany { what: "keys", limit: KEYS_MAX });
         }
+        let account = match &new.account {
+            None => actor.account(),
+            Some(name) => {
+                let account = self.account_named(name).await?;
+                // Whoever could hand out a key of a stronger account would be that account.
+                authorize(actor, Action::CreateKey, &Resource::Holder { grant: Grant::Role(account.role) })
+                    .into_result()?;
+                Some(account.id)
+            }
+        };
         let (id, secret) = Secret::random_key(&self.inner.random, new.grant);
         let key = Key {
             id,
@@ -46,6 +72,9 @@ impl Access {
             digest: secret.digest(),
             created_at: now,
             created_by: actor.name.clone(),
+            account,
+            made_by: actor.account(),
+            bounds: new.bounds.clone(),
             expires_at: new.expires_at,
             last_used_at: None,
             revoked_at: None,
@@ -96,6 +125,34 @@ impl Access {
         }
     }
 
+    /// A fresh one-time token for an account, in place of the one before.
+    pub async fn new_link(&self, actor: &Actor, id: &AccountId) -> Result<Invitation, AccessError> {
+        let account = self.inner.repository.account(id).await?;
+        let grant = account.as_ref().map_or(Grant::Nothing, |account| Grant::Role(account.role));
+        authorize(actor, Action::InviteAccount, &Resource::Holder { grant }).into_result()?;
+        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
+            return Err(AccessError::NotFound { what: "account", id: id.to_string() });
+        };
+        let token = Secret::random(&self.inner.random);
+        let expires_at = self.inner.clock.now() + LINK_TTL;
+        let link = Link { digest: token.digest(), account: account.id.clone(), expires_at };
+        self.inner.repository.replace_link(&link).await?;
+        Ok(Invitation { account, token })
+    }
+
+    /// The living account with this name, in any case.
+    pub(super) async fn account_named(&self, name: &str) -> Result<Account, AccessError> {
+        let wanted = name.trim().to_lowercase();
+        let accounts = self.inner.repository.accounts().await?;
+        let found = accounts
+            .into_iter()
+            .find(|account| account.disabled_at.is_none() && account.name.to_lowercase() == wanted);
+        found.ok_or_else(|| AccessError::NotFound {
+            what: "account",
+            id: name.chars().take(NAME_CHARS_MAX).collect(),
+        })
+    }
+
     pub async fn accounts(&self, actor: &Actor) -> Result<Vec<Account>, AccessError> {
         authorize(actor, Action::ReadAccounts, &Resource::Node).into_result()?;
         Ok(self.inner.repository.accounts().await?)
@@ -122,7 +179,7 @@ impl Access {
     }
 }
 
-fn checked_name(name: &str) -> Result<String, AccessError> {
+pub(super) fn checked_name(name: &str) -> Result<String, AccessError> {
     let name = name.trim();
     let is_good =
         !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control);

@@ -1,16 +1,38 @@
 //! Sessions and their cookie.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use nines_model::Timestamp;
 
 use super::{Access, SESSION_TTL};
 use crate::{
-    AccessError, AccountId, Action, Actor, Digest, Grant, KeyId, Resource, Secret, Session, SessionId, Via,
-    authorize,
+    AccessError, Account, AccountId, Action, Actor, Bounds, Digest, Grant, KeyId, Person, Resource, Secret,
+    Session, SessionId, Via, authorize,
 };
 
 const COOKIE: &str = "nines_session";
+/// Of what a browser calls itself: enough to tell a phone from a laptop.
+const CLIENT_CHARS_MAX: usize = 200;
+
+/// Where somebody signs in from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The peer, for the throttle. Not a header that the peer can write.
+    pub address: IpAddr,
+    /// The `user-agent` header, or empty.
+    pub client: &'a str,
+}
+
+/// What a session stands for.
+struct Holder {
+    name: String,
+    grant: Grant,
+    person: Option<Person>,
+    bounds: Option<Arc<Bounds>>,
+    account: Option<AccountId>,
+    key: Option<KeyId>,
+}
 
 /// A session just opened.
 #[derive(Debug)]
@@ -24,18 +46,26 @@ pub struct SignedIn {
 
 impl Access {
     /// Exchanges a key for a session. The session ends with the key, or after [`SESSION_TTL`].
-    pub async fn sign_in_with_key(&self, key: &str, address: IpAddr) -> Result<SignedIn, AccessError> {
-        let key = self.verify_key(key.trim(), address).await?;
+    pub async fn sign_in_with_key(&self, key: &str, origin: &Origin<'_>) -> Result<SignedIn, AccessError> {
+        let key = self.verify_key(key.trim(), origin.address).await?;
         if !matches!(key.grant, Grant::Role(_)) {
             return Err(AccessError::NoSession);
         }
         let now = self.inner.clock.now();
         let expires_at = key.expires_at.map_or(now + SESSION_TTL, |expiry| expiry.min(now + SESSION_TTL));
-        self.open_session(&key.name, key.grant, None, Some(key.id.clone()), expires_at).await
+        let holder = Holder {
+            name: key.name.clone(),
+            grant: key.grant,
+            person: key.person(),
+            bounds: super::bounds_of(&key),
+            account: None,
+            key: Some(key.id.clone()),
+        };
+        self.open_session(holder, origin, expires_at).await
     }
 
     /// Exchanges a one-time token for a session. The token is spent, whatever happens afterwards.
-    pub async fn sign_in_with_link(&self, token: &str, address: IpAddr) -> Result<SignedIn, AccessError> {
+    pub async fn sign_in_with_link(&self, token: &str, origin: &Origin<'_>) -> Result<SignedIn, AccessError> {
         let now = self.inner.clock.now();
         let link = self.inner.repository.take_link(&Digest::of(token.trim()), now).await?;
         let account = match &link {
@@ -43,10 +73,26 @@ impl Access {
             None => None,
         };
         let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
-            return Err(self.bad_credentials("one-time link", address, now));
+            return Err(self.bad_credentials("one-time link", origin.address, now));
         };
-        let grant = Grant::Role(account.role);
-        self.open_session(&account.name, grant, Some(account.id), None, now + SESSION_TTL).await
+        self.open_account_session(&account, origin).await
+    }
+
+    /// A session of an account whose owner has proved who they are.
+    pub(super) async fn open_account_session(
+        &self,
+        account: &Account,
+        origin: &Origin<'_>,
+    ) -> Result<SignedIn, AccessError> {
+        let holder = Holder {
+            name: account.name.clone(),
+            grant: Grant::Role(account.role),
+            person: Some(Person { id: account.id.0.clone(), key_maker: None }),
+            bounds: None,
+            account: Some(account.id.clone()),
+            key: None,
+        };
+        self.open_session(holder, origin, self.inner.clock.now() + SESSION_TTL).await
     }
 
     /// Ends the session that the actor is in; for an actor without one there is nothing to do.
@@ -66,20 +112,27 @@ impl Access {
 
     async fn open_session(
         &self,
-        name: &str,
-        grant: Grant,
-        account: Option<AccountId>,
-        key: Option<KeyId>,
+        holder: Holder,
+        origin: &Origin<'_>,
         expires_at: Timestamp,
     ) -> Result<SignedIn, AccessError> {
+        let Holder { name, grant, person, bounds, account, key } = holder;
         let now = self.inner.clock.now();
         let token = Secret::random(&self.inner.random);
         let id = SessionId(self.inner.random.uuid(now).to_string());
-        let session =
-            Session { id: id.clone(), digest: token.digest(), account, key, created_at: now, expires_at };
+        let session = Session {
+            id: id.clone(),
+            digest: token.digest(),
+            account,
+            key,
+            created_at: now,
+            expires_at,
+            address: origin.address.to_string(),
+            client: origin.client.chars().filter(|char| !char.is_control()).take(CLIENT_CHARS_MAX).collect(),
+        };
         self.inner.repository.insert_session(&session).await?;
         let csrf_token = csrf_token(&token);
-        let actor = Actor { name: name.to_owned(), grant, via: Via::Session(id) };
+        let actor = Actor { name, grant, via: Via::Session(id), person, bounds };
         Ok(SignedIn { actor, token, csrf_token, expires_at })
     }
 }

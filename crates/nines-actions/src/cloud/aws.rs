@@ -18,6 +18,7 @@ pub mod credentials;
 mod ec2;
 mod elb;
 mod inventory;
+mod kms;
 mod scaling;
 mod sigv4;
 mod tables;
@@ -25,6 +26,7 @@ mod wire;
 mod xml;
 
 pub use credentials::Chain;
+pub use kms::Kms;
 pub use wire::{Role, encode};
 
 use wire::{Fault, Form, Wire};
@@ -55,16 +57,8 @@ pub struct Aws {
 
 impl Aws {
     pub fn new(config: AwsConfig, egress: Egress, clock: SharedClock) -> Self {
-        let wire = Wire {
-            egress,
-            region: config.region,
-            endpoint: config.endpoint,
-            chain: config.credentials,
-            role: config.role,
-            clock,
-            cached: tokio::sync::Mutex::default(),
-        };
-        Self { wire, terminated_table: config.terminated_table, waf_scope: config.waf_scope }
+        let (terminated_table, waf_scope) = (config.terminated_table.clone(), config.waf_scope);
+        Self { wire: Wire::new(config, egress, clock), terminated_table, waf_scope }
     }
 }
 

@@ -1,7 +1,7 @@
 //! F10: every way of getting a privileged action done that is not the right one.
 
 use nines_actions::cloud::sim::{SimConfig, World};
-use nines_actions::{ActionError, Caller, Effect, Level, Request, Rules, RunId, RunState};
+use nines_actions::{ActionError, Caller, Effect, Level, Person, Request, Rules, RunId, RunState};
 use nines_base::ErrorKind;
 use serde_json::{Value, json};
 
@@ -74,6 +74,20 @@ const ABUSES: &[(&str, ErrorKind, Abuse)] = &[
         let id = requested(site, action, values);
         let hash = site.run(&id).plan.hash;
         approve(site, &operator("mei"), &id, &hash)
+    }),
+    ("self-approval by another key", ErrorKind::Forbidden, |site, action, values, _| {
+        let id = requested(site, action, values);
+        let hash = site.run(&id).plan.hash;
+        let author = operator("mei").person.unwrap();
+        let second = Person { id: author.id.clone(), key_maker: None };
+        let made_out = Person { id: "account-lin".to_owned(), key_maker: Some(author.id) };
+        for person in [Some(second), Some(made_out), None] {
+            let refusal = approve(site, &Caller { person, ..operator("not-mei") }, &id, &hash);
+            refusal.err().filter(|error| error.kind() == ErrorKind::Forbidden).expect("it is the author");
+        }
+        // Their own key, of which the author has a copy.
+        let copied = Person { id: "account-lin".to_owned(), key_maker: Some("account-mei".to_owned()) };
+        approve(site, &Caller { person: Some(copied), ..operator("lin") }, &id, &hash)
     }),
     ("approval without the right", ErrorKind::Forbidden, |site, action, values, _| {
         let id = requested(site, action, values);

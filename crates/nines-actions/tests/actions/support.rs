@@ -253,6 +253,7 @@ pub fn done<F: Future>(future: F) -> F::Output {
 pub fn operator(name: &str) -> Caller {
     Caller {
         name: name.to_owned(),
+        person: Some(nines_actions::Person { id: format!("account-{name}"), key_maker: None }),
         level: Level::Private,
         scopes: vec!["*".to_owned()],
         may_approve: true,

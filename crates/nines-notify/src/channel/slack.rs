@@ -13,6 +13,7 @@ use super::{
     Channel, ChannelKind, Delivery, Limits, Outcome, outcome_of_error, outcome_of_status, retry_after,
     wrong_content,
 };
+use crate::content::BUTTONS_BLOCK;
 use crate::{Content, Event, Secret};
 
 /// About one message a second in a channel; short bursts are tolerated but not promised.
@@ -40,6 +41,8 @@ pub struct SlackConfig {
     pub token: Secret,
     /// A channel's id, or its name for the first message.
     pub channel: String,
+    /// The app sends what people press to this node; without it messages carry no buttons.
+    pub interactive: bool,
 }
 
 impl SlackConfig {
@@ -113,6 +116,7 @@ impl Channel for Slack {
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
         let Content::Slack { message } = &delivery.content else { return wrong_content(self.kind()) };
+        let message = &if self.config.interactive { message.clone() } else { without_buttons(message) };
         match self.try_deliver(delivery, message).await {
             Ok(reference) => Outcome::Delivered { reference },
             Err(outcome) => outcome,
@@ -138,6 +142,15 @@ fn read(method: &str, response: &Response) -> Result<Value, Outcome> {
     } else {
         Err(Outcome::Permanent { detail })
     }
+}
+
+/// What nobody would hear of if it were pressed is not shown.
+fn without_buttons(message: &Value) -> Value {
+    let mut message = message.clone();
+    if let Some(blocks) = message["blocks"].as_array_mut() {
+        blocks.retain(|block| block["block_id"] != BUTTONS_BLOCK);
+    }
+    message
 }
 
 fn reference(channel: &str, ts: &str) -> String {
@@ -174,7 +187,7 @@ impl Channel for SlackWebhook {
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
         let Content::Slack { message } = &delivery.content else { return wrong_content(self.kind()) };
-        let request = Request::post(self.url.expose(), message.to_string())
+        let request = Request::post(self.url.expose(), without_buttons(message).to_string())
             .header(CONTENT_TYPE, "application/json")
             .header(HeaderName::from_static("x-nines-page"), &delivery.page.0);
         match self.egress.send(request).await {

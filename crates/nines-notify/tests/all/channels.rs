@@ -181,6 +181,7 @@ fn slack_content() -> Content {
 
 fn slack(url: &str) -> Slack {
     let config = SlackConfig {
+        interactive: false,
         api_url: format!("{url}/api/"),
         token: Secret::new("xoxb-s3cret"),
         channel: "#shop".into(),

@@ -1,5 +1,5 @@
 //! E-mail against a real SMTP server (aiosmtpd), if there is one:
-//! `python3 -m venv target/aiosmtpd && target/aiosmtpd/bin/pip install aiosmtpd`.
+//! `scripts/clients mail` installs it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -20,12 +20,12 @@ struct Sink {
 fn python() -> Option<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"));
-    Some(target.join("aiosmtpd/bin/python")).filter(|path| path.exists())
+    Some(target.join("mail-venv/bin/python")).filter(|path| path.exists())
 }
 
 async fn sink() -> Option<Sink> {
     let Some(python) = python() else {
-        println!("skipped: no aiosmtpd in target/aiosmtpd");
+        println!("skipped: aiosmtpd is not installed (`scripts/clients mail` does that)");
         return None;
     };
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/smtp_sink.py");

@@ -319,3 +319,29 @@ fn an_offset_looks_back_and_writes_back() {
     assert_eq!(world.times("r"), [2 * MINUTE]);
     assert_eq!(world.ask("r", 2 * MINUTE), ["{__name__=\"r\"} Float(3.0)"]);
 }
+
+#[test]
+fn one_group_at_a_time_the_longest_due_first() {
+    let world = World::new(&["up 1+0x60"]);
+    let text = "groups:\n- {name: often, interval: 1m, rules: [{record: a, expr: up}]}\n- {name: rare, interval: 30m, rules: [{record: b, expr: up}]}\n";
+    let evaluator = Evaluator::new(Duration::from_secs(60), Duration::from_secs(60));
+    evaluator.apply(parse("f", text).unwrap().groups);
+    let mut ran = Vec::new();
+    let now_ms = 40 * MINUTE;
+    while let Some(one) = evaluator.run_next(&world.context(), now_ms) {
+        ran.push(one.group.name);
+    }
+    assert_eq!(ran, ["rare", "often"], "each once, and the one whose slot is older before");
+    assert!(evaluator.next_due_ms(now_ms).is_some_and(|due| due > now_ms));
+}
+
+#[test]
+fn a_custom_resource_is_a_file_with_a_name() {
+    let text = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: shop\n  labels: {release: x}\nspec:\n  groups:\n  - name: g\n    rules:\n    - alert: A\n      expr: up == 0\n";
+    let file = parse("f", text).unwrap();
+    assert_eq!((file.name.as_deref(), file.groups[0].rules[0].name()), (Some("shop"), "A"));
+    let wrong = text.replace("PrometheusRule", "ServiceMonitor").replace("  groups:", "  group:");
+    let errors: Vec<String> = parse("f", &wrong).unwrap_err().iter().map(ToString::to_string).collect();
+    assert!(errors.iter().any(|error| error.contains("must be `PrometheusRule`")), "{errors:?}");
+    assert!(errors.iter().any(|error| error.contains("`group`")), "{errors:?}");
+}

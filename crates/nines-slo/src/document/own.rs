@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Meta;
+use super::provider::ProviderTarget;
 use super::yaml::Yaml;
 
 /// A means of telling people. `apiVersion: nines/v1`.
@@ -11,6 +12,8 @@ pub struct Channel {
     pub meta: Meta,
     pub description: Option<String>,
     pub target: ChannelTarget,
+    /// Name of the channel that is told if this one has not taken a page within half a minute.
+    pub fallback: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +21,11 @@ pub enum ChannelTarget {
     /// `secret` signs the request (Standard Webhooks).
     Webhook { url: String, secret: Option<Secret> },
     /// `api_url` is the base of the Slack Web API; absent means Slack's own.
-    Slack { api_url: Option<String>, token: Secret, channel: String },
+    Slack { api_url: Option<String>, token: Secret, channel: String, interactive: bool },
     /// `smtp` is `smtp://[user:password@]host[:port]` or `smtps://…`.
     Email { smtp: Secret, from: String, to: Vec<String> },
+    /// One of [`super::PROVIDERS`].
+    Provider(ProviderTarget),
 }
 
 /// People who answer for services. `apiVersion: nines/v1`.
@@ -67,9 +72,16 @@ pub struct Secret(String);
 impl Secret {
     /// What is shown in its place.
     pub const REDACTED: &'static str = "********";
+    /// How a reference begins: `secret://name`.
+    pub const REFERENCE: &'static str = "secret://";
 
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Whether it points at a secret that is kept elsewhere, instead of being one.
+    pub fn is_reference(&self) -> bool {
+        self.0.starts_with(Self::REFERENCE)
     }
 
     /// The text itself: for the one call that needs it.

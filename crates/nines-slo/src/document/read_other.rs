@@ -6,6 +6,7 @@ use super::Meta;
 use super::alert::{AlertCondition, AlertNotificationTarget, AlertPolicy};
 use super::own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
 use super::period::Ratio;
+use super::provider::{PROVIDERS, ProviderSpec, ProviderTarget};
 use super::read_slo::period;
 use super::slo::{Op, Ref, Settings};
 use super::yaml::Yaml;
@@ -334,15 +335,17 @@ enum ChannelType {
     Webhook,
     Slack,
     Email,
+    Provider(&'static ProviderSpec),
 }
 
 pub(super) fn channel(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>) -> Option<Channel> {
-    const TYPES: [(&str, ChannelType); 3] =
-        [("webhook", ChannelType::Webhook), ("slack", ChannelType::Slack), ("email", ChannelType::Email)];
+    let mut types =
+        vec![("webhook", ChannelType::Webhook), ("slack", ChannelType::Slack), ("email", ChannelType::Email)];
+    types.extend(PROVIDERS.iter().map(|spec| (spec.word, ChannelType::Provider(spec))));
     let description = spec.text(reader, "description");
     let type_path = spec.path_of("type");
     let channel_type =
-        spec.required(reader, "type").and_then(|node| reader.choice(node, &type_path, &TYPES))?;
+        spec.required(reader, "type").and_then(|node| reader.choice(node, &type_path, &types))?;
     let target = match channel_type {
         ChannelType::Webhook => {
             let url = url(reader, &mut spec, "url", &["https://", "http://"], true);
@@ -353,7 +356,13 @@ pub(super) fn channel(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>)
             let api_url = url(reader, &mut spec, "apiUrl", &["https://", "http://"], false);
             let token = spec.required_text(reader, "token").map(Secret::new);
             let channel = spec.required_text(reader, "channel");
-            token.zip(channel).map(|(token, channel)| ChannelTarget::Slack { api_url, token, channel })
+            let interactive = spec.boolean(reader, "interactive").unwrap_or(false);
+            token.zip(channel).map(|(token, channel)| ChannelTarget::Slack {
+                api_url,
+                token,
+                channel,
+                interactive,
+            })
         }
         ChannelType::Email => {
             let smtp = url(reader, &mut spec, "smtp", &["smtp://", "smtps://"], true).map(Secret::new);
@@ -364,9 +373,17 @@ pub(super) fn channel(reader: &mut Reader<'_>, meta: Meta, mut spec: Fields<'_>)
                 _ => None,
             }
         }
+        ChannelType::Provider(provider) => {
+            ProviderTarget::read(provider, reader, &mut spec).map(ChannelTarget::Provider)
+        }
     };
+    let fallback = spec.text(reader, "fallback");
+    if fallback.as_deref() == Some(meta.name.as_str()) {
+        let hint = Some("name a channel of another provider".to_owned());
+        reader.error(spec.mark_of("fallback"), &spec.path_of("fallback"), "is the channel itself", hint);
+    }
     spec.finish(reader);
-    Some(Channel { meta, description, target: target? })
+    Some(Channel { meta, description, target: target?, fallback })
 }
 
 fn url(
@@ -377,7 +394,9 @@ fn url(
     required: bool,
 ) -> Option<String> {
     let url = if required { spec.required_text(reader, key) } else { spec.text(reader, key) }?;
-    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
+    // A whole URL with a password or a token in it may be kept as a secret; then it is read when it is used.
+    let schemes_or_secret = || schemes.iter().copied().chain([Secret::REFERENCE]);
+    let rest = schemes_or_secret().find_map(|scheme| url.strip_prefix(scheme));
     if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/') || url.contains(char::is_whitespace)) {
         // The text may hold a password: the message does not repeat it.
         let hint = Some(format!("write it with {} and a host", schemes.join(" or ")));

@@ -247,6 +247,8 @@ fn target_spec(target: &AlertNotificationTarget) -> Yaml {
 fn channel_spec(channel: &Channel, secrets: Secrets) -> Yaml {
     let secret = |secret: &Secret| match secrets {
         Secrets::Reveal => secret.reveal().to_owned(),
+        // A reference opens nothing; people have to see it to know what is used where.
+        Secrets::Redact if secret.is_reference() => secret.reveal().to_owned(),
         Secrets::Redact => Secret::REDACTED.to_owned(),
     };
     let spec = MapBuilder::default().text("description", channel.description.as_deref());
@@ -255,16 +257,19 @@ fn channel_spec(channel: &Channel, secrets: Secrets) -> Yaml {
             .text("type", Some("webhook"))
             .text("url", Some(url))
             .text("secret", key.as_ref().map(secret).as_deref()),
-        ChannelTarget::Slack { api_url, token, channel } => spec
+        ChannelTarget::Slack { api_url, token, channel, interactive } => spec
             .text("type", Some("slack"))
             .text("apiUrl", api_url.as_deref())
             .text("token", Some(&secret(token)))
-            .text("channel", Some(channel)),
+            .text("channel", Some(channel))
+            .maybe("interactive", interactive.then_some(Yaml::Bool(true))),
         ChannelTarget::Email { smtp, from, to } => spec
             .text("type", Some("email"))
             .text("smtp", Some(&secret(smtp)))
             .text("from", Some(from))
             .put("to", Yaml::Seq(texts(to))),
+        ChannelTarget::Provider(provider) => provider.write(spec, &secret),
     }
+    .text("fallback", channel.fallback.as_deref())
     .build()
 }

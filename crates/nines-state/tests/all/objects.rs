@@ -13,7 +13,7 @@ fn slo(name: &str, yaml: &str) -> NewObject {
 
 async fn open(folder: &tempfile::TempDir) -> (Database, Objects) {
     let database = Database::open(&folder.path().join("control.db"), &[objects::DOMAIN]).await.unwrap();
-    (database.clone(), Objects::new(database))
+    (database.clone(), Objects::in_clear(database))
 }
 
 #[tokio::test]

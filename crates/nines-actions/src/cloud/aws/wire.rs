@@ -9,6 +9,7 @@ use nines_egress::{Egress, Request, Response};
 use nines_model::Timestamp;
 use serde_json::Value;
 
+use super::AwsConfig;
 use super::credentials::{Chain, Credentials, ROLE_SECS};
 use super::sigv4::{Unsigned, sign};
 use super::xml::Element;
@@ -69,6 +70,18 @@ pub struct Role {
 }
 
 impl Wire {
+    pub fn new(config: AwsConfig, egress: Egress, clock: SharedClock) -> Self {
+        Self {
+            egress,
+            region: config.region,
+            endpoint: config.endpoint,
+            chain: config.credentials,
+            role: config.role,
+            clock,
+            cached: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// A call of a query protocol.
     pub async fn query(&self, service: Service, action: &str, parameters: Form) -> Result<Element, Fault> {
         let credentials = self.credentials().await?;
