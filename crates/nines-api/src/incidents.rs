@@ -45,6 +45,9 @@ pub struct Incident {
     pub alert_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commander: Option<String>,
+    /// An exercise: left out of statistics.
+    #[serde(default)]
+    pub is_drill: bool,
     /// Rises with each change; for the event stream.
     pub revision: u64,
 }
@@ -141,6 +144,9 @@ pub struct ReportRequest {
     pub next_update_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// An exercise: real clock, real timeline, left out of statistics.
+    #[serde(default)]
+    pub is_drill: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

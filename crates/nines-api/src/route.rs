@@ -114,6 +114,17 @@ pub(crate) const fn post(
     }
 }
 
+pub(crate) const fn put(
+    path: &'static str,
+    operation: &'static str,
+    access: Access,
+    request: Option<Body>,
+    response: Option<Body>,
+    summary: &'static str,
+) -> Route {
+    Route { method: Method::Put, ..post(path, operation, access, request, response, summary) }
+}
+
 pub(crate) const fn delete(
     path: &'static str,
     operation: &'static str,

@@ -5,14 +5,22 @@ use utoipa::ToSchema;
 
 use crate::Time;
 
-/// Exchange a key or a one-time token for a browser session (cookie `nines_session`).
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// Exchange a key, a one-time token, or a name and a password for a browser session (cookie `nines_session`).
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct SignInRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The token of the first-run link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// Of the account, with `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Of the authenticator app, or a recovery code; asked for by the problem `second_factor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// Who is calling.
@@ -35,6 +43,17 @@ pub struct KeyRequest {
     pub role: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
+    /// The name of the account that it is for; without one, the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// In the filter language: the rows of telemetry that it sees. Calls that cannot be narrowed to them are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Operations on the cloud that it may start: names, `ec2.*` or `runbook/*`. Empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_minute: Option<u32>,
 }
 
 /// A key without its secret.
@@ -47,6 +66,12 @@ pub struct Key {
     pub prefix: String,
     pub created_at: Time,
     pub created_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_minute: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]

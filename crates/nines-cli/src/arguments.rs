@@ -42,18 +42,22 @@ pub enum Command {
     Serve(Box<commands::serve::Arguments>),
     #[command(about = "Break a real shop in one of four ways and watch it being noticed, paged and mended")]
     Demo(commands::demo::Arguments),
-    #[command(about = "Remember a node's address and key")]
+    #[command(about = "Sign in, through a browser or with a key")]
     Login(commands::login::Arguments),
     #[command(about = "Send files, each line once")]
     Import(commands::import::Arguments),
-    #[command(about = "Collect on a machine: follow files")]
+    #[command(about = "Collect on a machine: follow files, read the host")]
     Agent(commands::agent::Arguments),
+    #[command(about = "Uptime: what stands, a check tried once, a runner elsewhere")]
+    Probe(commands::probe::Arguments),
     #[command(about = "Ask in SQL over hot and cold data together")]
     Sql(commands::sql::Arguments),
     #[command(about = "Find rows with a filter")]
     Search(commands::search::Arguments),
     #[command(about = "Ask metrics in PromQL; format a query, run upstream's scripts")]
     Promql(commands::promql::Arguments),
+    #[command(about = "Prometheus rule files: check them, run their unit tests")]
+    Rules(commands::rules::Arguments),
     #[command(about = "Promises, how much of their budget is left and what burns it")]
     Slo(commands::slo::Arguments),
     #[command(about = "Put a stored window through today's rules: what would have paged")]
@@ -64,6 +68,8 @@ pub enum Command {
     Oncall(commands::oncall::Arguments),
     #[command(about = "Report an incident and run it by the clock")]
     Incident(commands::incident::Arguments),
+    #[command(about = "Learn from incidents: figures, postmortems, the weekly meeting, takeovers")]
+    Review(commands::review::Arguments),
     #[command(about = "Operations: what can be done, plan it, do it, approve it, stop everything")]
     Ops(commands::ops::Arguments),
     #[command(about = "The audit log: read, export, check its chain")]
@@ -78,6 +84,10 @@ pub enum Command {
     Change(commands::change::Arguments),
     #[command(about = "Make, list and revoke keys")]
     Key(commands::key::Arguments),
+    #[command(about = "People who can sign in: invite, list, disable")]
+    Account(commands::account::Arguments),
+    #[command(about = "Secrets that documents refer to: set, rotate, list, remove")]
+    Secret(commands::secret::Arguments),
     #[command(about = "What the node takes in, refuses, keeps and owes")]
     Status(commands::status::Arguments),
     #[command(about = "Check a node and say what is wrong with it")]

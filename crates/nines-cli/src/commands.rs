@@ -1,5 +1,6 @@
 //! One module per command: what it takes, one call, what it prints.
 
+pub mod account;
 pub mod agent;
 pub mod alert;
 pub mod apply;
@@ -17,9 +18,13 @@ pub mod login;
 pub mod objects;
 pub mod oncall;
 pub mod ops;
+pub mod probe;
 pub mod promql;
 pub mod replay;
+pub mod review;
+pub mod rules;
 pub mod search;
+pub mod secret;
 pub mod serve;
 pub mod slo;
 pub mod sql;
@@ -47,14 +52,17 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Login(login) => login::run(login, &arguments.connection).await,
         Command::Import(import) => import::run(import, &session()?).await,
         Command::Agent(agent) => agent::run(agent, &session()?).await,
+        Command::Probe(probe) => probe::run(probe, &arguments.connection, output).await,
         Command::Sql(sql) => sql::run(sql, &session()?).await,
         Command::Search(search) => search::run(search, &session()?).await,
         Command::Promql(promql) => promql::run(promql, output, session).await,
+        Command::Rules(rules) => rules::run(rules, output),
         Command::Slo(slo) => slo::run(slo, &session()?).await,
         Command::Replay(replay) => replay::run(replay, &session()?).await,
         Command::Alert(alert) => alert::run(alert, &session()?).await,
         Command::Oncall(oncall) => oncall::run(oncall, &session()?).await,
         Command::Incident(incident) => incident::run(incident, &session()?).await,
+        Command::Review(review) => review::run(review, &session()?).await,
         Command::Ops(ops) => ops::run(ops, &session()?).await,
         Command::Audit(audit) => audit::run(audit, &session()?).await,
         Command::Apply(apply) => apply::run(apply, &session()?).await,
@@ -62,7 +70,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Delete(delete) => objects::delete(delete, &session()?).await,
         Command::Change(change) => change::run(change, &session()?).await,
         Command::Key(key) => key::run(key, &session()?).await,
-        Command::Status(_) => status::run(&session()?).await,
+        Command::Account(account) => account::run(account, &session()?).await,
+        Command::Secret(secret) => secret::run(secret, &session()?).await,
+        Command::Status(status) => status::run(status, &session()?).await,
         Command::Doctor(_) => doctor::run(&session()?).await,
         Command::Verify(verify) => backup::verify(verify, output).await,
         Command::Backup(backup) => backup::backup(backup, output).await,

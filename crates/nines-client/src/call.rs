@@ -175,6 +175,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         let operation = self.operation;
         serde_json::from_slice(&self.body).map_err(|source| ClientError::Unreadable { operation, source })

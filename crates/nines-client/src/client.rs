@@ -93,6 +93,19 @@ impl Client {
         self.ask(Call::new("session")).await
     }
 
+    pub async fn uptime(&self) -> Result<UptimeResponse, ClientError> {
+        self.ask(Call::new("uptime")).await
+    }
+
+    /// What a runner at `location` is to check.
+    pub async fn assigned_probes(&self, location: &str) -> Result<AssignedProbes, ClientError> {
+        self.ask(Call::new("assigned_probes").query("location", Some(location))).await
+    }
+
+    pub async fn report_probes(&self, report: &ProbeReport) -> Result<ProbeReportTaken, ClientError> {
+        self.tell(Call::new("report_probes"), report).await
+    }
+
     pub async fn keys(&self) -> Result<KeysResponse, ClientError> {
         self.ask(Call::new("keys")).await
     }
@@ -103,6 +116,60 @@ impl Client {
 
     pub async fn revoke_key(&self, id: &str) -> Result<(), ClientError> {
         self.done(Call::new("revoke_key").parameter(id)).await
+    }
+
+    /// Begins to sign a terminal in through a browser.
+    pub async fn begin_device(&self, request: &DeviceRequest) -> Result<DeviceBegun, ClientError> {
+        self.tell(Call::new("begin_device"), request).await
+    }
+
+    /// The key of whoever confirmed; until then an error with a code of RFC 8628.
+    pub async fn device_token(&self, request: &DeviceTokenRequest) -> Result<DeviceKey, ClientError> {
+        self.tell(Call::new("device_token"), request).await
+    }
+
+    pub async fn accounts(&self) -> Result<AccountsResponse, ClientError> {
+        self.ask(Call::new("accounts")).await
+    }
+
+    /// Makes an account and the link that opens it.
+    pub async fn invite(&self, request: &InviteRequest) -> Result<Invited, ClientError> {
+        self.tell(Call::new("invite"), request).await
+    }
+
+    pub async fn disable_account(&self, id: &str) -> Result<(), ClientError> {
+        self.done(Call::new("disable_account").parameter(id)).await
+    }
+
+    pub async fn secrets(&self) -> Result<SecretsResponse, ClientError> {
+        self.ask(Call::new("secrets")).await
+    }
+
+    /// Keeps a value as the newest version of a name.
+    pub async fn put_secret(&self, name: &str, request: &SecretRequest) -> Result<Secret, ClientError> {
+        self.tell(Call::new("put_secret").parameter(name), request).await
+    }
+
+    /// Puts a new value in place of the one in use.
+    pub async fn rotate_secret(
+        &self,
+        name: &str,
+        request: &RotateRequest,
+    ) -> Result<SecretRotated, ClientError> {
+        self.tell(Call::new("rotate_secret").parameter(name), request).await
+    }
+
+    /// Shows a value; the reason goes into the audit log.
+    pub async fn reveal_secret(
+        &self,
+        name: &str,
+        request: &RevealRequest,
+    ) -> Result<SecretRevealed, ClientError> {
+        self.tell(Call::new("reveal_secret").parameter(name), request).await
+    }
+
+    pub async fn delete_secret(&self, name: &str, force: bool) -> Result<(), ClientError> {
+        self.done(Call::new("delete_secret").parameter(name).query("force", force.then_some("true"))).await
     }
 
     pub async fn sql(&self, request: &SqlRequest) -> Result<SqlResponse, ClientError> {
@@ -324,6 +391,97 @@ impl Client {
         self.tell(Call::new("step_incident").parameter(id).parameter(step), request).await
     }
 
+    pub async fn status_pages(&self) -> Result<StatusPagesResponse, ClientError> {
+        self.ask(Call::new("status_pages")).await
+    }
+
+    /// A private page answers with its link, once.
+    pub async fn put_status_page(
+        &self,
+        name: &str,
+        page: &StatusPageRequest,
+    ) -> Result<StatusPage, ClientError> {
+        self.tell(Call::new("put_status_page").parameter(name), page).await
+    }
+
+    pub async fn remove_status_page(&self, name: &str) -> Result<(), ClientError> {
+        self.done(Call::new("remove_status_page").parameter(name)).await
+    }
+
+    /// The page as everybody sees it.
+    pub async fn status_page(&self, name: &str) -> Result<String, ClientError> {
+        self.read(Call::new("status_page").parameter(name)).await
+    }
+
+    /// `file` is `atom.xml` or `rss.xml`.
+    pub async fn status_page_feed(&self, name: &str, file: &str) -> Result<String, ClientError> {
+        self.read(Call::new("status_page_feed").parameter(name).parameter(file)).await
+    }
+
+    pub async fn draft_statement(&self, id: &str, text: &str) -> Result<Statement, ClientError> {
+        let request = StatementRequest { text: text.to_owned() };
+        self.tell(Call::new("draft_statement").parameter(id), &request).await
+    }
+
+    /// `role` is `public_relations` or `manager`.
+    pub async fn approve_statement(
+        &self,
+        id: &str,
+        number: u32,
+        role: &str,
+    ) -> Result<Statement, ClientError> {
+        let request = StatementApproval { role: role.to_owned(), by: String::new() };
+        let call = Call::new("approve_statement").parameter(id).parameter(&number.to_string());
+        self.tell(call, &request).await
+    }
+
+    pub async fn postmortems(&self) -> Result<PostmortemsResponse, ClientError> {
+        self.ask(Call::new("postmortems")).await
+    }
+
+    pub async fn postmortem(&self, id: &str) -> Result<Postmortem, ClientError> {
+        self.ask(Call::new("postmortem").parameter(id)).await
+    }
+
+    /// As one document in Markdown.
+    pub async fn postmortem_markdown(&self, id: &str) -> Result<String, ClientError> {
+        self.read(Call::new("postmortem_markdown").parameter(id)).await
+    }
+
+    /// `step` is one of draft, close, reopen; `version` is the one that was read.
+    pub async fn step_postmortem(
+        &self,
+        id: &str,
+        step: &str,
+        version: u64,
+    ) -> Result<Postmortem, ClientError> {
+        let call = Call::new("step_postmortem").parameter(id).parameter(step);
+        self.tell(call, &PostmortemStep { version }).await
+    }
+
+    /// How incidents were handled over a time.
+    pub async fn review(
+        &self,
+        start: Option<&str>,
+        end: Option<&str>,
+    ) -> Result<ReviewResponse, ClientError> {
+        self.ask(Call::new("review").query("start", start).query("end", end)).await
+    }
+
+    pub async fn review_csv(&self, start: Option<&str>, end: Option<&str>) -> Result<String, ClientError> {
+        self.read(Call::new("review").query("start", start).query("end", end).query("format", Some("csv")))
+            .await
+    }
+
+    /// The weekly meeting of a week such as 2026-W47, or of `now`.
+    pub async fn meeting(&self, week: &str) -> Result<MeetingResponse, ClientError> {
+        self.ask(Call::new("meeting").parameter(week)).await
+    }
+
+    pub async fn takeover(&self, service: &str) -> Result<Sheet, ClientError> {
+        self.ask(Call::new("takeover").parameter(service)).await
+    }
+
     /// What can be done.
     pub async fn actions(&self) -> Result<ActionsResponse, ClientError> {
         self.ask(Call::new("actions")).await
@@ -403,6 +561,11 @@ impl Client {
         self.ask(call).await
     }
 
+    /// A request of OTLP, encoded. Its metrics are durable when this returns.
+    pub async fn otlp_metrics(&self, request: Vec<u8>) -> Result<(), ClientError> {
+        self.done(Call::new("otlp_metrics").raw("application/x-protobuf", request)).await
+    }
+
     /// A query at one instant, by Prometheus' API. `time` is RFC 3339 or Unix seconds; now, if `None`.
     pub async fn promql(&self, query: &str, time: Option<&str>) -> Result<serde_json::Value, ClientError> {
         self.ask(Call::new("prometheus_query").query("query", Some(query)).query("time", time)).await
@@ -427,6 +590,11 @@ impl Client {
 
     async fn tell<T: DeserializeOwned>(&self, call: Call, body: &impl Serialize) -> Result<T, ClientError> {
         self.ask(call.json(body)?).await
+    }
+
+    async fn read(&self, call: Call) -> Result<String, ClientError> {
+        let answer = call.send(&self.egress, &self.base, self.key.as_deref(), ANSWER_WAIT_MAX).await?;
+        Ok(answer.text())
     }
 
     async fn done(&self, call: Call) -> Result<(), ClientError> {

@@ -130,7 +130,15 @@ async fn every_method_is_a_route() {
     let _ = client.status().await;
     let _ = client.session().await;
     let _ = client.keys().await;
-    let key = KeyRequest { name: String::new(), role: String::new(), expires_at: None };
+    let key = KeyRequest {
+        name: String::new(),
+        role: String::new(),
+        expires_at: None,
+        account: None,
+        filter: None,
+        scopes: Vec::new(),
+        rate_per_minute: None,
+    };
     let _ = client.create_key(&key).await;
     let _ = client.revoke_key("k").await;
     let _ = client.sql(&SqlRequest { query: String::new(), limit: None, timeout_secs: None }).await;

@@ -26,7 +26,7 @@ use crate::feed::Feed;
 use crate::metric_questions::MetricQuestions;
 use crate::operations::RUNBOOK_KIND;
 use crate::problem::{ApiError, ApiResult};
-use crate::promises::{PromiseView, Promises};
+use crate::promises::{FILE_MARK, PromiseView, Promises, RULES_KIND, SCRAPE_KIND};
 use crate::render;
 use crate::tail::Tails;
 
@@ -58,6 +58,9 @@ pub struct App {
     pub shutdown: Shutdown,
     pub access: Access,
     pub audit: Auditor,
+    pub secrets: crate::Secrets,
+    /// The identity provider, if one is set up.
+    pub oidc: Option<Arc<nines_oidc::Provider>>,
     /// Senders of telemetry need no key on this listener.
     pub anonymous_ingest: bool,
     /// How people reach this node, without a slash at the end.
@@ -79,8 +82,12 @@ pub struct App {
     pub patterns: crate::SharedBook,
     pub metrics: MetricQuestions,
     pub saved: Arc<dyn SavedQuestions>,
+    pub status_pages: Arc<dyn nines_statuspage::StatusStore>,
+    pub hooks: crate::ChatHooks,
+    pub learning: Arc<dyn nines_learning::LearningStore>,
     pub oncall: Oncall,
     pub operations: crate::Operations,
+    pub uptime: Arc<dyn crate::Uptime>,
 }
 
 impl App {
@@ -143,8 +150,7 @@ impl App {
             .filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
         Ok(wanted
             .map(|object| api::DeclaredObject {
-                // Runbooks hold no secrets: they come back as they were written.
-                yaml: if object.kind == RUNBOOK_KIND { object.yaml } else { redacted(&object.yaml) },
+                yaml: shown(&object.kind, &object.name, object.yaml),
                 kind: object.kind,
                 name: object.name,
                 revision: object.revision,
@@ -152,6 +158,25 @@ impl App {
                 applied_by: object.applied_by,
             })
             .collect())
+    }
+}
+
+/// A document without its secrets. Runbooks, rules and probes hold none: they come back as they were written.
+fn shown(kind: &str, name: &str, yaml: String) -> String {
+    if ![RULES_KIND, SCRAPE_KIND].contains(&kind) {
+        let is_open = kind == RUNBOOK_KIND || crate::uptime::KINDS.contains(&kind);
+        return if is_open { yaml } else { redacted(&yaml) };
+    }
+    let yaml = match kind {
+        SCRAPE_KIND => nines_scrape::config::redacted(&yaml)
+            .unwrap_or_else(|| "# the secrets of this document cannot be told from the rest\n".to_owned()),
+        _ => yaml,
+    };
+    // These have no name in them; with it they can be applied again.
+    if yaml.lines().any(|line| line.starts_with(FILE_MARK) || line.starts_with("kind:")) {
+        yaml
+    } else {
+        format!("{FILE_MARK} {name}\n{yaml}")
     }
 }
 
@@ -178,7 +203,8 @@ fn known_kind(kind: &str) -> ApiResult<()> {
         .iter()
         .map(|kind| kind.as_str())
         .chain(nines_oncall::document::KINDS)
-        .chain([RUNBOOK_KIND])
+        .chain([RUNBOOK_KIND, SCRAPE_KIND, RULES_KIND])
+        .chain(crate::uptime::KINDS)
         .collect();
     if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
         return Ok(());

@@ -7,6 +7,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use nines_api::Role;
 use nines_base::ErrorKind;
+use nines_filter::Filter;
 use nines_incidents::Language;
 use nines_model::{TimeRange, Timestamp};
 use serde::Deserialize;
@@ -18,11 +19,23 @@ use crate::problem::{ApiError, ApiResult};
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Who is calling, put there by the guard. A handler that takes it can only run behind the guard.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     pub name: String,
     /// `None` for a key that may only send telemetry.
     pub role: Option<Role>,
+    /// The rows that the key sees, if that is not all.
+    pub sees: Option<Filter>,
+}
+
+impl Caller {
+    /// What was asked, among the rows that the caller may see.
+    pub fn narrowed(&self, asked: Filter) -> Filter {
+        match &self.sees {
+            Some(sees) => sees.clone().and(asked),
+            None => asked,
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

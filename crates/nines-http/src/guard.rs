@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use nines_access::{AccessError, Action, Actor, Credentials, Resource, RouteAccess, authorize};
 use nines_api::Route;
 use nines_base::ErrorKind;
+use nines_filter::Filter;
 
 use crate::SharedApp;
 use crate::audit::{AuditNote, Call};
@@ -35,8 +36,11 @@ impl From<AccessError> for ApiError {
             (_, None) => Self::new(kind, error.to_string()),
         };
         match error {
-            AccessError::Throttled { wait } => answer.retry_after(wait + Duration::from_secs(1)),
+            AccessError::Throttled { wait } | AccessError::TooFast { wait, .. } => {
+                answer.retry_after(wait + Duration::from_secs(1))
+            }
             AccessError::Csrf => answer.code("csrf"),
+            AccessError::SecondFactor => answer.code("second_factor"),
             _ => answer,
         }
     }
@@ -55,7 +59,10 @@ pub async fn envelope(State(app): State<SharedApp>, request: Request, next: Next
         .await;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID_HEADER, HeaderValue::from_str(&id).expect("a UUID is visible ASCII"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    // A page that is stricter or has other needs says so itself.
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -131,7 +138,14 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         return ApiError::from(denial).into_response();
     }
     let role = actor.role().and_then(|role| nines_api::Role::parse(role.as_str()));
-    request.extensions_mut().insert(Caller { name: actor.name.clone(), role });
+    let sees = match rows_seen(&actor, gate.route) {
+        Ok(sees) => sees,
+        Err(refusal) => {
+            audit.refused(&actor, &call, refusal.detail()).await;
+            return refusal.into_response();
+        }
+    };
+    request.extensions_mut().insert(Caller { name: actor.name.clone(), role, sees });
     let actor = Arc::new(actor);
     request.extensions_mut().insert(Arc::clone(&actor));
     if gate.route.audit.is_none() {
@@ -149,6 +163,25 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             .into_response(),
         Err(_) => response,
     }
+}
+
+/// Calls that a key with a filter may make: those whose handlers narrow what they read by [`Caller::narrowed`], and
+/// those that show no telemetry. Every other is refused, so that a call that is added later is no way round.
+const NARROWED: [&str; 6] = ["search", "histogram", "facets", "tail", "session", "sign_out"];
+
+/// The filter of the key that was shown.
+fn rows_seen(actor: &Actor, route: &Route) -> ApiResult<Option<Filter>> {
+    let Some(text) = actor.bounds.as_ref().and_then(|bounds| bounds.filter.as_deref()) else {
+        return Ok(None);
+    };
+    let is_open = matches!(route.access, nines_api::Access::Public | nines_api::Access::Ingest);
+    if !is_open && !NARROWED.contains(&route.operation) {
+        return Err(ApiError::new(ErrorKind::Forbidden, format!("this key sees only rows that match `{text}`"))
+            .code("narrowed_key")
+            .hint("this call cannot be narrowed to them: search, count, group by facets or tail, or use another key"));
+    }
+    // It was read when the key was made; if it cannot be read now, nothing is shown rather than everything.
+    Ok(Some(Filter::parse(text)?))
 }
 
 pub fn peer_of(request: &Request) -> SocketAddr {

@@ -9,29 +9,40 @@
 
 mod app;
 mod audit;
+mod chat;
 mod desk;
 mod difference;
 mod extract;
 mod feed;
 mod guard;
 mod handlers;
+mod learning;
 mod metric_questions;
 mod operations;
 mod problem;
 mod promises;
 pub mod render;
 mod router;
+mod secrets;
 mod tail;
+mod uptime;
 
 pub use app::{App, Health, Oncall, SharedApp};
 pub use audit::Auditor;
+pub use chat::{ChatHooks, Hook};
 pub use desk::{AlertDesk, DeskError, Receipt};
 pub use difference::{Tally, differences};
 pub use feed::Feed;
 pub use handlers::patterns::SharedBook;
+pub use learning::{DraftError, drafted};
 pub use metric_questions::MetricQuestions;
 pub use operations::{Chat, ChatPerson, Operations, RUNBOOK_KIND, Runbooks};
 pub use problem::status_of;
-pub use promises::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError};
+pub use promises::{
+    AppliedDocument, ApplyError, FILE_MARK, PromiseView, Promises, RULES_KIND, Rehearsal, ReplayError,
+    SCRAPE_KIND,
+};
 pub use router::router;
+pub use secrets::{SecretFollower, Secrets};
 pub use tail::{TailReader, Tails};
+pub use uptime::{Uptime, UptimeError};

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use nines_access::{Actor, Grant, Role, Via};
 use nines_actions::infra::slack::{SIGNATURE_AGE_MAX, verify};
 use nines_actions::runbook::Runbook;
-use nines_actions::{ActionError, Actions, Caller, History, Intent, Level};
+use nines_actions::{ActionError, Actions, Caller, History, Intent, Level, Person as ActionPerson};
 use nines_api::ActionArguments;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
@@ -78,8 +78,15 @@ pub fn operator(actor: &Actor) -> Caller {
     };
     Caller {
         name: actor.name.clone(),
+        person: actor
+            .person
+            .as_ref()
+            .map(|person| ActionPerson { id: person.id.clone(), key_maker: person.key_maker.clone() }),
         level,
-        scopes: vec!["*".to_owned()],
+        scopes: match actor.bounds.as_ref().map(|bounds| &bounds.scopes) {
+            Some(scopes) if !scopes.is_empty() => scopes.clone(),
+            _ => vec!["*".to_owned()],
+        },
         may_approve: level == Level::Private,
         is_automated: false,
     }
@@ -147,7 +154,8 @@ impl Chat {
     pub fn actor(&self, user: &str) -> Option<Actor> {
         let person = self.people.get(user)?;
         let grant = Grant::Role(person.role);
-        Some(Actor { name: person.name.clone(), grant, via: Via::System })
+        let eyes = nines_access::Person { id: format!("chat:{user}"), key_maker: None };
+        Some(Actor { name: person.name.clone(), grant, via: Via::System, person: Some(eyes), bounds: None })
     }
 }
 
@@ -158,7 +166,13 @@ mod tests {
     #[test]
     fn levels_follow_roles_and_only_administrators_approve() {
         let level = |grant| {
-            let caller = operator(&Actor { name: "x".to_owned(), grant, via: Via::System });
+            let caller = operator(&Actor {
+                name: "x".to_owned(),
+                grant,
+                via: Via::System,
+                person: None,
+                bounds: None,
+            });
             (caller.level, caller.may_approve)
         };
         assert_eq!(level(Grant::Ingest), (Level::Public, false));

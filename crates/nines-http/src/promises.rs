@@ -21,6 +21,14 @@ pub struct PromiseView {
     pub runbook: Option<String>,
 }
 
+/// As written under `kind:` of what people get; Prometheus' own files have none.
+pub const SCRAPE_KIND: &str = "ScrapeConfig";
+/// As the Prometheus operator writes it, and as rule files go by.
+pub const RULES_KIND: &str = "PrometheusRule";
+/// Before the name of a file, in a comment: where several are applied as one text, and where a document that has no name of
+/// its own is shown.
+pub const FILE_MARK: &str = "# nines-file:";
+
 /// What one document became.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedDocument {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use nines_egress::Egress;
 use nines_notify as notify;
+use nines_secrets::{SecretError, SecretRef, SecretResolver, SecretText};
 use nines_slo::{Channel, ChannelTarget, Document, DocumentKind, Promise, Registry, Team};
 use notify::{ChannelKind, Route, Target, TargetId};
 
@@ -94,7 +95,14 @@ fn add(routes: &mut Vec<Route>, more: impl IntoIterator<Item = Route>) {
 
 fn routes(registry: &Registry, channels: &[String]) -> Vec<Route> {
     let known = channels.iter().filter_map(|name| find(registry, name));
-    known.map(|(target, kind)| Route { target, kind, fallback: None }).collect()
+    known.map(|(target, kind)| Route { fallback: fallback(registry, &target.0), target, kind }).collect()
+}
+
+fn fallback(registry: &Registry, name: &str) -> Option<(TargetId, ChannelKind)> {
+    match &**registry.get(DocumentKind::Channel, name)? {
+        Document::Channel(channel) => find(registry, channel.fallback.as_deref()?),
+        _ => None,
+    }
 }
 
 fn find(registry: &Registry, name: &str) -> Option<(TargetId, ChannelKind)> {
@@ -109,49 +117,79 @@ fn kind(target: &ChannelTarget) -> ChannelKind {
         ChannelTarget::Webhook { .. } => ChannelKind::Webhook,
         ChannelTarget::Slack { .. } => ChannelKind::Slack,
         ChannelTarget::Email { .. } => ChannelKind::Email,
+        ChannelTarget::Provider(provider) => crate::providers::kind(provider),
     }
 }
 
 /// Every declared channel as something that can deliver. One whose settings cannot be used is logged; its pages stay
 /// queued and say so.
-pub fn configured_targets(registry: &Registry, egress: &Egress) -> Vec<Target> {
+pub fn configured_targets(registry: &Registry, egress: &Egress, secrets: &dyn SecretResolver) -> Vec<Target> {
     registry
         .iter()
         .filter_map(|document| match &**document {
             Document::Channel(channel) => Some(channel),
             _ => None,
         })
-        .filter_map(|channel| target(channel, egress))
+        .filter_map(|channel| match target(channel, egress, secrets) {
+            Ok(target) => target,
+            Err(error) => {
+                tracing::error!(channel = channel.meta.name, %error, "a channel's secret cannot be used");
+                None
+            }
+        })
         .collect()
 }
 
-fn target(channel: &Channel, egress: &Egress) -> Option<Target> {
-    let secret = |secret: &nines_slo::Secret| notify::Secret::new(secret.reveal());
+fn target(
+    channel: &Channel,
+    egress: &Egress,
+    secrets: &dyn SecretResolver,
+) -> Result<Option<Target>, SecretError> {
+    // What a field stands for: itself, or the secret that it refers to.
+    let text = |text: &str| secrets.resolve_text(text).map(|value| notify::Secret::new(value.expose()));
+    let secret = |secret: &nines_slo::Secret| text(secret.reveal());
     let made: std::sync::Arc<dyn notify::Channel> = match &channel.target {
         ChannelTarget::Webhook { url, secret: signing } => {
             let config = notify::WebhookConfig {
-                url: notify::Secret::new(url),
-                secrets: signing.iter().map(secret).collect(),
+                url: text(url)?,
+                secrets: signing_secrets(signing.as_ref(), secrets)?,
             };
             std::sync::Arc::new(notify::Webhook::new(config, egress.clone()))
         }
-        ChannelTarget::Slack { api_url, token, channel } => {
+        ChannelTarget::Slack { api_url, token, channel, interactive } => {
             let config = notify::SlackConfig {
                 api_url: api_url.clone().unwrap_or_else(|| notify::SlackConfig::API_URL.to_owned()),
-                token: secret(token),
+                token: secret(token)?,
                 channel: channel.clone(),
+                interactive: *interactive,
             };
             std::sync::Arc::new(notify::Slack::new(config, egress.clone()))
         }
-        ChannelTarget::Email { smtp, from, to } => match email(smtp.reveal(), from, to) {
-            Ok(config) => std::sync::Arc::new(notify::Email::new(config, egress.clone())),
-            Err(reason) => {
-                tracing::error!(channel = channel.meta.name, reason, "e-mail channel cannot be used");
-                return None;
+        ChannelTarget::Provider(provider) => crate::providers::channel(provider, egress, secrets)?,
+        ChannelTarget::Email { smtp, from, to } => {
+            match email(secrets.resolve_text(smtp.reveal())?.expose(), from, to) {
+                Ok(config) => std::sync::Arc::new(notify::Email::new(config, egress.clone())),
+                Err(reason) => {
+                    tracing::error!(channel = channel.meta.name, reason, "e-mail channel cannot be used");
+                    return Ok(None);
+                }
             }
-        },
+        }
     };
-    Some(Target { id: TargetId(channel.meta.name.clone()), channel: made })
+    Ok(Some(Target { id: TargetId(channel.meta.name.clone()), channel: made }))
+}
+
+/// Every value that is good now: while a signing secret is being replaced, the receiver may know either.
+fn signing_secrets(
+    signing: Option<&nines_slo::Secret>,
+    secrets: &dyn SecretResolver,
+) -> Result<Vec<notify::Secret>, SecretError> {
+    let Some(signing) = signing else { return Ok(Vec::new()) };
+    let values = match SecretRef::parse(signing.reveal())? {
+        Some(reference) => secrets.resolve_all(&reference)?,
+        None => vec![SecretText::new(signing.reveal())],
+    };
+    Ok(values.iter().map(|value| notify::Secret::new(value.expose())).collect())
 }
 
 /// Reads `smtp://[user:password@]host[:port]` (plain; STARTTLS with `?tls=starttls`) or `smtps://…` (TLS from the start).

@@ -2,7 +2,7 @@
 //!
 //! The file is TOML. Its keys are those of [`ConfigFile`]; an unknown key is an error with its line and the known keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use serde::Deserialize;
 
 /// How long metrics are kept if nothing else is said: a quarter of a year, so that last quarter can be looked at.
 const METRICS_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// The span of a partition of the metric store: what is sealed then is whole.
+const METRICS_SEAL_EVERY: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A retention as text: `90d`, `1y`, `36h`, at least an hour.
 ///
@@ -52,13 +55,67 @@ pub struct Config {
     pub disk_bytes: Option<u64>,
     /// How long metrics are kept.
     pub metrics_retention: Duration,
-    /// Where sealed telemetry is kept besides the disk: `file:///mounted/folder`. The disk budget then costs no data.
+    /// How often they are sealed, whether or not there are many. Only measurements set it.
+    pub metrics_seal_every: Duration,
+    /// Where sealed telemetry is kept besides the disk: `s3://bucket/prefix` or `file:///mounted/folder`. The disk budget then costs no data.
     pub object_store: Option<String>,
     /// Accept limits that remove more than a twentieth of the data at once.
     pub confirm_limits: bool,
     /// Off unless an address is given.
     pub syslog: SyslogConfig,
     pub operations: OperationsConfig,
+    /// Off unless an address is given.
+    pub statsd: StatsdConfig,
+    /// Below it are the files that scrape configurations may name. `None`: `scrape` in the data directory.
+    pub scrape_files: Option<PathBuf>,
+    pub probes: ProbesConfig,
+    pub secrets: SecretsConfig,
+    /// Who vouches for people. `None`: nobody but this node.
+    pub oidc: Option<OidcSettings>,
+}
+
+/// An identity provider that speaks OpenID Connect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcSettings {
+    /// As the provider writes it.
+    pub issuer: String,
+    pub client_id: String,
+    /// `secret://name`, or a file. Without it this is a public client.
+    pub client_secret: Option<String>,
+    /// On the button. By default the issuer's host.
+    pub name: Option<String>,
+    /// The claim that lists groups. By default `groups`.
+    pub groups_claim: Option<String>,
+    /// From a group to a role; `*` is anybody that the provider vouches for.
+    #[serde(default)]
+    pub roles: BTreeMap<String, String>,
+}
+
+/// Where StatsD is listened for. Its senders cannot show a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatsdConfig {
+    pub udp: Option<SocketAddr>,
+    pub tcp: Option<SocketAddr>,
+}
+
+/// How the node looks at others, and who looks at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProbesConfig {
+    /// `host:port` that are known to be good: a runner that reaches none of them is at fault. Empty: the targets are each
+    /// other's witnesses.
+    pub references: Vec<String>,
+    /// Called every minute while the page path does its rounds.
+    pub heartbeat_url: Option<String>,
+}
+
+/// What secrets are sealed by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretsConfig {
+    /// A file, `env:NAME` or `kms:KEY`. `None`: a key that the node makes and keeps in its data directory.
+    pub master_key: Option<String>,
+    /// Those before it, for as long as something is still sealed by them: the next start wraps it anew.
+    pub previous_master_keys: Vec<String>,
 }
 
 /// Where actions go, and who may command them how.
@@ -120,6 +177,10 @@ pub enum ConfigError {
     )]
     Plaintext { name: &'static str, address: SocketAddr },
     #[error(
+        "`{name}` {address} can be reached from other machines, and StatsD senders cannot show a key: bind 127.0.0.1, or let everybody send with --anonymous-ingest"
+    )]
+    StatsdAnonymous { name: &'static str, address: SocketAddr },
+    #[error(
         "`{name}` {address} can be reached from other machines, and syslog senders cannot show a key: use --syslog-tls with --syslog-tls-client-ca, or let everybody send with --anonymous-ingest"
     )]
     SyslogAnonymous { name: &'static str, address: SocketAddr },
@@ -158,6 +219,16 @@ pub struct ConfigFile {
     pub four_eyes: Option<BTreeSet<String>>,
     pub slack_signing_secret: Option<PathBuf>,
     pub slack_users: Option<Vec<String>>,
+    pub scrape_files: Option<PathBuf>,
+    pub statsd_udp: Option<SocketAddr>,
+    pub statsd_tcp: Option<SocketAddr>,
+    pub probe_references: Option<Vec<String>>,
+    pub heartbeat_url: Option<String>,
+    /// A file, `env:NAME` or `kms:KEY`.
+    pub master_key: Option<String>,
+    pub previous_master_keys: Option<Vec<String>>,
+    /// A table: `[oidc]` with `issuer`, `client_id` and `roles`.
+    pub oidc: Option<OidcSettings>,
 }
 
 impl Default for Config {
@@ -175,10 +246,16 @@ impl Default for Config {
             memory_bytes: None,
             disk_bytes: None,
             metrics_retention: METRICS_RETENTION,
+            metrics_seal_every: METRICS_SEAL_EVERY,
             object_store: None,
             confirm_limits: false,
             syslog: SyslogConfig::default(),
             operations: OperationsConfig::default(),
+            statsd: StatsdConfig::default(),
+            scrape_files: None,
+            probes: ProbesConfig::default(),
+            secrets: SecretsConfig::default(),
+            oidc: None,
         }
     }
 }
@@ -211,6 +288,7 @@ impl Config {
                 Some(text) => parse_retention(&text)
                     .map_err(|message| ConfigError::Parse { path: path.to_owned(), message })?,
             },
+            metrics_seal_every: default.metrics_seal_every,
             object_store: file.object_store.or(default.object_store),
             confirm_limits: false,
             syslog: SyslogConfig {
@@ -227,6 +305,17 @@ impl Config {
                 slack_signing_secret: file.slack_signing_secret,
                 slack_users: file.slack_users.unwrap_or_default(),
             },
+            statsd: StatsdConfig { udp: file.statsd_udp, tcp: file.statsd_tcp },
+            scrape_files: file.scrape_files,
+            probes: ProbesConfig {
+                references: file.probe_references.unwrap_or_default(),
+                heartbeat_url: file.heartbeat_url,
+            },
+            secrets: SecretsConfig {
+                master_key: file.master_key,
+                previous_master_keys: file.previous_master_keys.unwrap_or_default(),
+            },
+            oidc: file.oidc,
         })
     }
 
@@ -237,6 +326,16 @@ impl Config {
         for (name, address) in listeners.into_iter().filter(|(_, address)| !address.ip().is_loopback()) {
             if !self.allow_plaintext {
                 return Err(ConfigError::Plaintext { name, address });
+            }
+        }
+        let statsd = [("statsd-udp", self.statsd.udp), ("statsd-tcp", self.statsd.tcp)];
+        for (name, address) in statsd {
+            let Some(address) = address.filter(|address| !address.ip().is_loopback()) else { continue };
+            if !self.allow_plaintext {
+                return Err(ConfigError::Plaintext { name, address });
+            }
+            if self.anonymous_ingest != Some(true) {
+                return Err(ConfigError::StatsdAnonymous { name, address });
             }
         }
         self.check_syslog()

@@ -45,7 +45,9 @@ impl IngestGate for KeyGate {
 
 fn refused(error: AccessError) -> GateError {
     match error {
-        AccessError::Throttled { wait } => GateError::Exhausted { retry_after: wait },
+        AccessError::Throttled { wait } | AccessError::TooFast { wait, .. } => {
+            GateError::Exhausted { retry_after: wait }
+        }
         // The store could not be asked: telemetry is not turned away for good because of that.
         AccessError::Repository(_) => GateError::Exhausted { retry_after: std::time::Duration::from_secs(1) },
         _ => GateError::Unauthenticated,

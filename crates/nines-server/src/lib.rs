@@ -12,24 +12,34 @@ mod config;
 mod first_run;
 mod gate;
 mod health;
+mod learning;
 mod masking;
 mod memory;
 mod node;
 mod notices;
 mod object_store;
+mod oidc;
 mod oncall;
 mod operations;
 mod paging;
 mod patterns;
+mod probes;
+mod prometheus;
 mod promises;
+mod providers;
 mod receipts;
 mod replay;
 mod runbooks;
+mod secrets;
 mod series;
+mod statsd;
 mod syslog;
 mod translate;
 
 pub use config::{
-    AwsSettings, Config, ConfigError, ConfigFile, OperationsConfig, parse_retention, terminated_table,
+    AwsSettings, Config, ConfigError, ConfigFile, OidcSettings, OperationsConfig, ProbesConfig,
+    SecretsConfig, StatsdConfig, parse_retention, terminated_table,
 };
 pub use node::{Node, start};
+pub use object_store::{RemoteConfig, open as open_object_store};
+pub use probes::{environment as probe_environment, result_of as probe_result};

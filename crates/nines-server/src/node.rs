@@ -10,7 +10,7 @@ use nines_access::{Access, Config as AccessConfig};
 use nines_base::disk::{RealDisk, SharedDisk};
 use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_egress::{Config as EgressConfig, Egress, Policy as EgressPolicy};
-use nines_http::{App, Auditor, Feed, MetricQuestions, Tails, router};
+use nines_http::{AlertDesk, App, Auditor, Feed, MetricQuestions, Tails, router};
 use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
@@ -23,12 +23,12 @@ use nines_state::alerts::Alerts;
 use nines_state::audit::SqliteAudit;
 use nines_state::incidents::SqliteIncidents;
 use nines_state::intake::Intake;
-use nines_state::objects::Objects;
 use nines_state::oncall::SqliteOncall;
 use nines_state::outbox::Outbox;
 use nines_state::saved::SqliteSaved;
 use nines_state::{
-    Database, access, actions, audit, incidents, objects, oncall as state_oncall, response, saved,
+    Database, access, actions, audit, incidents, objects, oncall as state_oncall, response, rules, saved,
+    secrets as state_secrets, watch,
 };
 use nines_storage::{BALLAST_BYTES, Limits as StoreLimits, Store, StoreConfig};
 use nines_wal::JournalConfig;
@@ -39,17 +39,23 @@ use crate::config::Config;
 use crate::first_run;
 use crate::gate::KeyGate;
 use crate::health::NodeHealth;
+use crate::learning;
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
 use crate::object_store;
+use crate::oidc;
 use crate::oncall::{self, Desk, DeskParts, Escalator, EscalatorParts};
 use crate::operations;
 use crate::paging::{Paging, Vitals};
 use crate::patterns::PatternKeeper;
+use crate::probes;
+use crate::prometheus::{self, PrometheusParts};
 use crate::promises::{Followers, LiveObserver, PromiseKeeper};
 use crate::receipts::StoredImports;
 use crate::runbooks::Declared;
+use crate::secrets;
 use crate::series::{self, Metrics};
+use crate::statsd::{StatsdParts, StatsdSockets};
 use crate::syslog::SyslogSockets;
 
 /// What the page path and those who look at it find in `response.db`.
@@ -72,6 +78,8 @@ pub struct Node {
     page_shutdown: Shutdown,
     tasks: Vec<JoinHandle<()>>,
     page_thread: Option<std::thread::JoinHandle<()>>,
+    rules_thread: Option<std::thread::JoinHandle<()>>,
+    probe_thread: Option<std::thread::JoinHandle<()>>,
     ingest: Ingest,
     store: Store,
     metrics: Metrics,
@@ -130,6 +138,16 @@ impl Node {
                 tracing::error!(%error, "a task of the node ended badly");
             }
         }
+        if let Some(thread) = self.rules_thread.take()
+            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
+        {
+            tracing::error!("the evaluation of rules ended badly");
+        }
+        if let Some(thread) = self.probe_thread.take()
+            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
+        {
+            tracing::error!("the probes ended badly");
+        }
         self.page_shutdown.begin();
         if let Some(thread) = self.page_thread.take()
             && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
@@ -170,7 +188,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let grpc = bind("otlp-grpc", config.otlp_grpc).await?;
     let otlp_http = bind("otlp-http", config.otlp_http).await?;
     let syslog_sockets = SyslogSockets::bind(&config).await?;
-    let syslog_addresses = syslog_sockets.addresses();
+    let statsd_sockets = StatsdSockets::bind(&config).await?;
+    let syslog_addresses = [syslog_sockets.addresses(), statsd_sockets.addresses()].concat();
     let addresses = [http.local_addr()?, grpc.local_addr()?, otlp_http.local_addr()?];
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", addresses[0]));
     let public_url = public_url.trim_end_matches('/').to_owned();
@@ -238,14 +257,26 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let control = open_database(
         data,
         "control.db",
-        &[objects::DOMAIN, access::DOMAIN, audit::DOMAIN, saved::DOMAIN, actions::DOMAIN],
+        &[
+            objects::DOMAIN,
+            access::DOMAIN,
+            audit::DOMAIN,
+            saved::DOMAIN,
+            actions::DOMAIN,
+            nines_state::learning::DOMAIN,
+            rules::DOMAIN,
+            watch::DOMAIN,
+            state_secrets::DOMAIN,
+            nines_state::statuspage::DOMAIN,
+        ],
     )
     .await?;
+    let (vault, objects) = secrets::open(&config, &control, &clock, &random).await?;
     let access = Access::new(
         Arc::new(SqliteAccess::new(control.clone())),
         Arc::clone(&clock),
         random.clone(),
-        AccessConfig { anonymous_ingest: false },
+        AccessConfig { anonymous_ingest: false, sealer: Some(vault.sealer("accounts").await?) },
     );
     let sign_in_token = first_run::prepare(&access, data).await?;
     let targets = Targets::default();
@@ -257,15 +288,24 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let response = open_database(data, "response.db", RESPONSE_DOMAINS).await?;
     let oncall_store: Arc<dyn OncallRepository> = Arc::new(SqliteOncall::new(response.clone()));
     let rota = Rota::new(Arc::clone(&oncall_store), Arc::clone(&clock));
+    let hooks = nines_http::ChatHooks::default();
     let (keeper, backfill) = PromiseKeeper::new(
         Arc::clone(&clock),
         store.clone(),
         engine.clone(),
-        Objects::new(control.clone()),
+        objects.clone(),
         live,
-        Followers { targets: targets.clone(), masking, egress: egress.clone(), rota: rota.clone() },
+        Followers {
+            targets: targets.clone(),
+            masking,
+            egress: egress.clone(),
+            hooks: hooks.clone(),
+            rota: rota.clone(),
+            secrets: Arc::new(vault.clone()),
+        },
     );
     let keeper = Arc::new(keeper);
+    let (secrets, vault_keeper) = secrets::start(&vault, &keeper, &clock, &random, &shutdown);
     keeper.load().await?;
 
     // The page path: its own file handle, threads and stop signal.
@@ -297,13 +337,38 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let [web_receiver, grpc_receiver, http_receiver] =
         [config.listen, config.otlp_grpc, config.otlp_http].map(receiver);
     let runbooks: Arc<nines_http::Runbooks> = Arc::default();
-    let declared = Declared::open(
-        Arc::clone(&keeper) as _,
-        Objects::new(control.clone()),
-        Arc::clone(&runbooks),
-        Arc::clone(&clock),
-    );
-    let declared = Arc::new(declared.await?);
+    let declared =
+        Declared::open(Arc::clone(&keeper) as _, objects.clone(), Arc::clone(&runbooks), Arc::clone(&clock));
+    let desk: Arc<dyn AlertDesk> = Arc::new(desk);
+    let probed = probes::Surroundings {
+        clock: Arc::clone(&clock),
+        random: random.clone(),
+        control: control.clone(),
+        objects: objects.clone(),
+        egress: egress.clone(),
+        ingest: ingest.clone(),
+        series: metrics.store.clone(),
+        engine: engine.clone(),
+        desk: Arc::clone(&desk),
+        feed: feed.clone(),
+        public_url: public_url.clone(),
+        vitals: Arc::clone(&vitals),
+        promises: Arc::new(declared.await?),
+    };
+    let probes = probes::start(&config.probes, probed, &shutdown).await?;
+    let prometheus = PrometheusParts {
+        clock: Arc::clone(&clock),
+        random: random.clone(),
+        disk: Arc::clone(&disk),
+        control: control.clone(),
+        objects: objects.clone(),
+        questions: metrics.questions.clone(),
+        promises: probes.declared,
+        desk: Arc::clone(&desk),
+        feed: feed.clone(),
+        public_url: public_url.clone(),
+    };
+    let prometheus = prometheus::start(&config, prometheus, &shutdown).await?;
     let surroundings = operations::Surroundings {
         control: control.clone(),
         clock: Arc::clone(&clock),
@@ -314,6 +379,17 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         runbooks: Arc::clone(&runbooks),
     };
     let (operations, action_machine) = operations::start(&config, surroundings, &shutdown).await?;
+    let (learning, drafting) = learning::start(
+        learning::Surroundings {
+            control: control.clone(),
+            clock: Arc::clone(&clock),
+            incidents: incidents.clone(),
+            promises: Arc::clone(&keeper) as _,
+            feed: feed.clone(),
+        },
+        &shutdown,
+    );
+    let disk_of_statsd = Arc::clone(&disk);
     let health = NodeHealth {
         clock: Arc::clone(&clock),
         started_at,
@@ -340,6 +416,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         shutdown: shutdown.clone(),
         access: access.clone(),
         audit: Auditor::new(Arc::new(SqliteAudit::new(control.clone())), Arc::clone(&clock)),
+        secrets,
+        oidc: oidc::provider(&config, &public_url, &vault, &egress, &clock)?,
         anonymous_ingest: config.takes_anonymous(config.listen),
         public_url: public_url.clone(),
         store: store.clone(),
@@ -347,8 +425,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         ingest: ingest.clone(),
         receiver: web_receiver,
         doors,
-        promises: declared,
-        objects: Objects::new(control.clone()),
+        promises: prometheus.promises,
+        objects,
         alerts: Alerts::new(response.clone()),
         outbox,
         targets,
@@ -357,16 +435,20 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         feed,
         tails,
         patterns: Arc::clone(&patterns.book),
-        metrics: MetricQuestions::new(metrics.questions.clone()),
-        saved: Arc::new(SqliteSaved::new(control)),
+        metrics: MetricQuestions::new(prometheus.questions),
+        saved: Arc::new(SqliteSaved::new(control.clone())),
+        learning,
+        status_pages: Arc::new(nines_state::statuspage::SqliteStatus::new(control)),
+        hooks,
         oncall: nines_http::Oncall {
             rota,
             repository: oncall_store,
             intake: Intake::new(response),
-            desk: Arc::new(desk),
+            desk,
             egress,
         },
         operations,
+        uptime: probes.tower,
     });
 
     let mut tasks = vec![tokio::spawn({
@@ -388,7 +470,16 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     }
     let syslog = Syslog::new(SyslogLimits::default(), Arc::new(ingest.clone()), Arc::clone(&clock));
     tasks.extend(syslog_sockets.serve(&syslog, &shutdown));
+    let statsd = StatsdParts {
+        clock: Arc::clone(&clock),
+        disk: disk_of_statsd,
+        store: metrics.store.clone(),
+        rows: Arc::new(ingest.clone()),
+    };
+    tasks.extend(statsd_sockets.serve(statsd, &shutdown));
     tasks.push(action_machine);
+    tasks.push(drafting);
+    tasks.push(prometheus.scraping);
     tasks.push(tokio::spawn({
         let (keeper, stop) = (Arc::clone(&keeper), shutdown.clone());
         async move { keeper.run_backfill(backfill, stop).await }
@@ -398,6 +489,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         async move { store.run(&stop).await }
     }));
     tasks.push(tokio::spawn(metrics.clone().keep(shutdown.clone())));
+    tasks.push(vault_keeper);
     tasks.push(tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
         async move { keep_access(access, clock, stop).await }
@@ -413,6 +505,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         page_shutdown,
         tasks,
         page_thread: Some(page_thread),
+        rules_thread: Some(prometheus.rules),
+        probe_thread: Some(probes.thread),
         ingest,
         store,
         metrics,

@@ -96,6 +96,12 @@ pub async fn start(
 }
 
 fn aws(settings: &AwsSettings, config: &Config, clock: &SharedClock) -> anyhow::Result<Aws> {
+    let (aws, egress) = aws_account(settings, config)?;
+    Ok(Aws::new(aws, egress, clock.clone()))
+}
+
+/// One account and region with its credentials, and the way out to it.
+pub(crate) fn aws_account(settings: &AwsSettings, config: &Config) -> anyhow::Result<(AwsConfig, Egress)> {
     let egress = |allow| Egress::new(EgressConfig { policy: Policy { allow }, ..EgressConfig::default() });
     let metadata = METADATA.iter().map(|text| text.parse().expect("a constant network")).collect();
     let role = settings.role.clone().map(|arn| AwsRole { arn, external_id: settings.external_id.clone() });
@@ -120,7 +126,7 @@ fn aws(settings: &AwsSettings, config: &Config, clock: &SharedClock) -> anyhow::
         waf_scope: scope,
     };
     // Calls go to public addresses, and to private ones that the administrator allows for all calls out.
-    Ok(Aws::new(aws, egress(config.allow_egress.clone())?, clock.clone()))
+    Ok((aws, egress(config.allow_egress.clone())?))
 }
 
 /// Slack's signing secret, and whom its users are here.
@@ -248,7 +254,7 @@ fn told(event: &Event) -> String {
 
 /// Whoever is behind an event was authenticated when they gave the command; that entry says how.
 fn named(name: &str) -> Actor {
-    Actor { name: name.to_owned(), grant: Grant::Nothing, via: Via::System }
+    Actor { name: name.to_owned(), grant: Grant::Nothing, via: Via::System, person: None, bounds: None }
 }
 
 /// Compares the promises of the incident's services before and after the run.

@@ -71,8 +71,11 @@ pub struct Followers {
     /// Channels, which call out through `egress`.
     pub targets: Targets,
     pub egress: nines_egress::Egress,
+    /// What comes back from channels.
+    pub hooks: nines_http::ChatHooks,
     pub masking: Arc<MaskingSwitch>,
     pub rota: Rota,
+    pub secrets: Arc<dyn nines_secrets::SecretResolver>,
 }
 
 pub struct PromiseKeeper {
@@ -84,6 +87,8 @@ pub struct PromiseKeeper {
     targets: Targets,
     masking: Arc<MaskingSwitch>,
     egress: nines_egress::Egress,
+    hooks: nines_http::ChatHooks,
+    secrets: Arc<dyn nines_secrets::SecretResolver>,
     registry: Mutex<Registry>,
     /// On-call documents, as declared; changed only with the registry locked.
     oncall: Mutex<Documents>,
@@ -107,7 +112,7 @@ impl PromiseKeeper {
         followers: Followers,
     ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
         let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
-        let Followers { targets, masking, egress, rota } = followers;
+        let Followers { targets, masking, egress, hooks, rota, secrets } = followers;
         let keeper = Self {
             clock,
             store,
@@ -117,6 +122,8 @@ impl PromiseKeeper {
             targets,
             masking,
             egress,
+            hooks,
+            secrets,
             registry: Mutex::default(),
             oncall: Mutex::default(),
             rota,
@@ -133,7 +140,8 @@ impl PromiseKeeper {
     pub async fn load(&self) -> anyhow::Result<()> {
         let mut registry = self.registry.lock().await;
         let mut stored = self.objects.list().await?;
-        stored.retain(|object| object.kind != nines_http::RUNBOOK_KIND);
+        let others = [nines_http::RUNBOOK_KIND, nines_http::SCRAPE_KIND, nines_http::RULES_KIND];
+        stored.retain(|object| !others.contains(&object.kind.as_str()));
         // Together first, because they refer to each other; one by one only if that fails.
         let texts: Vec<&str> = stored.iter().map(|object| object.yaml.as_str()).collect();
         let mut oncall = Documents::default();
@@ -213,12 +221,19 @@ impl PromiseKeeper {
             }
         }
         self.masking.follow(registry);
-        self.targets.replace(configured_targets(registry, &self.egress));
+        self.targets.replace(configured_targets(registry, &self.egress, &*self.secrets));
+        self.hooks.replace(crate::providers::hooks(registry, &*self.secrets));
         let kept: Vec<Kept> = promises.into_iter().map(|promise| self.keep(registry, promise)).collect();
         let promised = kept.iter().map(|kept| (kept.promise.service.as_str(), &kept.routing));
         self.duty.store(Arc::new(Duty::of(registry, promised)));
         self.kept.store(Arc::new(kept));
         Ok(())
+    }
+
+    /// A secret has another value: channels are set up anew.
+    pub async fn secrets_changed(&self) {
+        let registry = self.registry.lock().await;
+        self.targets.replace(configured_targets(&registry, &self.egress, &*self.secrets));
     }
 
     /// Whom to call from now on.
@@ -466,7 +481,8 @@ impl Promises for PromiseKeeper {
             let found = DocumentKind::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(kind));
             let Some(found) = found else {
                 let known: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                let known = [known, KINDS.to_vec(), vec![nines_http::RUNBOOK_KIND]].concat().join(", ");
+                let others = vec![nines_http::RUNBOOK_KIND, nines_http::SCRAPE_KIND, nines_http::RULES_KIND];
+                let known = [known, KINDS.to_vec(), others].concat().join(", ");
                 return Err(ApplyError::UnknownKind { kind: kind.to_owned(), known });
             };
             next.remove(&DocumentKey { kind: found, name: name.to_owned() }).map_err(ApplyError::Remove)?;

@@ -26,12 +26,12 @@ pub struct Declared {
     applying: Mutex<()>,
 }
 
-/// A runbook as it stands in a text.
+/// A document as it stands in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
+pub(crate) struct Found {
     /// The line before its first, from 0.
-    lines_before: u32,
-    text: String,
+    pub lines_before: u32,
+    pub text: String,
 }
 
 impl Declared {
@@ -97,7 +97,7 @@ impl Promises for Declared {
         by: &str,
         dry_run: bool,
     ) -> Result<(Vec<AppliedDocument>, Vec<DocumentWarning>), ApplyError> {
-        let (rest, found) = taken_out(yaml);
+        let (rest, found) = taken_out(yaml, &[RUNBOOK_KIND]);
         if found.is_empty() {
             return self.promises.apply(file, yaml, by, dry_run).await;
         }
@@ -175,16 +175,16 @@ impl Promises for Declared {
     }
 }
 
-/// The text with an empty line for each line of a runbook, and the runbooks. A line that begins with `---` separates
+/// The text with an empty line for each line of a document of `kinds`, and those documents. A line that begins with `---` separates
 /// documents wherever it stands, in a block of text too (YAML 1.2, section 9.1.4), and a key of a document begins its line.
-fn taken_out(yaml: &str) -> (String, Vec<Found>) {
+pub(crate) fn taken_out(yaml: &str, kinds: &[&str]) -> (String, Vec<Found>) {
     let mut rest = String::with_capacity(yaml.len());
     let mut found = Vec::new();
     let mut document: Vec<&str> = Vec::new();
     let mut line_number = 0;
     let lines: Vec<&str> = yaml.split_inclusive('\n').collect();
     let mut close = |document: &mut Vec<&str>, before: usize, rest: &mut String| {
-        if document.iter().any(|line| is_runbook(line)) {
+        if document.iter().any(|line| is_of(line, kinds)) {
             let lines_before = u32::try_from(before).unwrap_or(u32::MAX);
             found.push(Found { lines_before, text: document.concat() });
             document.iter().for_each(|_| rest.push('\n'));
@@ -208,10 +208,10 @@ fn taken_out(yaml: &str) -> (String, Vec<Found>) {
     (rest, found)
 }
 
-fn is_runbook(line: &str) -> bool {
+fn is_of(line: &str, kinds: &[&str]) -> bool {
     let Some(value) = line.strip_prefix("kind:") else { return false };
     let value = value.split(" #").next().unwrap_or_default().trim();
-    value.trim_matches(['"', '\'']) == RUNBOOK_KIND
+    kinds.contains(&value.trim_matches(['"', '\'']))
 }
 
 #[cfg(test)]
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn runbooks_are_taken_out_and_every_line_stays_where_it_was() {
         let text = "apiVersion: a\nkind: SLO\n---\nkind: \"Runbook\" # mine\nspec:\n  kind: Runbook\n--- \nx: |\n  kind: Runbook\n";
-        let (rest, found) = taken_out(text);
+        let (rest, found) = taken_out(text, &[RUNBOOK_KIND]);
         assert_eq!(rest, "apiVersion: a\nkind: SLO\n---\n\n\n\n--- \nx: |\n  kind: Runbook\n");
         assert_eq!(
             found,
@@ -230,14 +230,14 @@ mod tests {
                 text: "kind: \"Runbook\" # mine\nspec:\n  kind: Runbook\n".to_owned()
             }]
         );
-        assert_eq!(taken_out("a: 1\n").1, []);
+        assert_eq!(taken_out("a: 1\n", &[RUNBOOK_KIND]).1, []);
     }
 
     #[test]
     fn faults_name_the_line_of_the_whole_file() {
         let text =
             "kind: SLO\n---\napiVersion: nines/v1\nkind: Runbook\nmetadata: {name: x}\nspec:\n  stepz: []\n";
-        let (_, found) = taken_out(text);
+        let (_, found) = taken_out(text, &[RUNBOOK_KIND]);
         let faults = Declared::checked(Some("a.yaml"), &found).map(drop).unwrap_err();
         assert_eq!((faults[0].line, faults[0].column), (7, 3), "{faults:?}");
     }

@@ -1,3 +1,5 @@
+mod everything;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,24 @@ enum Command {
         after_help = "Examples:\n  nines agent tail '/var/log/app/*.log' --service shop\n  nines agent tail /var/log/nginx/access.log --format nginx --from-end --state /var/lib/nines-agent"
     )]
     Tail(TailArguments),
+    /// Metrics of this machine and the files of one configuration, until Ctrl-C
+    #[command(
+        long_about = "Metrics of this machine and the files of one configuration, until Ctrl-C.\n\nReads CPU, memory, disks, file systems, network, processes and containers from /proc and control groups, and a kubelet if there is one, in OpenTelemetry's names. A reading is on this disk before it is sent, and stays there until the node has it.",
+        after_help = "Examples:\n  nines agent run\n  nines agent run --config agent.toml --state /var/lib/nines-agent\n\nagent.toml, every key optional:\n  interval = \"15s\"\n  buffer = \"64MiB\"\n  attributes = { \"cloud.region\" = \"ap-northeast-1\" }\n  kubelet = { url = \"http://127.0.0.1:10255\" }\n  [[logs]]\n  patterns = [\"/var/log/app/*.log\"]\n  service = \"shop\""
+    )]
+    Run(RunArguments),
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// What is collected, as TOML [default: the machine, no files]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where what waits is kept [default: ~/.local/state/nines/<node>]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    #[command(flatten)]
+    log: Log,
 }
 
 #[derive(Debug, Args)]
@@ -54,7 +74,13 @@ struct TailArguments {
 }
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
-    let Command::Tail(arguments) = arguments.command;
+    let arguments = match arguments.command {
+        Command::Tail(arguments) => arguments,
+        Command::Run(run) => {
+            run.log.start()?;
+            return everything::run(run.config.as_deref(), run.state, session).await;
+        }
+    };
     arguments.log.start()?;
     let sender = NodeSender {
         client: session.client.clone(),

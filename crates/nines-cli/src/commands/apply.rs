@@ -17,8 +17,8 @@ use crate::table::Table;
 
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Apply YAML documents, all or none.\n\nOpenSLO v1 kinds as published, and ours under nines/v1. A fault is printed as file:line:column with the nearest valid name, and nothing is changed.",
-    after_help = "Examples:\n  nines apply -f slos/checkout.yaml\n  nines apply -f slos/ --dry-run\n  nines get --output yaml | nines apply -f - --url https://other.example"
+    long_about = "Apply YAML documents, all or none.\n\nOpenSLO v1 kinds as published, ours under nines/v1, and Prometheus' files as they are: scrape configurations, rules. A fault is printed as file:line:column with the nearest valid name, and nothing is changed.",
+    after_help = "Examples:\n  nines apply -f slos/checkout.yaml\n  nines apply -f slos/ --dry-run\n  nines apply -f prometheus.yml -f rules.yml\n  nines get --output yaml | nines apply -f - --url https://other.example"
 )]
 pub struct Arguments {
     /// A file, a directory (its .yaml and .yml files, also in folders below), or - for standard input; may be repeated
@@ -70,8 +70,11 @@ fn table(answer: &ApplyResponse) -> Table {
     table
 }
 
-/// What stands between two files in a bundle. It takes one line.
-const SEPARATOR: &str = "---\n";
+/// What stands before each of several files. It takes one line. Prometheus' files have no name in them, so it says theirs.
+fn separator(name: &str) -> String {
+    let name = name.replace(['\n', '\r'], " ");
+    format!("--- # nines-file: {name}\n")
+}
 
 /// How deep folders are followed.
 const DEPTH_MAX: usize = 8;
@@ -88,11 +91,12 @@ struct Bundle {
 impl Bundle {
     fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let mut bundle = Self::default();
+        let mut all: Vec<(String, String)> = Vec::new();
         for path in paths {
             if path.as_os_str() == "-" {
                 let mut text = String::new();
                 std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-                bundle.add("stdin", &text);
+                all.push(("stdin".to_owned(), text));
                 continue;
             }
             let mut files = Vec::new();
@@ -102,18 +106,18 @@ impl Bundle {
             }
             for file in files {
                 let text = std::fs::read_to_string(&file);
-                bundle.add(
-                    &file.display().to_string(),
-                    &text.with_context(|| format!("cannot read {}", file.display()))?,
-                );
+                let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+                all.push((file.display().to_string(), text));
             }
         }
+        let are_several = all.len() > 1;
+        all.iter().for_each(|(name, text)| bundle.add(name, text, are_several));
         Ok(bundle)
     }
 
-    fn add(&mut self, name: &str, text: &str) {
-        if !self.files.is_empty() {
-            self.text.push_str(SEPARATOR);
+    fn add(&mut self, name: &str, text: &str, is_one_of_several: bool) {
+        if is_one_of_several {
+            self.text.push_str(&separator(name));
             self.lines += 1;
         }
         self.files.push((name.to_owned(), self.lines + 1));
@@ -177,12 +181,15 @@ mod tests {
     #[test]
     fn faults_go_back_to_their_files() {
         let mut bundle = Bundle::default();
-        bundle.add("a.yaml", "a: 1\nb: 2\n");
-        bundle.add("b.yaml", "c: 3");
-        bundle.add("c.yaml", "d: 4\n");
-        assert_eq!(bundle.text, "a: 1\nb: 2\n---\nc: 3\n---\nd: 4\n");
+        bundle.add("a.yaml", "a: 1\nb: 2\n", true);
+        bundle.add("b.yaml", "c: 3", true);
+        bundle.add("c.yaml", "d: 4\n", true);
+        assert_eq!(
+            bundle.text,
+            "--- # nines-file: a.yaml\na: 1\nb: 2\n--- # nines-file: b.yaml\nc: 3\n--- # nines-file: c.yaml\nd: 4\n"
+        );
         for (line, file, expected) in
-            [(1, "a.yaml", 1), (2, "a.yaml", 2), (4, "b.yaml", 1), (6, "c.yaml", 1), (9, "c.yaml", 4)]
+            [(2, "a.yaml", 1), (3, "a.yaml", 2), (5, "b.yaml", 1), (7, "c.yaml", 1), (10, "c.yaml", 4)]
         {
             let mut fault = fault(line);
             bundle.place(&mut fault);
@@ -194,7 +201,7 @@ mod tests {
     fn every_line_of_a_bundle_is_a_line_of_a_file() {
         let mut bundle = Bundle::default();
         for (name, text) in [("a", "x\n\n\n"), ("b", ""), ("c", "y\r\nz")] {
-            bundle.add(name, text);
+            bundle.add(name, text, true);
         }
         assert_eq!(bundle.text.lines().count(), usize::try_from(bundle.lines).unwrap());
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use nines_backup::Progress;
 use nines_base::disk::RealDisk;
 use nines_base::{ByteSize, SystemClock};
+use nines_server::{RemoteConfig, open_object_store};
 use serde_json::json;
 
 use crate::exit::Code;
@@ -27,6 +28,22 @@ pub struct VerifyArguments {
         default_value = "nines-data"
     )]
     data: PathBuf,
+    #[command(flatten)]
+    object_store: ObjectStoreArgument,
+}
+
+/// The node's own setting, for what left its disk.
+#[derive(Debug, Args)]
+struct ObjectStoreArgument {
+    /// The object store of the node (s3://bucket/prefix, file:///mnt): what is only there is read too
+    #[arg(long, env = "NINES_OBJECT_STORE", hide_env_values = true, value_name = "URL")]
+    object_store: Option<String>,
+}
+
+impl ObjectStoreArgument {
+    fn open(&self) -> anyhow::Result<Option<RemoteConfig>> {
+        self.object_store.as_deref().map(open_object_store).transpose()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +67,8 @@ pub struct BackupArguments {
     /// Remove all but this many of the newest backups, once this one is complete
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
+    #[command(flatten)]
+    object_store: ObjectStoreArgument,
 }
 
 #[derive(Debug, Args)]
@@ -71,7 +90,9 @@ pub struct RestoreArguments {
 
 pub async fn verify(arguments: VerifyArguments, output: Format) -> anyhow::Result<Code> {
     let mut bar = Bar::default();
-    let report = nines_backup::verify(&RealDisk, &arguments.data, |now| bar.show(now)).await?;
+    let object_store = arguments.object_store.open()?;
+    let report =
+        nines_backup::verify(&RealDisk, &arguments.data, object_store.as_ref(), |now| bar.show(now)).await?;
     bar.clear();
     let answer = json!({
         "parts": report.parts.iter().map(|part| json!({
@@ -103,11 +124,19 @@ pub async fn backup(arguments: BackupArguments, output: Format) -> anyhow::Resul
     let mut bar = Bar::default();
     let keep = arguments.keep.map(|keep| keep as usize);
     let clock = SystemClock::shared();
+    let object_store = arguments.object_store.open()?;
+    let (data, to, elsewhere) = (&arguments.data, &arguments.to, object_store.as_ref());
     let report =
-        nines_backup::backup(&RealDisk, &clock, &arguments.data, &arguments.to, keep, |now| bar.show(now))
-            .await?;
+        nines_backup::backup(&RealDisk, &clock, data, elsewhere, to, keep, |now| bar.show(now)).await?;
     bar.clear();
     let manifest = &report.manifest;
+    let key = arguments.data.join("master.key");
+    if key.exists() {
+        eprintln!(
+            "not in it: the master key {}, without which a restored node does not start: keep a copy elsewhere",
+            key.display()
+        );
+    }
     let answer = json!({
         "name": manifest.name,
         "files": manifest.files.len(),
@@ -141,6 +170,10 @@ pub fn restore(arguments: &RestoreArguments, output: Format) -> anyhow::Result<C
     let report = nines_backup::restore(&RealDisk, &arguments.from, at, &arguments.data, |now| bar.show(now))?;
     bar.clear();
     let manifest = &report.manifest;
+    eprintln!(
+        "no backup holds the master key: put the old directory's master.key into {}, or start with --master-key",
+        arguments.data.display()
+    );
     let answer = json!({
         "name": manifest.name, "files": manifest.files.len(), "bytes": report.bytes, "missing": manifest.missing,
     });

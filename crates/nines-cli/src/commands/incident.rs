@@ -57,6 +57,10 @@ enum Command {
     Cancel(Note),
     /// It is not over
     Reopen(Step),
+    /// Draft a text for the public; it is published when public relations and a manager have approved it
+    State(Note),
+    /// Approve a text for the public
+    Approve(Approve),
 }
 
 #[derive(Debug, Args)]
@@ -88,6 +92,9 @@ struct Report {
     /// A title [default: made from service and status]
     #[arg(long)]
     title: Option<String>,
+    /// An exercise: real clock and timeline, left out of statistics
+    #[arg(long)]
+    drill: bool,
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +133,17 @@ struct Assign {
     id: String,
     /// Who leads
     commander: String,
+}
+
+#[derive(Debug, Args)]
+struct Approve {
+    /// Such as INC-2026-0042
+    id: String,
+    /// The number of the statement
+    number: u32,
+    /// public_relations, or manager (an administrator, and somebody else)
+    #[arg(long = "as")]
+    role: String,
 }
 
 #[derive(Debug, Args)]
@@ -188,6 +206,15 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         Command::Resolve(step) => (step.id, "resolve", with_text(step.text)),
         Command::Review(step) => (step.id, "review", with_text(step.text)),
         Command::Cancel(note) => (note.id, "cancel", with_text(Some(note.text))),
+        Command::State(it) => {
+            session.output.print_text(&session.client.draft_statement(&it.id, &it.text).await?, statement)?;
+            return Ok(Code::Ok);
+        }
+        Command::Approve(it) => {
+            let approved = session.client.approve_statement(&it.id, it.number, &it.role).await?;
+            session.output.print_text(&approved, statement)?;
+            return Ok(Code::Ok);
+        }
         Command::Reopen(step) => (step.id, "reopen", with_text(step.text)),
     };
     let incident = session.client.step_incident(&id, step, &request).await?;
@@ -207,12 +234,21 @@ impl From<Report> for ReportRequest {
             progress: report.progress,
             next_update_at: report.next_update_at,
             title: report.title,
+            is_drill: report.drill,
         }
     }
 }
 
 fn reported(answer: &ReportResponse) -> String {
     format!("id              {}\nnext_update_at  {}\n", answer.id, answer.next_update_at)
+}
+
+fn statement(it: &nines_api::Statement) -> String {
+    let approved: Vec<String> = it.approvals.iter().map(|by| format!("{} ({})", by.by, by.role)).collect();
+    match &it.published_at {
+        Some(at) => format!("statement {} published {}\n", it.number, short_time(at)),
+        None => format!("statement {} waits; approved by: {}\n", it.number, approved.join(", ")),
+    }
 }
 
 fn stepped(incident: &Incident) -> String {

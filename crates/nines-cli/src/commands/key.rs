@@ -28,6 +28,18 @@ enum Command {
         /// When it ends: RFC 3339 [default: never]
         #[arg(long, value_parser = instant::argument, value_name = "TIME")]
         expires_at: Option<String>,
+        /// Whose it is [default: your own account's]
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// Which rows of telemetry it sees, as a filter: calls that cannot be narrowed to them are refused
+        #[arg(long)]
+        filter: Option<String>,
+        /// An operation on the cloud that it may start, such as ec2.*; may be repeated [default: all of its role]
+        #[arg(long, value_name = "OPERATION")]
+        scope: Vec<String>,
+        /// Calls that it may make in a minute [default: any number]
+        #[arg(long, value_name = "COUNT")]
+        rate_per_minute: Option<u32>,
     },
     /// All keys, without their secrets
     List,
@@ -40,8 +52,10 @@ enum Command {
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     match arguments.command {
-        Command::Create { name, role, expires_at } => {
-            let answer = session.client.create_key(&KeyRequest { name, role, expires_at }).await?;
+        Command::Create { name, role, expires_at, account, filter, scope, rate_per_minute } => {
+            let request =
+                KeyRequest { name, role, expires_at, account, filter, scopes: scope, rate_per_minute };
+            let answer = session.client.create_key(&request).await?;
             // The secret alone, so that `key=$(nines key create …)` works.
             session.output.print_text(&answer, |answer: &KeyCreated| format!("{}\n", answer.secret))?;
             eprintln!("keep it: it is shown this once (id {})", answer.key.id);

@@ -77,7 +77,7 @@ pub struct Arguments {
         help_heading = "Limits"
     )]
     metrics_retention: Option<std::time::Duration>,
-    /// Keep sealed telemetry in a mounted folder too (file:///mnt/telemetry): --disk-max then costs no data
+    /// Keep sealed telemetry in S3 (s3://bucket/prefix) or a mounted folder (file:///mnt) too: --disk-max costs no data then
     #[arg(
         long,
         env = "NINES_OBJECT_STORE",
@@ -208,6 +208,111 @@ pub struct Arguments {
         help_heading = "Operations"
     )]
     slack_user: Vec<String>,
+    /// How often metrics are sealed; for measurements
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = seal_every)]
+    metrics_seal_every: Option<std::time::Duration>,
+    /// Listen for StatsD over UDP, such as 127.0.0.1:8125 [default: off]
+    #[arg(
+        long,
+        env = "NINES_STATSD_UDP",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        help_heading = "Metrics"
+    )]
+    statsd_udp: Option<SocketAddr>,
+    /// Listen for StatsD over TCP [default: off]
+    #[arg(
+        long,
+        env = "NINES_STATSD_TCP",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        help_heading = "Metrics"
+    )]
+    statsd_tcp: Option<SocketAddr>,
+    /// Folder of the files that scrape configurations name [default: scrape in the data directory]
+    #[arg(
+        long,
+        env = "NINES_SCRAPE_FILES",
+        hide_env_values = true,
+        value_name = "FOLDER",
+        help_heading = "Metrics"
+    )]
+    scrape_files: Option<PathBuf>,
+    /// An address that is known to be good, as host:port: probes that reach none are at fault themselves; may be repeated
+    #[arg(
+        long,
+        env = "NINES_PROBE_REFERENCE",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "HOST:PORT",
+        help_heading = "Probes"
+    )]
+    probe_reference: Vec<String>,
+    /// Called every minute while pages go out, so that somebody outside notices when this node is gone
+    #[arg(
+        long,
+        env = "NINES_HEARTBEAT_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Probes"
+    )]
+    heartbeat_url: Option<String>,
+    /// What secrets are sealed by: a file, env:NAME or kms:KEY [default: <data>/master.key, which no backup copies]
+    #[arg(
+        long,
+        env = "NINES_MASTER_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        help_heading = "Secrets"
+    )]
+    master_key: Option<String>,
+    /// The master key before this one: what it sealed is sealed anew at the start; may be repeated
+    #[arg(
+        long,
+        env = "NINES_PREVIOUS_MASTER_KEYS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "KEY",
+        help_heading = "Secrets"
+    )]
+    previous_master_key: Vec<String>,
+    /// An identity provider that vouches for people (OpenID Connect), by its issuer
+    #[arg(
+        long,
+        env = "NINES_OIDC_ISSUER",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Sign-in"
+    )]
+    oidc_issuer: Option<String>,
+    /// What this node is called there
+    #[arg(
+        long,
+        env = "NINES_OIDC_CLIENT_ID",
+        hide_env_values = true,
+        value_name = "ID",
+        help_heading = "Sign-in"
+    )]
+    oidc_client_id: Option<String>,
+    /// The secret it has there: secret://name, or a file
+    #[arg(
+        long,
+        env = "NINES_OIDC_CLIENT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        help_heading = "Sign-in"
+    )]
+    oidc_client_secret: Option<String>,
+    /// The role of a group there, such as sre=admin, or *=viewer for everybody; may be repeated
+    #[arg(
+        long,
+        env = "NINES_OIDC_ROLES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "GROUP=ROLE",
+        help_heading = "Sign-in"
+    )]
+    oidc_role: Vec<String>,
     #[command(flatten)]
     log: Log,
 }
@@ -266,6 +371,10 @@ impl Arguments {
         set(&mut config.metrics_retention, self.metrics_retention);
         config.object_store = self.object_store.or(config.object_store);
         config.confirm_limits = self.confirm_limits;
+        set(&mut config.metrics_seal_every, self.metrics_seal_every);
+        config.statsd.udp = self.statsd_udp.or(config.statsd.udp);
+        config.statsd.tcp = self.statsd_tcp.or(config.statsd.tcp);
+        config.scrape_files = self.scrape_files.or(config.scrape_files);
         let operations = &mut config.operations;
         if let Some(region) = self.aws_region {
             let terminated_table = nines_server::terminated_table();
@@ -285,6 +394,29 @@ impl Arguments {
         if !self.slack_user.is_empty() {
             operations.slack_users = self.slack_user;
         }
+        let probes = &mut config.probes;
+        if !self.probe_reference.is_empty() {
+            probes.references = self.probe_reference;
+        }
+        probes.heartbeat_url = self.heartbeat_url.or(probes.heartbeat_url.take());
+        let secrets = &mut config.secrets;
+        secrets.master_key = self.master_key.or(secrets.master_key.take());
+        if !self.previous_master_key.is_empty() {
+            secrets.previous_master_keys = self.previous_master_key;
+        }
+        if let Some(issuer) = self.oidc_issuer {
+            config.oidc.get_or_insert_default().issuer = issuer;
+        }
+        if let Some(oidc) = &mut config.oidc {
+            set(&mut oidc.client_id, self.oidc_client_id);
+            oidc.client_secret = self.oidc_client_secret.or(oidc.client_secret.take());
+            for text in &self.oidc_role {
+                let (group, role) = text.rsplit_once('=').with_context(|| {
+                    format!("`{text}` is no role of a group: write GROUP=ROLE, such as sre=admin")
+                })?;
+                oidc.roles.insert(group.to_owned(), role.to_owned());
+            }
+        }
         let syslog = &mut config.syslog;
         syslog.udp = self.syslog_udp.or(syslog.udp);
         syslog.tcp = self.syslog_tcp.or(syslog.tcp);
@@ -294,6 +426,13 @@ impl Arguments {
         syslog.tls_client_ca = self.syslog_tls_client_ca.or(syslog.tls_client_ca.take());
         Ok(config)
     }
+}
+
+fn seal_every(text: &str) -> Result<std::time::Duration, String> {
+    let millis = nines_promql::parse_duration(text).and_then(|millis| u64::try_from(millis).ok());
+    millis
+        .map(std::time::Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is not a duration, such as 1s or 2h"))
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

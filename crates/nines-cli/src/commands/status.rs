@@ -1,3 +1,5 @@
+mod pages;
+
 use clap::Args;
 use nines_api::{DatasetStatus, Status};
 use nines_base::ByteSize;
@@ -8,9 +10,19 @@ use crate::output::style;
 use crate::table::Table;
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+#[command(after_help = "Examples:
+  nines status
+  nines status page public --title 'Shop status' --component 'Checkout=checkout,payments'
+  nines status export ./site")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<pages::Command>,
+}
 
-pub async fn run(session: &Session) -> anyhow::Result<Code> {
+pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
+    if let Some(command) = arguments.command {
+        return pages::run(command, session).await;
+    }
     session.output.print_text(&session.client.status().await?, show)?;
     Ok(Code::Ok)
 }

@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use super::explore::add;
 use super::telemetry::{self, DEFAULT_RANGE, dataset, notices, stats};
 use crate::SharedApp;
-use crate::extract::{Body, range};
+use crate::extract::{Body, Caller, range};
 use crate::problem::{ApiError, ApiResult};
 
 /// Rows of one streamed answer: what a browser can hold and a spreadsheet can open.
@@ -44,21 +44,22 @@ pub struct Shape {
 pub async fn search(
     State(app): State<SharedApp>,
     Query(shape): Query<Shape>,
+    caller: Caller,
     headers: HeaderMap,
     Body(request): Body<api::SearchRequest>,
 ) -> ApiResult<Response> {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kinds = || accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
     if kinds().any(|kind| matches!(kind, "application/x-ndjson" | "application/ndjson")) {
-        let export = Export::new(app, request)?;
+        let export = Export::new(app, &caller, request)?;
         return Ok(export.stream(Format::Ndjson, "application/x-ndjson"));
     }
     if kinds().any(|kind| kind == "text/csv") {
-        let export = Export::new(app, request)?;
+        let export = Export::new(app, &caller, request)?;
         let columns = export.csv_columns(shape.columns.as_deref())?;
         return Ok(export.stream(Format::Csv { columns }, "text/csv; charset=utf-8"));
     }
-    telemetry::search(State(app), Body(request)).await.map(IntoResponse::into_response)
+    telemetry::search(State(app), caller, Body(request)).await.map(IntoResponse::into_response)
 }
 
 enum Format {
@@ -88,20 +89,20 @@ enum Stage {
 }
 
 impl Export {
-    fn new(app: SharedApp, request: api::SearchRequest) -> ApiResult<Self> {
+    fn new(app: SharedApp, caller: &Caller, request: api::SearchRequest) -> ApiResult<Self> {
         let limit = request.limit.unwrap_or(query::PAGE_DEFAULT as u32);
         if limit == 0 || limit > EXPORT_ROWS_MAX {
             return Err(ApiError::invalid(format!("`limit` {limit} is not between 1 and {EXPORT_ROWS_MAX}"))
                 .hint("narrow the time or the filter, or go on with `next_cursor`"));
         }
         let dataset = dataset(&request.dataset)?;
-        let filter = Filter::parse(&request.filter)?;
+        let asked = Filter::parse(&request.filter)?;
         let range = range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
         Ok(Self {
-            notices: notices(&app, dataset, &filter),
+            notices: notices(&app, caller, dataset, &asked),
             app,
             dataset,
-            filter,
+            filter: caller.narrowed(asked),
             range,
             limit: limit as usize,
             cursor: request.cursor,

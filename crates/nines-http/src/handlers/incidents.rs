@@ -84,7 +84,7 @@ pub async fn report(
         progress: request.progress,
         next_update_at: optional_time("next_update_at", request.next_update_at.as_deref())?,
         title: request.title,
-        is_drill: false,
+        is_drill: request.is_drill,
         idempotency_key: None,
     };
     let incident = app.incidents.report(&report, &Actor::person(caller.name)).await?;
@@ -149,6 +149,9 @@ pub async fn step(
             app.incidents.act(id, &Command::ChangeClass { class, reason }, &actor).await?;
         }
     }
+    if step == "review" {
+        super::learning::check_reviewed(&app, &app.incidents.get(id).await?).await?;
+    }
     let incident = app.incidents.act(id, &command(&step, request, now(&app))?, &actor).await?;
     Ok(Json(rendered(&app, &incident)))
 }
@@ -168,7 +171,7 @@ const STEPS: &[&str] = &[
     "cancel",
 ];
 
-fn command(step: &str, request: api::StepRequest, now: Timestamp) -> ApiResult<Command> {
+pub(super) fn command(step: &str, request: api::StepRequest, now: Timestamp) -> ApiResult<Command> {
     let text = request.text.unwrap_or_default();
     Ok(match step {
         "acknowledge" => Command::Acknowledge,

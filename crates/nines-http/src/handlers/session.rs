@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Extension, Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use nines_access::{Actor, Grant, KeyId, NewKey, SessionInfo, clear_cookie, session_cookie};
+use nines_access::{Actor, Bounds, Grant, KeyId, NewKey, SessionInfo, clear_cookie, session_cookie};
 use nines_api as api;
 
+use super::people::origin;
+use super::secrets::Private;
 use crate::SharedApp;
 use crate::audit::AuditNote;
 use crate::extract::{Body, optional_time};
@@ -31,13 +33,18 @@ pub async fn show(
 pub async fn sign_in(
     State(app): State<SharedApp>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Body(request): Body<api::SignInRequest>,
+    headers: HeaderMap,
+    Private(request): Private<api::SignInRequest>,
 ) -> ApiResult<Response> {
-    let signed_in = match (request.key, request.token) {
-        (Some(key), None) => app.access.sign_in_with_key(key.trim(), peer.ip()).await?,
-        (None, Some(token)) => app.access.sign_in_with_link(token.trim(), peer.ip()).await?,
+    let origin = origin(peer, &headers);
+    let signed_in = match (request.key, request.token, request.name.zip(request.password)) {
+        (Some(key), None, None) => app.access.sign_in_with_key(key.trim(), &origin).await?,
+        (None, Some(token), None) => app.access.sign_in_with_link(token.trim(), &origin).await?,
+        (None, None, Some((name, password))) => {
+            app.access.sign_in_with_password(&name, &password, request.code.as_deref(), &origin).await?
+        }
         _ => {
-            return Err(ApiError::invalid("send either `key` or `token`")
+            return Err(ApiError::invalid("send either `key`, or `token`, or `name` and `password`")
                 .hint("a key starts with nin_; a token is the end of the one-time link"));
         }
     };
@@ -79,10 +86,21 @@ pub async fn create_key(
     Extension(actor): Extension<Arc<Actor>>,
     Body(request): Body<api::KeyRequest>,
 ) -> ApiResult<(Extension<AuditNote>, Json<api::KeyCreated>)> {
+    nines_filter::Filter::parse(request.filter.as_deref().unwrap_or_default())?;
+    if request.scopes.len() > SCOPES_MAX || request.scopes.iter().any(|scope| !is_scope(scope)) {
+        return Err(ApiError::invalid("`scopes` are not names of operations")
+            .hint(format!("write up to {SCOPES_MAX}, such as ec2.start, elb.* or runbook/restart")));
+    }
     let new = NewKey {
         name: request.name,
         grant: Grant::parse(&request.role).map_err(nines_access::AccessError::from)?,
         expires_at: optional_time("expires_at", request.expires_at.as_deref())?,
+        account: request.account,
+        bounds: Bounds {
+            filter: request.filter.filter(|text| !text.trim().is_empty()),
+            scopes: request.scopes,
+            rate_per_minute: request.rate_per_minute.filter(|rate| *rate > 0),
+        },
     };
     let issued = app.access.create_key(&actor, &new).await?;
     let note = AuditNote {
@@ -103,6 +121,14 @@ pub async fn revoke_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Operations that a key may be bounded to: more is a list that nobody reads.
+const SCOPES_MAX: usize = 50;
+
+fn is_scope(text: &str) -> bool {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || "._-/*".contains(char);
+    (1..=100).contains(&text.len()) && text.chars().all(is_part)
+}
+
 fn rendered(key: &nines_access::Key) -> api::Key {
     api::Key {
         id: key.id.to_string(),
@@ -111,6 +137,9 @@ fn rendered(key: &nines_access::Key) -> api::Key {
         prefix: format!("nin_{}_{}", key.grant.as_str(), key.id),
         created_at: key.created_at.to_string(),
         created_by: key.created_by.clone(),
+        filter: key.bounds.filter.clone(),
+        scopes: key.bounds.scopes.clone(),
+        rate_per_minute: key.bounds.rate_per_minute,
         expires_at: key.expires_at.map(|at| at.to_string()),
         last_used_at: key.last_used_at.map(|at| at.to_string()),
         revoked: key.revoked_at.is_some(),

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::telemetry::dataset;
 use crate::SharedApp;
+use crate::extract::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::tail::TAILS_MAX;
 
@@ -27,10 +28,11 @@ pub struct TailQuery {
 /// Events named `rows`, each [`nines_api::TailRows`]. Pausing is for the reader: what is not read is counted as skipped.
 pub async fn tail(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<TailQuery>,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let dataset = dataset(asked.dataset.as_deref().unwrap_or("logs"))?;
-    let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default())?;
+    let filter = caller.narrowed(Filter::parse(asked.filter.as_deref().unwrap_or_default())?);
     let tail = app.tails.open(dataset, filter).ok_or_else(|| {
         ApiError::new(ErrorKind::Exhausted, format!("{TAILS_MAX} live tails are open already"))
             .hint("close one, or search again every few seconds")

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::SharedApp;
-use crate::extract::{Body, range};
+use crate::extract::{Body, Caller, range};
 use crate::problem::{ApiError, ApiResult};
 use crate::render;
 
@@ -88,12 +88,14 @@ pub async fn sql(
 
 pub async fn search(
     State(app): State<SharedApp>,
+    caller: Caller,
     Body(request): Body<api::SearchRequest>,
 ) -> ApiResult<Json<api::SearchResponse>> {
     let dataset = dataset(&request.dataset)?;
-    let filter = Filter::parse(&request.filter)?;
+    let asked = Filter::parse(&request.filter)?;
     let range = range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
-    let notices = notices(&app, dataset, &filter);
+    let notices = notices(&app, &caller, dataset, &asked);
+    let filter = caller.narrowed(asked);
     let mut ask = query::SearchRequest::new(dataset, filter, range);
     ask.limit = request.limit.map_or(query::PAGE_DEFAULT, |limit| limit as usize);
     ask.cursor = request.cursor;
@@ -107,7 +109,11 @@ pub async fn search(
 }
 
 /// Fields that nothing of this dataset has ever had are probably typos; an empty answer should say so.
-pub fn notices(app: &SharedApp, dataset: Dataset, filter: &Filter) -> Vec<api::Notice> {
+pub fn notices(app: &SharedApp, caller: &Caller, dataset: Dataset, filter: &Filter) -> Vec<api::Notice> {
+    // They tell of values that are there, which may be in rows that this caller does not see.
+    if caller.sees.is_some() {
+        return Vec::new();
+    }
     let known = app.engine.fields(dataset);
     let unknown = filter.fields().into_iter().filter(|name| !known.iter().any(|column| column.name == *name));
     unknown
@@ -138,13 +144,14 @@ pub async fn search_dataset(
 
 pub async fn histogram(
     State(app): State<SharedApp>,
+    caller: Caller,
     Body(request): Body<api::HistogramRequest>,
 ) -> ApiResult<Json<api::HistogramResponse>> {
     let answer = app
         .engine
         .histogram(query::HistogramRequest {
             dataset: dataset(&request.dataset)?,
-            filter: Filter::parse(&request.filter)?,
+            filter: caller.narrowed(Filter::parse(&request.filter)?),
             range: range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?,
             buckets: request.buckets.unwrap_or(BUCKETS_DEFAULT).clamp(1, BUCKETS_MAX) as usize,
             split_by: request.split_by,
@@ -175,6 +182,7 @@ pub async fn histogram(
 
 pub async fn facets(
     State(app): State<SharedApp>,
+    caller: Caller,
     Body(request): Body<api::FacetsRequest>,
 ) -> ApiResult<Json<api::FacetsResponse>> {
     let dataset = dataset(&request.dataset)?;
@@ -182,7 +190,7 @@ pub async fn facets(
         .engine
         .facets(query::FacetsRequest {
             dataset,
-            filter: Filter::parse(&request.filter)?,
+            filter: caller.narrowed(Filter::parse(&request.filter)?),
             range: range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?,
             fields: request.fields,
             top: FACET_VALUES,

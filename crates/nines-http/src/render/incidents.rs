@@ -54,6 +54,7 @@ pub fn incident(incident: &Incident, updates_cadence_secs: u64, now: Timestamp) 
         },
         alert_ids: incident.alerts.iter().map(|alert| alert.alert_id.clone()).collect(),
         commander: incident.roles.get(&Role::Commander).cloned(),
+        is_drill: incident.is_drill,
         revision: incident.revision,
     }
 }

@@ -107,6 +107,11 @@ pub fn fact(view: &PromiseView, language: Language) -> Option<String> {
     ))
 }
 
+/// What was promised, in few words.
+pub fn promised(view: &PromiseView) -> String {
+    format!("{} % over {}", view.promise.target.as_f64() * 100.0, window(&view.promise.window))
+}
+
 /// Bad fraction now: over the shortest window with enough events to say.
 pub fn error_rate_now(rings: &Rings, at: Timestamp, min_events: u64) -> Option<f64> {
     let windows = NOW_WINDOWS.map(|window| rings.sum(at, window));

@@ -167,7 +167,7 @@ fn signal(
     };
     AlertSignal {
         alert_id,
-        rule: "from other systems".to_owned(),
+        rule: "from rules or other systems".to_owned(),
         service: service.unwrap_or("unknown").to_owned(),
         class: Class::S2,
         level: notice.level,

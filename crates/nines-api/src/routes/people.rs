@@ -1,0 +1,212 @@
+//! People, their keys and sessions, the audit log, and secrets.
+
+use crate::route::*;
+use crate::*;
+
+pub(super) const ROUTES: &[Route] = &[
+    // Signing in
+    get("/api/v1/session", "session", VIEWER, body::<Session>(), "Who am I"),
+    post(
+        "/api/v1/session",
+        "sign_in",
+        Access::Public,
+        body::<SignInRequest>(),
+        body::<Session>(),
+        "Exchange a key or the first-run token for a session",
+    )
+    .audited("session.sign_in"),
+    delete("/api/v1/session", "sign_out", VIEWER, "End the session").audited("session.sign_out"),
+    // People
+    get(
+        "/api/v1/sign-in",
+        "sign_in_ways",
+        Access::Public,
+        body::<SignInWays>(),
+        "Which ways there are to sign in",
+    ),
+    get("/oidc/start", "oidc_start", Access::Public, None, "Away to the identity provider"),
+    get(
+        "/oidc/callback",
+        "oidc_callback",
+        Access::Public,
+        None,
+        "Back from the identity provider, with a code",
+    )
+    .query(&["state", "code", "error"])
+    .audited("session.oidc"),
+    get("/api/v1/accounts", "accounts", ADMIN, body::<AccountsResponse>(), "Everybody who can sign in"),
+    post(
+        "/api/v1/accounts",
+        "invite",
+        ADMIN,
+        body::<InviteRequest>(),
+        body::<Invited>(),
+        "Make an account and the link that signs its owner in, once",
+    )
+    .audited("account.invite"),
+    post(
+        "/api/v1/accounts/{id}/link",
+        "new_link",
+        ADMIN,
+        None,
+        body::<Invited>(),
+        "A fresh link for an account, in place of the one before",
+    )
+    .audited("account.link"),
+    delete(
+        "/api/v1/accounts/{id}",
+        "disable_account",
+        ADMIN,
+        "Take everything away from an account, at once and for ever",
+    )
+    .audited("account.disable"),
+    get("/api/v1/me", "me", VIEWER, body::<Me>(), "The caller's account and what it signs in with"),
+    post(
+        "/api/v1/me/password",
+        "set_password",
+        VIEWER,
+        body::<PasswordRequest>(),
+        None,
+        "Set one's own password; ends one's other sessions",
+    )
+    .audited("account.password"),
+    post(
+        "/api/v1/me/totp",
+        "begin_totp",
+        VIEWER,
+        None,
+        body::<TotpBegun>(),
+        "Begin a second factor: a secret, and its picture for an authenticator app",
+    )
+    .audited("account.totp_begin"),
+    post(
+        "/api/v1/me/totp/confirm",
+        "confirm_totp",
+        VIEWER,
+        body::<CodeRequest>(),
+        body::<RecoveryCodes>(),
+        "Make the second factor count; recovery codes are shown once",
+    )
+    .audited("account.totp_confirm"),
+    post(
+        "/api/v1/me/totp/remove",
+        "remove_totp",
+        VIEWER,
+        body::<CodeRequest>(),
+        None,
+        "Take the second factor away; needs a code of it",
+    )
+    .audited("account.totp_remove"),
+    get(
+        "/api/v1/sessions",
+        "sessions",
+        VIEWER,
+        body::<SessionsResponse>(),
+        "One's own open sessions; with `all` everybody's, for administrators",
+    )
+    .query(&["all"]),
+    delete(
+        "/api/v1/sessions/{id}",
+        "end_session",
+        VIEWER,
+        "End a session of one's own, or as an administrator anybody's",
+    )
+    .audited("session.end"),
+    post(
+        "/api/v1/device",
+        "begin_device",
+        Access::Public,
+        body::<DeviceRequest>(),
+        body::<DeviceBegun>(),
+        "A terminal asks to be signed in through a browser (RFC 8628)",
+    ),
+    post(
+        "/api/v1/device/token",
+        "device_token",
+        Access::Public,
+        body::<DeviceTokenRequest>(),
+        body::<DeviceKey>(),
+        "The terminal asks for its key",
+    )
+    .audited("device.token"),
+    get(
+        "/api/v1/device/{code}",
+        "device",
+        VIEWER,
+        body::<DeviceWaiting>(),
+        "Which terminal waits under a code",
+    ),
+    post(
+        "/api/v1/device/{code}/answer",
+        "answer_device",
+        VIEWER,
+        body::<DeviceAnswer>(),
+        None,
+        "Let a terminal in as oneself, or refuse it",
+    )
+    .audited("device.answer"),
+    // Keys and the audit log
+    get("/api/v1/keys", "keys", ADMIN, body::<KeysResponse>(), "All keys, without their secrets"),
+    post(
+        "/api/v1/keys",
+        "create_key",
+        ADMIN,
+        body::<KeyRequest>(),
+        body::<KeyCreated>(),
+        "Make a key; the secret is shown once",
+    )
+    .audited("key.create"),
+    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once").audited("key.revoke"),
+    get(
+        "/api/v1/audit",
+        "audit",
+        ADMIN,
+        body::<AuditResponse>(),
+        "Who did what: in the order it was done, or with `newest` the other way round, filtered",
+    )
+    .query(&["after", "limit", "newest", "before", "action", "result", "text"]),
+    get(
+        "/api/v1/audit/verify",
+        "audit_verify",
+        ADMIN,
+        body::<AuditVerdict>(),
+        "Checks the chain of the whole audit log",
+    ),
+    // Secrets
+    get("/api/v1/secrets", "secrets", EDITOR, body::<SecretsResponse>(), "All secrets, without their values"),
+    put(
+        "/api/v1/secrets/{name}",
+        "put_secret",
+        EDITOR,
+        body::<SecretRequest>(),
+        body::<Secret>(),
+        "Keep a value under a name, as its newest version; it is not given back",
+    )
+    .audited("secret.put"),
+    post(
+        "/api/v1/secrets/{name}/rotate",
+        "rotate_secret",
+        EDITOR,
+        body::<RotateRequest>(),
+        body::<SecretRotated>(),
+        "Put a new value, given or made here, in place of the one in use; both are good until the next",
+    )
+    .audited("secret.rotate"),
+    post(
+        "/api/v1/secrets/{name}/reveal",
+        "reveal_secret",
+        ADMIN,
+        body::<RevealRequest>(),
+        body::<SecretRevealed>(),
+        "Show a value to a person who says why",
+    )
+    .audited("secret.reveal"),
+    delete(
+        "/api/v1/secrets/{name}",
+        "delete_secret",
+        EDITOR,
+        "Delete a secret that no document refers to, or any with `force`",
+    )
+    .query(&["force"])
+    .audited("secret.delete"),
+];
