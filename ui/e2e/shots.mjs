@@ -38,6 +38,8 @@ const PAGES = {
   report: "/incidents/new",
   alerts: "/alerts",
   oncall: "/oncall",
+  uptime: "/uptime",
+  probe: "/uptime?probe=payments",
   services: "/services",
   map: "/services?view=map",
   errors: "/services?view=errors",
@@ -53,6 +55,7 @@ const PAGES = {
   metrics: "/explore/metrics",
   metricsby: `/explore/metrics?metric=http_server_request_duration_seconds&by=cloud_region&past=1h&from=now-1h&to=now`,
   promql: `/explore/metrics?expr=${encodeURIComponent("topk(5, rate(prometheus_http_requests_total[2m]))")}`,
+  ...(s.mocked ? {} : { rules: "/rules", targets: "/rules?view=targets", brokenrules: "/rules?show=broken" }),
   changes: "/changes",
   ...(s.mocked
     ? {}
@@ -62,6 +65,10 @@ const PAGES = {
           "/operations/new?action=ec2.off_service&targetGroup=shop-blue&instanceIds=i-00000000000000002",
         weights: "/operations/new?action=asg.set_weight&listener=shop",
         audit: "/audit",
+        secrets: "/secrets",
+        people: "/people",
+        you: "/you",
+        device: "/device",
       }),
   ...(runs[0] ? { run: `/operations/run/${runs.find((run) => run.started_at)?.id ?? runs[0].id}` } : {}),
   ...(waiting ? { approval: `/operations/run/${waiting.id}` } : {}),

@@ -41,7 +41,22 @@ function series(match) {
   );
 }
 
+/** Phases of a probe, in seconds. */
+const PHASES = { resolve: 0.003, connect: 0.012, tls: 0.025, processing: 0.041, transfer: 0.003 };
+
+function phases(start, end, step) {
+  return Object.entries(PHASES).map(([phase, base], index) => ({
+    metric: { phase },
+    values: Array.from({ length: Math.floor((end - start) / step) + 1 }, (_, i) => {
+      const at = start + i * step;
+      const wave = 1 + 0.3 * Math.sin(at / 900 + index) + 0.15 * Math.sin(at / 37 + index);
+      return [at, String(base * wave)];
+    }),
+  }));
+}
+
 function range(query, start, end, step) {
+  if (query.includes("probe_")) return phases(start, end, step);
   const by = (/by \(([^)]*)\)/.exec(query)?.[1] ?? "").split(", ").filter((label) => label && label !== "le");
   const choices = { cloud_region: REGIONS, http_route: ROUTES, job: ["checkout"] };
   let groups = [{}];

@@ -14,6 +14,7 @@ import * as promises from "./promises.mjs";
 import { random } from "./random.mjs";
 import { replay } from "./replay.mjs";
 import { BOOT, changes, dataset, FAULT_START, SERVICES, spans, stats, trace } from "./telemetry.mjs";
+import { uptime } from "./uptime.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES = {
@@ -376,6 +377,7 @@ const routes = [
       };
     },
   ],
+  ["GET", /^\/uptime$/, () => uptime()],
   ["GET", /^\/patterns$/, (_, q) => patterns(Object.fromEntries(q), select)],
   ["POST", /^\/search\/compare$/, (_, __, body) => compare(body, select)],
   ["POST", /^\/search\/around$/, (_, __, body) => around(body)],

@@ -5,15 +5,18 @@ import { ApiError } from "./api/client";
 import { useSession } from "./api/hooks";
 import { Empty, Failure, Loading } from "./components/states";
 import { type Language, t } from "./lib/i18n";
-import { BoardPage } from "./pages/board/BoardPage";
 import { Shell } from "./shell/Shell";
 
+// What most people see first: fetched while the session is asked for, not after it.
+const board = import("./pages/board/BoardPage");
+const BoardPage = lazy(async () => ({ default: (await board).BoardPage }));
 const IncidentPage = lazy(() => import("./pages/incident/IncidentPage"));
 const IncidentsPage = lazy(() => import("./pages/incidents/IncidentsPage"));
 const ReportPage = lazy(() => import("./pages/report/ReportPage"));
 const SearchPage = lazy(() => import("./pages/search/SearchPage"));
 const SqlPage = lazy(() => import("./pages/sql/SqlPage"));
 const MetricsPage = lazy(() => import("./pages/metrics/MetricsPage"));
+const RulesPage = lazy(() => import("./pages/rules/RulesPage"));
 const TracePage = lazy(() => import("./pages/trace/TracePage"));
 const SloPage = lazy(() => import("./pages/slo/SloPage"));
 const AlertsPage = lazy(() => import("./pages/alerts/AlertsPage"));
@@ -22,12 +25,21 @@ const ServicePage = lazy(() => import("./pages/service/ServicePage"));
 const ErrorPage = lazy(() => import("./pages/errors/ErrorPage"));
 const ServicesPage = lazy(() => import("./pages/services/ServicesPage"));
 const ChangesPage = lazy(() => import("./pages/changes/ChangesPage"));
+const UptimePage = lazy(() => import("./pages/uptime/UptimePage"));
 const StatusPage = lazy(() => import("./pages/status/StatusPage"));
 const OperationsPage = lazy(() => import("./pages/operations/OperationsPage"));
 const ActionPage = lazy(() => import("./pages/operations/ActionPage"));
 const RunPage = lazy(() => import("./pages/operations/RunPage"));
+const StatusPagesPage = lazy(() => import("./pages/statuspages/StatusPagesPage"));
+const WallPage = lazy(() => import("./pages/wall/WallPage"));
+const ReviewsPage = lazy(() => import("./pages/reviews/ReviewsPage"));
+const PostmortemPage = lazy(() => import("./pages/postmortem/PostmortemPage"));
 const AuditPage = lazy(() => import("./pages/audit/AuditPage"));
 const KeysPage = lazy(() => import("./pages/keys/KeysPage"));
+const SecretsPage = lazy(() => import("./pages/secrets/SecretsPage"));
+const PeoplePage = lazy(() => import("./pages/people/PeoplePage"));
+const YouPage = lazy(() => import("./pages/you/YouPage"));
+const DevicePage = lazy(() => import("./pages/device/DevicePage"));
 const SignInPage = lazy(() => import("./pages/signin/SignInPage"));
 
 const ROUTES: [string, ComponentType][] = [
@@ -35,6 +47,7 @@ const ROUTES: [string, ComponentType][] = [
   ["/search", SearchPage],
   ["/sql", SqlPage],
   ["/explore/metrics", MetricsPage],
+  ["/rules", RulesPage],
   ["/trace/:id", TracePage],
   ["/slo/:name", SloPage],
   ["/incidents", IncidentsPage],
@@ -46,12 +59,33 @@ const ROUTES: [string, ComponentType][] = [
   ["/service/:name", ServicePage],
   ["/error/:fingerprint", ErrorPage],
   ["/changes", ChangesPage],
+  ["/uptime", UptimePage],
   ["/status", StatusPage],
   ["/operations", OperationsPage],
   ["/operations/new", ActionPage],
   ["/operations/run/:id", RunPage],
+  ["/reviews", ReviewsPage],
+  ["/status-pages", StatusPagesPage],
+  ["/postmortem/:id", PostmortemPage],
   ["/audit", AuditPage],
   ["/keys", KeysPage],
+  ["/secrets", SecretsPage],
+  ["/people", PeoplePage],
+  ["/you", YouPage],
+  ["/device", DevicePage],
+];
+
+/** Where Prometheus' own links lead: the expression, in our page for it. */
+function PrometheusLink() {
+  const expr = new URLSearchParams(location.search).get("g0.expr");
+  return <Redirect to={expr ? `/explore/metrics?${new URLSearchParams({ expr })}` : "/explore/metrics"} />;
+}
+/** What a wall shows in turn. */
+const WALL: [string, ComponentType][] = [
+  ["promises", BoardPage],
+  ["incidents", IncidentsPage],
+  ["alerts", AlertsPage],
+  ["oncall", OncallPage],
 ];
 
 type Props = { language: Language; setLanguage: (language: Language) => void };
@@ -84,9 +118,15 @@ export function App(props: Props) {
     <Shell {...props} session={session.data}>
       <Suspense fallback={fallback}>
         <Switch>
+          <Route path="/wall">
+            <WallPage views={WALL} />
+          </Route>
           {ROUTES.map(([path, Page]) => (
             <Route key={path} path={path} component={Page} />
           ))}
+          <Route path="/graph">
+            <PrometheusLink />
+          </Route>
           <Route path="/slos">
             <Redirect to="/" />
           </Route>

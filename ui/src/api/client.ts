@@ -17,7 +17,7 @@ export function setCsrfToken(token: string | null | undefined) {
 }
 
 export type Ask = {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "DELETE";
   query?: Record<string, string | number | null | undefined>;
   body?: unknown;
   signal?: AbortSignal;

@@ -6,7 +6,19 @@ import type { StreamEvent } from "./types";
 
 export type StreamState = "connecting" | "live" | "lost";
 
-const KINDS = ["incident", "alert", "page", "slos", "change", "oncall", "run"] as const;
+const KINDS = [
+  "incident",
+  "alert",
+  "page",
+  "slos",
+  "change",
+  "oncall",
+  "run",
+  "postmortem",
+  "sheet",
+  "uptime",
+  "secret",
+] as const;
 /** Sent first on every connection and to a reader that fell behind: anything may have changed meanwhile. */
 const RESYNC = "resync";
 /** A reader that reconnects on its own after a proxy gave up for good. */

@@ -415,6 +415,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who can sign in */
+        get: operations["accounts"];
+        put?: never;
+        /** Make an account and the link that signs its owner in, once */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take everything away from an account, at once and for ever */
+        delete: operations["disable_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A fresh link for an account, in place of the one before */
+        post: operations["new_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/actions": {
         parameters: {
             query?: never;
@@ -862,6 +914,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/chat/jira/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An issue of Jira was moved: in progress acknowledges its incident, done resolves it */
+        post: operations["chat_jira"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/slack/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A slash command of Slack that runs an incident */
+        post: operations["chat_slack_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/slack/interactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A button, a menu or a dialog of Slack */
+        post: operations["chat_slack_interaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/telegram/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A button or a message of Telegram, for a channel with a webhook secret */
+        post: operations["chat_telegram"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset}/fields": {
         parameters: {
             query?: never;
@@ -873,6 +993,74 @@ export interface paths {
         get: operations["fields"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A terminal asks to be signed in through a browser (RFC 8628) */
+        post: operations["begin_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The terminal asks for its key */
+        post: operations["device_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which terminal waits under a code */
+        get: operations["device"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device/{code}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a terminal in as oneself, or refuse it */
+        post: operations["answer_device"];
         delete?: never;
         options?: never;
         head?: never;
@@ -913,6 +1101,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/heartbeats/{name}/{ping}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A job says that it ran: `ping`, `start`, `fail` or its exit status, with its secret or an ingest key */
+        get: operations["ping_heartbeat"];
+        put?: never;
+        /** As GET; a body is left aside */
+        post: operations["ping_heartbeat_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -942,6 +1148,41 @@ export interface paths {
         get: operations["incident"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/statements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Texts for the public about an incident, and who approved them */
+        get: operations["statements"];
+        put?: never;
+        /** Draft a text for the public */
+        post: operations["draft_statement"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/statements/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve a text for the public as public relations or, as an administrator, as manager; the second publishes it */
+        post: operations["approve_statement"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1029,6 +1270,109 @@ export interface paths {
         put?: never;
         /** Plan a window that happens once */
         post: operations["plan_maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's account and what it signs in with */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set one's own password; ends one's other sessions */
+        post: operations["set_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a second factor: a secret, and its picture for an authenticator app */
+        post: operations["begin_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the second factor count; recovery codes are shown once */
+        post: operations["confirm_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the second factor away; needs a code of it */
+        post: operations["remove_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/meetings/{week}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The weekly meeting of a week such as 2026-W47, or of `now` */
+        get: operations["meeting"];
+        put?: never;
+        /** Write into the points of a weekly meeting */
+        post: operations["edit_meeting"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1154,6 +1498,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/postmortems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Postmortems, newest incident first */
+        get: operations["postmortems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/postmortems/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The postmortem of an incident */
+        get: operations["postmortem"];
+        put?: never;
+        /** Change a postmortem */
+        post: operations["edit_postmortem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/postmortems/{id}/markdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A postmortem as one document in Markdown */
+        get: operations["postmortem_markdown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/postmortems/{id}/{step}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Draft, close or reopen a postmortem; closing asks for an owned and dated long-term measure */
+        post: operations["step_postmortem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/probes/assigned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a runner at a location is to check */
+        get: operations["assigned_probes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/probes/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a runner has measured; answered when it is on disk, and stored once */
+        post: operations["report_probes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/replay": {
         parameters: {
             query?: never;
@@ -1165,6 +1612,23 @@ export interface paths {
         put?: never;
         /** A stored window through today's promises and rules, with the pages it would have made */
         post: operations["replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How incidents were handled over a time, drills apart; as CSV with `format=csv` */
+        get: operations["review"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1429,6 +1893,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All secrets, without their values */
+        get: operations["secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keep a value under a name, as its newest version; it is not given back */
+        put: operations["put_secret"];
+        post?: never;
+        /** Delete a secret that no document refers to, or any with `force` */
+        delete: operations["delete_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show a value to a person who says why */
+        post: operations["reveal_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{name}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a new value, given or made here, in place of the one in use; both are good until the next */
+        post: operations["rotate_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -1460,6 +1993,57 @@ export interface paths {
         post: operations["sign_in"];
         /** End the session */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own open sessions; with `all` everybody's, for administrators */
+        get: operations["sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session of one's own, or as an administrator anybody's */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which ways there are to sign in */
+        get: operations["sign_in_ways"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1619,6 +2203,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/status-pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The status pages */
+        get: operations["status_pages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status-pages/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make or change a status page; a private one answers with its link, once */
+        post: operations["put_status_page"];
+        /** Remove a status page */
+        delete: operations["remove_status_page"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tail": {
         parameters: {
             query?: never;
@@ -1636,6 +2255,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/takeovers/{service}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The twelve steps of taking over a service, with what the node knows */
+        get: operations["takeover"];
+        put?: never;
+        /** Write into a takeover and tick its steps */
+        post: operations["edit_takeover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/traces/{trace_id}": {
         parameters: {
             query?: never;
@@ -1645,6 +2282,23 @@ export interface paths {
         };
         /** A trace with its critical path and its logs */
         get: operations["trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uptime": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Probes with their verdicts, heartbeats, and whether the runners themselves are at fault */
+        get: operations["uptime"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1893,6 +2547,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Back from the identity provider, with a code */
+        get: operations["oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Away to the identity provider */
+        get: operations["oidc_start"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/prometheus/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -2076,8 +2764,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Prometheus: rules; there are none yet */
+        /** Prometheus: rules and how they stand */
         get: operations["prometheus_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prometheus/api/v1/scrape_pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prometheus: names of scrape jobs */
+        get: operations["prometheus_scrape_pools"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2189,6 +2894,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/prometheus/api/v1/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prometheus: what is scraped and how it went */
+        get: operations["prometheus_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prometheus/api/v1/targets/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prometheus: types, helps and units as targets expose them */
+        get: operations["prometheus_targets_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/prometheus/api/v1/write": {
         parameters: {
             query?: never;
@@ -2268,6 +3007,40 @@ export interface paths {
         put?: never;
         /** Splunk HEC: `event`, `raw`, each also with `/1.0` */
         post: operations["splunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A status page, readable without a program */
+        get: operations["status_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/{name}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its feeds: atom.xml and rss.xml */
+        get: operations["status_page_feed"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2415,6 +3188,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Account: {
+            created_at: components["schemas"]["String"];
+            disabled: boolean;
+            id: string;
+            name: string;
+            /** @description `viewer`, `responder`, `editor`, `admin`, `owner`. */
+            role: string;
+        };
+        AccountsResponse: {
+            /** @description By name. */
+            accounts: components["schemas"]["Account"][];
+        };
         /** @description One action of the catalogue, or a runbook. */
         ActionInfo: {
             /** @description Somebody other than the author must approve each plan. */
@@ -2697,6 +3482,12 @@ export interface components {
             rows: Record<string, never>[];
             stats: components["schemas"]["QueryStats"];
         };
+        /** @description What a runner is to do. */
+        AssignedProbes: {
+            /** @description The documents of kind `Probe`, as they were applied, separated by `---`. */
+            documents: string;
+            location: string;
+        };
         /** @description One entry in its place in the chain. */
         AuditRecord: {
             /** @description Such as `key.create`; a refused call is the word of its route, or `route.<operation>`. */
@@ -2912,6 +3703,9 @@ export interface components {
             /** Format: int32 */
             weight: number;
         };
+        CodeRequest: {
+            code: string;
+        };
         Column: {
             /** @description `string`, `int`, `float`, `bool`, `bytes`, `json`, `time`. */
             kind: string;
@@ -3003,6 +3797,44 @@ export interface components {
             revision: number;
             yaml: string;
         };
+        DeviceAnswer: {
+            confirm: boolean;
+        };
+        /** @description As in RFC 8628. */
+        DeviceBegun: {
+            device_code: string;
+            /** Format: int64 */
+            expires_in_secs: number;
+            /** Format: int64 */
+            interval_secs: number;
+            /** @description `ABCD-EFGH`. */
+            user_code: string;
+            verification_uri: string;
+            verification_uri_complete: string;
+        };
+        /** @description A key of the person who confirmed. */
+        DeviceKey: {
+            expires_at?: components["schemas"]["String"] | null;
+            name: string;
+            role: string;
+            /** @description Shown this once. */
+            secret: string;
+        };
+        DeviceRequest: {
+            /** @description What the terminal calls itself: shown to the person who confirms. */
+            client?: string;
+        };
+        DeviceTokenRequest: {
+            device_code: string;
+        };
+        /** @description What waits to be confirmed. */
+        DeviceWaiting: {
+            address: string;
+            asked_at: components["schemas"]["String"];
+            /** @description Anybody can write anything here. */
+            client: string;
+            user_code: string;
+        };
         /** @description A value that the selected rows have more often than the rest. */
         Difference: {
             /** @description Other fields that tell exactly the same rows apart. */
@@ -3030,6 +3862,20 @@ export interface components {
              */
             selected_share: number;
             value: string;
+        };
+        Drill: {
+            /**
+             * Format: double
+             * @description Recovery point: what was lost before the fault, as the postmortem says.
+             */
+            data_lost_secs?: number | null;
+            incident: string;
+            /**
+             * Format: double
+             * @description Recovery time: fault start to mitigated, else to resolved.
+             */
+            recovery_secs?: number | null;
+            title: string;
         };
         EndpointsResponse: {
             end: components["schemas"]["String"];
@@ -3316,11 +4162,66 @@ export interface components {
              */
             suppressed: number;
         };
+        /** @description A promise over the time of the incident: counts of equal steps. */
+        FrozenChart: {
+            /**
+             * Format: double
+             * @description Share of the error budget of the whole window.
+             */
+            budget_spent?: number | null;
+            good: number[];
+            slo: string;
+            start: components["schemas"]["String"];
+            /** Format: int64 */
+            step_secs: number;
+            /** Format: double */
+            target: number;
+            total: number[];
+        };
+        FrozenEntry: {
+            actor: string;
+            at: components["schemas"]["String"];
+            kind: string;
+            link?: string | null;
+            text: string;
+        };
         /** @description While it is on, no run calls anybody. */
         GlobalStop: {
             at: components["schemas"]["String"];
             by: string;
             reason: string;
+        };
+        HeartbeatPinged: {
+            due_at: components["schemas"]["String"];
+            name: string;
+            standing: string;
+        };
+        HeartbeatStatus: {
+            description?: string | null;
+            due_at: components["schemas"]["String"];
+            /** Format: double */
+            grace_secs: number;
+            labels: {
+                [key: string]: string;
+            };
+            last_at?: components["schemas"]["String"] | null;
+            level: string;
+            /** @description When silence becomes an alert. */
+            missed_at: components["schemas"]["String"];
+            name: string;
+            /** @description `every 1h`, or the times as crontab writes them. */
+            period: string;
+            /** @description The address to ping, with its secret; for editors only. */
+            ping_url?: string | null;
+            runbook?: string | null;
+            service?: string | null;
+            /** @description `new`, `up`, `late`, `missed`, `failed`, `paused`. */
+            standing: string;
+            /**
+             * Format: double
+             * @description From the last start to its end.
+             */
+            took_secs?: number | null;
         };
         HistogramRequest: {
             /**
@@ -3380,6 +4281,8 @@ export interface components {
             confirmed_level?: string | null;
             /** @description Such as `INC-2026-0042`. */
             id: string;
+            /** @description An exercise: left out of statistics. */
+            is_drill?: boolean;
             /** @description The level in force: confirmed if it is, else preliminary. `P0`, `P1`, `P2`. */
             level: string;
             marks: components["schemas"]["IncidentMarks"];
@@ -3488,18 +4391,31 @@ export interface components {
             /** Format: double */
             low: number;
         };
+        InviteRequest: {
+            name: string;
+            role: string;
+        };
+        /** @description An account and the link that signs its owner in, once, within a day. */
+        Invited: {
+            account: components["schemas"]["Account"];
+            link: string;
+        };
         /** @description A key without its secret. */
         Key: {
             created_at: components["schemas"]["String"];
             created_by: string;
             expires_at?: components["schemas"]["String"] | null;
+            filter?: string | null;
             id: string;
             last_used_at?: components["schemas"]["String"] | null;
             name: string;
             /** @description The first characters, to recognise it by. */
             prefix: string;
+            /** Format: int32 */
+            rate_per_minute?: number | null;
             revoked: boolean;
             role: string;
+            scopes?: string[];
         };
         KeyCreated: {
             key: components["schemas"]["Key"];
@@ -3507,10 +4423,18 @@ export interface components {
             secret: string;
         };
         KeyRequest: {
+            /** @description The name of the account that it is for; without one, the caller's own. */
+            account?: string | null;
             expires_at?: components["schemas"]["String"] | null;
+            /** @description In the filter language: the rows of telemetry that it sees. Calls that cannot be narrowed to them are refused. */
+            filter?: string | null;
             name: string;
+            /** Format: int32 */
+            rate_per_minute?: number | null;
             /** @description A role, or `ingest` for a key that may only send telemetry. */
             role: string;
+            /** @description Operations on the cloud that it may start: names, `ec2.*` or `runbook/*`. Empty for all. */
+            scopes?: string[];
         };
         KeysResponse: {
             keys: components["schemas"]["Key"][];
@@ -3604,6 +4528,50 @@ export interface components {
             kind: string;
             name: string;
         };
+        /** @description The caller. */
+        Me: {
+            account: components["schemas"]["Account"];
+            has_password: boolean;
+            /** @description One-time codes are asked for. */
+            has_totp: boolean;
+            recovery_codes_left: number;
+        };
+        /** @description Something that somebody will do. */
+        Measure: {
+            done?: boolean;
+            done_at?: components["schemas"]["String"] | null;
+            done_by?: string | null;
+            /** @description A day, such as `2026-12-18`. */
+            due?: string | null;
+            /** @description `short_term` or `long_term`. */
+            kind: string;
+            /**
+             * Format: int32
+             * @description 0 or left out: a new one.
+             */
+            number?: number;
+            /** @description The incident or the week that it comes from, in lists over several. */
+            origin?: string | null;
+            overdue?: boolean;
+            owner?: string | null;
+            text: string;
+            ticket?: string | null;
+        };
+        /** @description The weekly meeting: the review of the week, how the promises stand, and the points. */
+        MeetingResponse: {
+            /** Format: int32 */
+            alerts_other: number;
+            /**
+             * Format: int32
+             * @description Alerts of the week that called somebody, and those that did not.
+             */
+            alerts_urgent: number;
+            /** @description The promises as they stand now, a line each, worst first. */
+            promises: string[];
+            review: components["schemas"]["ReviewResponse"];
+            sheet: components["schemas"]["Sheet"];
+            week: string;
+        };
         Notice: {
             message: string;
             /** @description The word in the filter that it is about, and what to put in its place. */
@@ -3632,6 +4600,20 @@ export interface components {
             policy?: string | null;
             /** @description Schedules that its policy asks. */
             schedules: string[];
+        };
+        OpenSession: {
+            /** @description Whose it is, for administrators who look at all. */
+            account?: string | null;
+            address: string;
+            /** @description What the browser called itself. */
+            client: string;
+            created_at: components["schemas"]["String"];
+            expires_at: components["schemas"]["String"];
+            id: string;
+            /** @description The one that asks. */
+            is_current: boolean;
+            /** @description Opened by a key. */
+            key?: string | null;
         };
         Override: {
             author: string;
@@ -3709,6 +4691,12 @@ export interface components {
             teams_without_policy?: string[];
             /** Format: int64 */
             undeliverable: number;
+        };
+        PasswordRequest: {
+            /** @description The one that is set now, if one is. */
+            current?: string | null;
+            /** @description At least twelve characters. */
+            new: string;
         };
         PatternService: {
             /** Format: int64 */
@@ -3793,6 +4781,232 @@ export interface components {
             on_failure: string;
             /** Format: int64 */
             timeout_secs: number;
+        };
+        Postmortem: {
+            closed_at?: components["schemas"]["String"] | null;
+            closed_by?: string | null;
+            /** Format: int64 */
+            data_lost_secs?: number | null;
+            facts: components["schemas"]["PostmortemFacts"];
+            measures: components["schemas"]["Measure"][];
+            /** @description What stands between this and closing it. */
+            missing: string[];
+            /**
+             * @description By section: `overview`, `what_happened`, `impact`, `contributing_factors`, `resolution`, `went_well`, `went_badly`,
+             *     `lucky`, `meeting`, `internal_mail`, `external_message`. Markdown.
+             */
+            sections: {
+                [key: string]: string;
+            };
+            summary: components["schemas"]["PostmortemSummary"];
+            updated_by: string;
+            /**
+             * Format: int64
+             * @description To be sent back with a change: of two changes of one version the second is refused.
+             */
+            version: number;
+        };
+        /** @description What to change; what is left out stays. */
+        PostmortemEdit: {
+            /** Format: int64 */
+            data_lost_secs?: number | null;
+            /** @description In place of all of them. */
+            measures?: components["schemas"]["Measure"][] | null;
+            /** @description Empty: nobody. */
+            owner?: string | null;
+            sections?: {
+                [key: string]: string;
+            };
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description As it was when the incident was resolved. */
+        PostmortemFacts: {
+            charts: components["schemas"]["FrozenChart"][];
+            class: string;
+            frozen_at: components["schemas"]["String"];
+            marks: components["schemas"]["IncidentMarks"];
+            /** @description Most active first. */
+            people: string[];
+            preliminary_level: string;
+            services: string[];
+            timeline: components["schemas"]["FrozenEntry"][];
+            /** Format: int32 */
+            timeline_left_out: number;
+            times: components["schemas"]["IncidentTimes"];
+            /** Format: int32 */
+            updates_kept: number;
+            /** Format: int32 */
+            updates_missed: number;
+        };
+        /** @description For `close` and `reopen`: the version that was read. For `draft`: nothing. */
+        PostmortemStep: {
+            /** Format: int64 */
+            version?: number;
+        };
+        PostmortemSummary: {
+            /** @description A day, such as `2026-11-27`. */
+            due?: string | null;
+            incident: string;
+            is_drill: boolean;
+            level: string;
+            /** @description It must be written: a P0 or P1 that was no drill. */
+            mandatory: boolean;
+            /** Format: int32 */
+            measures_open: number;
+            /** Format: int32 */
+            measures_overdue: number;
+            overdue: boolean;
+            owner?: string | null;
+            service: string;
+            /** @description `draft` or `closed`. */
+            state: string;
+            title: string;
+            updated_at: components["schemas"]["String"];
+        };
+        PostmortemsResponse: {
+            /** @description Newest incident first. */
+            postmortems: components["schemas"]["PostmortemSummary"][];
+        };
+        ProbeAssertion: {
+            passed: boolean;
+            saw: string;
+            what: string;
+        };
+        ProbeCertificate: {
+            /** Format: int32 */
+            chain_length: number;
+            /** @description The earliest end in the chain that was sent. */
+            chain_not_after: components["schemas"]["String"];
+            issuer: string;
+            names: string[];
+            not_after: components["schemas"]["String"];
+            not_before: components["schemas"]["String"];
+            subject: string;
+        };
+        /** @description Measurements of one UTC day, from all locations. */
+        ProbeDay: {
+            /** Format: int64 */
+            bad: number;
+            /** @description `2026-11-22`. */
+            day: string;
+            /** Format: int64 */
+            good: number;
+            /**
+             * Format: int64
+             * @description Of runners at fault or unable: they say nothing of the target.
+             */
+            unknown: number;
+        };
+        ProbeLocation: {
+            /** Format: double */
+            duration_ms?: number | null;
+            location: string;
+            measured_at?: components["schemas"]["String"] | null;
+            /** @description Why the last measurement was no success. */
+            reason?: string | null;
+            since?: components["schemas"]["String"] | null;
+            /** @description `up`, `down`, `settling`, `runner_at_fault`, `unable`, `silent`, `new`. */
+            standing: string;
+        };
+        /** @description What a runner has measured. */
+        ProbeReport: {
+            location: string;
+            /** @description In order of their numbers. None: the runner only says that it is there. */
+            results: components["schemas"]["ProbeResult"][];
+            /** @description The same as long as the runner keeps its folder; results are numbered within it. */
+            runner: string;
+        };
+        ProbeReportTaken: {
+            /**
+             * Format: int64
+             * @description Everything up to this number is on disk.
+             */
+            sequence: number;
+            /**
+             * Format: int64
+             * @description Results that are stored now; those that were known already are not counted.
+             */
+            stored: number;
+        };
+        /** @description One measurement. Times of phases in milliseconds; a phase that was not taken is absent. */
+        ProbeResult: {
+            address?: string | null;
+            assertions?: components["schemas"]["ProbeAssertion"][];
+            at: components["schemas"]["String"];
+            /** Format: int64 */
+            body_bytes?: number | null;
+            certificate?: components["schemas"]["ProbeCertificate"] | null;
+            /** @description A repetition between the regular times, to make sure. */
+            confirmation?: boolean;
+            dns_answers?: string[];
+            dns_code?: string | null;
+            /** Format: double */
+            duration_ms: number;
+            /**
+             * @description `resolve`, `connect`, `timeout`, `tls`, `certificate`, `protocol`, `assertion`, `no_network`, `forbidden`,
+             *     `not_permitted`.
+             */
+            error_type?: string | null;
+            grpc_health?: string | null;
+            /** Format: int32 */
+            http_status?: number | null;
+            http_version?: string | null;
+            location: string;
+            /** @description `success`, `failure`, `unknown`. */
+            outcome: string;
+            /** @description `resolve`, `connect`, `tls`, `processing`, `transfer`. */
+            phases_ms: {
+                [key: string]: number;
+            };
+            probe: string;
+            reason?: string | null;
+            /** Format: int32 */
+            redirects?: number;
+            /** @description What the self-check of the runner found, if the runner is at fault rather than the target. */
+            runner_fault?: string | null;
+            /**
+             * Format: int64
+             * @description Given by the runner, growing.
+             */
+            sequence: number;
+            tls_version?: string | null;
+        };
+        ProbeStatus: {
+            /** @description Somebody was told that it is down, and not yet that it is up. */
+            alerting: boolean;
+            /**
+             * Format: double
+             * @description Successes of all that counted in `days`, 0 to 1.
+             */
+            availability?: number | null;
+            /** @description Of the last 90 days, oldest first; days without a measurement are absent. */
+            days: components["schemas"]["ProbeDay"][];
+            description?: string | null;
+            /** Format: double */
+            interval_secs: number;
+            /** @description `http`, `tcp`, `tls`, `dns`, `icmp`, `grpc`. */
+            kind: string;
+            labels: {
+                [key: string]: string;
+            };
+            last?: components["schemas"]["ProbeResult"] | null;
+            /** @description Of the alert: `P0`, `P1`, `P2`. */
+            level: string;
+            locations: components["schemas"]["ProbeLocation"][];
+            name: string;
+            paused: boolean;
+            /**
+             * Format: int32
+             * @description Locations that must see it down.
+             */
+            quorum: number;
+            runbook?: string | null;
+            service?: string | null;
+            since: components["schemas"]["String"];
+            target: string;
+            /** @description `up`, `degraded`, `down`, `unknown`. */
+            verdict: string;
         };
         /** @description An error, as RFC 9457 has it (`application/problem+json`). */
         Problem: {
@@ -3882,6 +5096,10 @@ export interface components {
              * @description They can never succeed: malformed, too large, not allowed.
              */
             rejected: number;
+        };
+        RecoveryCodes: {
+            /** @description Each is good once. Shown this once. */
+            codes: string[];
         };
         Refused: {
             /** Format: int64 */
@@ -3977,6 +5195,8 @@ export interface components {
         ReportRequest: {
             /** @description `S1`, `S2`, `S3`, `P4`. */
             class: string;
+            /** @description An exercise: real clock, real timeline, left out of statistics. */
+            is_drill?: boolean;
             /** @description `P0`, `P1`, `P2`: preliminary. */
             level: string;
             next_update_at?: components["schemas"]["String"] | null;
@@ -3995,6 +5215,85 @@ export interface components {
             id: string;
             incident: components["schemas"]["Incident"];
             next_update_at: components["schemas"]["String"];
+        };
+        RevealRequest: {
+            /** @description Why it has to be seen; goes into the audit log. At least ten characters. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description The newest, unless it is given.
+             */
+            version?: number | null;
+        };
+        /** @description Figures over a time, drills apart. */
+        ReviewResponse: {
+            drills: components["schemas"]["Drill"][];
+            end: components["schemas"]["String"];
+            /**
+             * Format: int32
+             * @description Incidents that escalated by a policy and are resolved.
+             */
+            escalated: number;
+            /**
+             * Format: double
+             * @description Share of those that never left the first step.
+             */
+            first_line_share?: number | null;
+            /** Format: int32 */
+            incidents: number;
+            load: components["schemas"]["ReviewedPerson"][];
+            mean: components["schemas"]["IncidentTimes"];
+            /** @description Not done, the most overdue first, with their origin. */
+            measures: components["schemas"]["Measure"][];
+            /** Format: int32 */
+            measures_overdue: number;
+            median: components["schemas"]["IncidentTimes"];
+            /**
+             * Format: double
+             * @description Share of promised updates that came in time, 0 to 1.
+             */
+            on_time_rate?: number | null;
+            /** Format: int32 */
+            p0: number;
+            /** Format: int32 */
+            p1: number;
+            /** Format: int32 */
+            p2: number;
+            /** Format: int32 */
+            postmortems_closed: number;
+            /** Format: int32 */
+            postmortems_due: number;
+            postmortems_overdue: string[];
+            start: components["schemas"]["String"];
+            /** Format: double */
+            toil_secs: number;
+            /**
+             * Format: double
+             * @description Time with an incident in hand, over eight hours a weekday of everybody on call.
+             */
+            toil_share?: number | null;
+        };
+        ReviewedPerson: {
+            /** Format: int32 */
+            calls: number;
+            /** Format: int32 */
+            calls_on_shift: number;
+            /**
+             * Format: double
+             * @description Absent without a shift.
+             */
+            calls_per_shift?: number | null;
+            /** Format: double */
+            in_hand_secs: number;
+            /** Format: double */
+            on_call_secs: number;
+            person: string;
+            /** Format: int32 */
+            shifts: number;
+        };
+        /** @description A value to put in place of the one in use; without it the node makes one of 256 random bits. */
+        RotateRequest: {
+            value?: string | null;
         };
         RunApproval: {
             at: components["schemas"]["String"];
@@ -4062,6 +5361,20 @@ export interface components {
             /** @description `better`, `same`, `worse`, `unknown`. */
             helped: string;
             text: string;
+        };
+        /** @description Whoever carries checks out at a location. */
+        RunnerStatus: {
+            /** @description In words, for whoever asks whether the probe itself is at fault. */
+            finding: string;
+            location: string;
+            /**
+             * Format: int64
+             * @description Probes that are to run there.
+             */
+            probes: number;
+            seen_at?: components["schemas"]["String"] | null;
+            /** @description `ok`, `at_fault`, `silent`, `missing`. */
+            standing: string;
         };
         /** @description Newest first. */
         RunsResponse: {
@@ -4136,6 +5449,47 @@ export interface components {
             /** @description Newest first; each row an object of the fields that it has, `timestamp` always. */
             rows: Record<string, never>[];
             stats: components["schemas"]["QueryStats"];
+        };
+        /** @description A secret without its values. */
+        Secret: {
+            last_used_at?: components["schemas"]["String"] | null;
+            name: string;
+            /** @description How documents refer to it: `secret://name`. */
+            reference: string;
+            /** @description Documents that refer to it, as `Channel/desk`. */
+            used_by: string[];
+            /** @description The newest first; the first is in use, and the second still good while it is being replaced. */
+            versions: components["schemas"]["SecretVersion"][];
+        };
+        /** @description A value to keep. */
+        SecretRequest: {
+            /** @description 1 to 32 768 bytes. It is never answered. */
+            value: string;
+        };
+        SecretRevealed: {
+            name: string;
+            value: string;
+            /** Format: int32 */
+            version: number;
+        };
+        SecretRotated: {
+            secret: components["schemas"]["Secret"];
+            /** @description The value that the node made; shown this once. Absent where the caller gave it. */
+            value?: string | null;
+        };
+        SecretVersion: {
+            created_at: components["schemas"]["String"];
+            created_by: string;
+            /** @description The master key that wraps its data key. */
+            master: string;
+            /** Format: int32 */
+            version: number;
+        };
+        SecretsResponse: {
+            /** @description The master key in use. */
+            master: string;
+            /** @description By name. */
+            secrets: components["schemas"]["Secret"][];
         };
         /** @description What a read saw, in the provider's words. */
         SeenResponse: {
@@ -4264,6 +5618,46 @@ export interface components {
             /** @description `viewer`, `responder`, `editor`, `admin`, `owner`. */
             role: string;
         };
+        SessionsResponse: {
+            /** @description The newest first. */
+            sessions: components["schemas"]["OpenSession"][];
+        };
+        /** @description A page that is generated from facts, with what people added to it. */
+        Sheet: {
+            /** @description A week such as `2026-W47`, or a service. */
+            key: string;
+            /** @description To-dos of this sheet. */
+            measures: components["schemas"]["Measure"][];
+            /** @description In the order of the page. */
+            points: components["schemas"]["SheetPoint"][];
+            updated_by?: string | null;
+            /**
+             * Format: int64
+             * @description To be sent back with a change; 0 if nobody wrote anything yet.
+             */
+            version: number;
+        };
+        SheetEdit: {
+            /** @description In place of all of them. */
+            measures?: components["schemas"]["Measure"][] | null;
+            points?: {
+                [key: string]: components["schemas"]["SheetPointEdit"];
+            };
+            /** Format: int64 */
+            version: number;
+        };
+        SheetPoint: {
+            done: boolean;
+            done_by?: string | null;
+            /** @description What the node knows about it, a line each. */
+            facts: string[];
+            name: string;
+            text: string;
+        };
+        SheetPointEdit: {
+            done?: boolean;
+            text: string;
+        };
         Shift: {
             because: string;
             end: components["schemas"]["String"];
@@ -4288,11 +5682,21 @@ export interface components {
             start: components["schemas"]["String"];
             time_zone: string;
         };
-        /** @description Exchange a key or a one-time token for a browser session (cookie `nines_session`). */
+        /** @description Exchange a key, a one-time token, or a name and a password for a browser session (cookie `nines_session`). */
         SignInRequest: {
+            /** @description Of the authenticator app, or a recovery code; asked for by the problem `second_factor`. */
+            code?: string | null;
             key?: string | null;
+            /** @description Of the account, with `password`. */
+            name?: string | null;
+            password?: string | null;
             /** @description The token of the first-run link. */
             token?: string | null;
+        };
+        /** @description Ways to sign in besides keys, links and passwords. */
+        SignInWays: {
+            /** @description What the identity provider is called, if there is one: go to `/oidc/start`. */
+            oidc?: string | null;
         };
         Silence: {
             author: string;
@@ -4469,6 +5873,28 @@ export interface components {
             /** Format: int32 */
             line?: number | null;
         };
+        /** @description A text for the public about an incident. */
+        Statement: {
+            approvals: components["schemas"]["StatementApproval"][];
+            drafted_at: components["schemas"]["String"];
+            drafted_by: string;
+            /** Format: int32 */
+            number: number;
+            published_at?: components["schemas"]["String"] | null;
+            text: string;
+        };
+        StatementApproval: {
+            by?: string;
+            /** @description `public_relations` or `manager`. */
+            role: string;
+        };
+        StatementRequest: {
+            text: string;
+        };
+        StatementsResponse: {
+            /** @description In order. */
+            statements: components["schemas"]["Statement"][];
+        };
         Status: {
             /** @description What recovery or a scan found damaged, named. */
             damage: string[];
@@ -4492,6 +5918,34 @@ export interface components {
             started_at: components["schemas"]["String"];
             storage: components["schemas"]["DatasetStatus"][];
             version: string;
+        };
+        StatusComponent: {
+            name: string;
+            /** @description The services that it stands for. */
+            services: string[];
+        };
+        /** @description A page without what it shows. */
+        StatusPage: {
+            components: components["schemas"]["StatusComponent"][];
+            description: string;
+            name: string;
+            /** @description Shown only with its link. */
+            private: boolean;
+            title: string;
+            updated_at: components["schemas"]["String"];
+            updated_by: string;
+            /** @description Where it is. Of a private page with its secret, once: when the page is made. */
+            url: string;
+        };
+        StatusPageRequest: {
+            components: components["schemas"]["StatusComponent"][];
+            description?: string;
+            /** @description Makes a new link each time it is saved as private. */
+            private?: boolean;
+            title: string;
+        };
+        StatusPagesResponse: {
+            pages: components["schemas"]["StatusPage"][];
         };
         /** @description One step of an incident by a person. `POST /api/v1/incidents/{id}/{step}`. */
         StepRequest: {
@@ -4646,6 +6100,15 @@ export interface components {
             source: string;
             text: string;
         };
+        /** @description A second factor that counts once a code of it was confirmed. */
+        TotpBegun: {
+            /** @description To be typed where no picture can be taken. */
+            secret: string;
+            /** @description The picture, as SVG. */
+            svg: string;
+            /** @description `otpauth://…`, which is what the picture says. */
+            uri: string;
+        };
         TraceResponse: {
             /**
              * Format: int64
@@ -4741,6 +6204,12 @@ export interface components {
             /** @description `unset`, `ok`, `error`. */
             status: string;
             status_message?: string | null;
+        };
+        UptimeResponse: {
+            heartbeats: components["schemas"]["HeartbeatStatus"][];
+            /** @description What is down first, then by name. */
+            probes: components["schemas"]["ProbeStatus"][];
+            runners: components["schemas"]["RunnerStatus"][];
         };
         VersionCount: {
             /** Format: int64 */
@@ -5525,6 +6994,128 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invited"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disable_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    new_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invited"];
+                };
             };
             /** @description a problem document */
             default: {
@@ -6537,6 +8128,118 @@ export interface operations {
             };
         };
     };
+    chat_jira: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chat_slack_command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chat_slack_interaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chat_telegram: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     fields: {
         parameters: {
             query?: never;
@@ -6556,6 +8259,136 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["FieldsResponse"];
                 };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceBegun"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    device_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceKey"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceWaiting"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceAnswer"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description a problem document */
             default: {
@@ -6615,6 +8448,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StreamEvent"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ping_heartbeat: {
+        parameters: {
+            query?: {
+                secret?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                ping: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeartbeatPinged"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ping_heartbeat_post: {
+        parameters: {
+            query?: {
+                secret?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                ping: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeartbeatPinged"];
                 };
             };
             /** @description a problem document */
@@ -6712,6 +8613,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    statements: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    draft_statement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StatementRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statement"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_statement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StatementApproval"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statement"];
                 };
             };
             /** @description a problem document */
@@ -6947,6 +8950,225 @@ export interface operations {
             };
         };
     };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpBegun"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    meeting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeetingResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_meeting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SheetEdit"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sheet"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     objects: {
         parameters: {
             query?: {
@@ -7161,6 +9383,230 @@ export interface operations {
             };
         };
     };
+    postmortems: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostmortemsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postmortem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Postmortem"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_postmortem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostmortemEdit"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Postmortem"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postmortem_markdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    step_postmortem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostmortemStep"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Postmortem"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assigned_probes: {
+        parameters: {
+            query?: {
+                location?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignedProbes"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_probes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProbeReport"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeReportTaken"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     replay: {
         parameters: {
             query?: never;
@@ -7181,6 +9627,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review: {
+        parameters: {
+            query?: {
+                start?: string;
+                end?: string;
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewResponse"];
                 };
             };
             /** @description a problem document */
@@ -7782,6 +10261,171 @@ export interface operations {
             };
         };
     };
+    secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_secret: {
+        parameters: {
+            query?: {
+                force?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reveal_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevealRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretRevealed"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretRotated"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     services: {
         parameters: {
             query?: {
@@ -7891,6 +10535,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions: {
+        parameters: {
+            query?: {
+                all?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
+                };
             };
             /** @description a problem document */
             default: {
@@ -8223,6 +10956,99 @@ export interface operations {
             };
         };
     };
+    status_pages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusPagesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_status_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StatusPageRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusPage"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_status_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     tail: {
         parameters: {
             query?: {
@@ -8255,6 +11081,72 @@ export interface operations {
             };
         };
     };
+    takeover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sheet"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_takeover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SheetEdit"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sheet"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     trace: {
         parameters: {
             query?: never;
@@ -8273,6 +11165,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TraceResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uptime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UptimeResponse"];
                 };
             };
             /** @description a problem document */
@@ -8730,6 +11651,64 @@ export interface operations {
         };
     };
     metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oidc_callback: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oidc_start: {
         parameters: {
             query?: never;
             header?: never;
@@ -9230,6 +12209,42 @@ export interface operations {
     };
     prometheus_rules: {
         parameters: {
+            query?: {
+                type?: string;
+                "rule_name[]"?: string;
+                "rule_group[]"?: string;
+                "file[]"?: string;
+                "match[]"?: string;
+                exclude_alerts?: string;
+                group_limit?: string;
+                group_next_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prometheus_scrape_pools: {
+        parameters: {
             query?: never;
             header?: never;
             path?: never;
@@ -9451,6 +12466,67 @@ export interface operations {
             };
         };
     };
+    prometheus_targets: {
+        parameters: {
+            query?: {
+                state?: string;
+                scrapePool?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prometheus_targets_metadata: {
+        parameters: {
+            query?: {
+                match_target?: string;
+                metric?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     prometheus_write: {
         parameters: {
             query?: never;
@@ -9565,6 +12641,69 @@ export interface operations {
             header?: never;
             path: {
                 path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status_page: {
+        parameters: {
+            query?: {
+                key?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status_page_feed: {
+        parameters: {
+            query?: {
+                key?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                file: string;
             };
             cookie?: never;
         };

@@ -8,12 +8,15 @@ import {
   IconDatabaseSearch,
   IconGauge,
   IconGitCommit,
+  IconHeartbeat,
   IconKey,
   IconLanguage,
   IconListCheck,
+  IconLock,
   IconLogout,
   IconMoon,
   IconPhoneCall,
+  IconRuler2,
   IconSearch,
   IconServer2,
   IconSitemap,
@@ -21,6 +24,8 @@ import {
   IconSunMoon,
   IconTool,
   IconUrgent,
+  IconUser,
+  IconUsers,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
@@ -49,10 +54,13 @@ const pages = () =>
     ["/", t("Promises"), IconGauge],
     ["/search", t("Search"), IconSearch],
     ["/explore/metrics", t("Metrics"), IconChartLine],
+    ["/rules", t("Rules & targets"), IconRuler2],
     ["/sql", "SQL", IconDatabaseSearch],
     ["/incidents", t("Incidents"), IconUrgent],
     ["/alerts", t("Alerts"), IconBellRinging],
     ["/oncall", t("On call"), IconPhoneCall],
+    ["/reviews", t("Reviews"), IconListCheck],
+    ["/uptime", t("Uptime"), IconHeartbeat],
     ["/services", t("Services"), IconSitemap],
     ["/changes", t("Changes"), IconGitCommit],
     ["/operations", t("Operations"), IconTool],
@@ -61,7 +69,10 @@ const pages = () =>
 const nodePages = () =>
   [
     ["/status", t("Node"), IconServer2],
+    ["/status-pages", t("Status pages"), IconServer2],
     ["/keys", t("Keys"), IconKey],
+    ["/secrets", t("Secrets"), IconLock],
+    ["/people", t("People"), IconUsers],
     ["/audit", t("Audit"), IconListCheck],
   ] as const;
 
@@ -71,11 +82,13 @@ const belongsTo = (path: string) =>
     ? "/"
     : path.startsWith("/incident")
       ? "/incidents"
-      : path.startsWith("/trace")
-        ? "/search"
-        : path.startsWith("/operations")
-          ? "/operations"
-          : path;
+      : path.startsWith("/postmortem")
+        ? "/reviews"
+        : path.startsWith("/trace")
+          ? "/search"
+          : path.startsWith("/operations")
+            ? "/operations"
+            : path;
 
 export function Shell({ children, language, setLanguage, session }: Props) {
   const { path, href, params } = useUrl();
@@ -231,20 +244,33 @@ function ThemeMenu() {
 function Account({ session }: { session?: Session }) {
   const signOut = useSignOut();
   return (
-    <Tooltip
-      label={
-        session ? t("Sign out {name} ({role})", { name: session.name, role: session.role }) : t("Sign out")
-      }
-    >
-      <ActionIcon
-        variant="transparent"
-        c="inherit"
-        aria-label={t("Sign out")}
-        onClick={() => signOut.mutate()}
+    <>
+      <Tooltip label={t("Your account")}>
+        <ActionIcon
+          variant="transparent"
+          c="inherit"
+          component={Link}
+          href="/you"
+          aria-label={t("Your account")}
+        >
+          <IconUser size={17} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
+      <Tooltip
+        label={
+          session ? t("Sign out {name} ({role})", { name: session.name, role: session.role }) : t("Sign out")
+        }
       >
-        <IconLogout size={17} stroke={1.7} />
-      </ActionIcon>
-    </Tooltip>
+        <ActionIcon
+          variant="transparent"
+          c="inherit"
+          aria-label={t("Sign out")}
+          onClick={() => signOut.mutate()}
+        >
+          <IconLogout size={17} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
+    </>
   );
 }
 

@@ -39,7 +39,7 @@ export function Foreign({
   return (
     <section className="panel scroll-x">
       <header>
-        <h2>{t("From other systems")}</h2>
+        <h2>{t("From rules and other systems")}</h2>
         {counts && (
           <span className="dim">
             {t("{open} open of {alerts}, arrived {received} times, {suppressed} held back", {

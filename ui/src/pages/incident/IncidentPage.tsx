@@ -9,7 +9,7 @@ import { Mark, StateChip } from "../../components/Mark";
 import { Failure, Figure, Loading } from "../../components/states";
 import { decimalsFor, minutes, moment, percent, span, targetText } from "../../lib/format";
 import { t } from "../../lib/i18n";
-import { className, incidentLook, sloLook } from "../../lib/states";
+import { className, incidentLook, isOpen, sloLook } from "../../lib/states";
 import { zoneName } from "../../lib/time";
 import { useAged } from "../../shell/Shell";
 import { useNow, useUrl } from "../../state/url";
@@ -21,6 +21,7 @@ import { Escalation } from "./Escalation";
 import styles from "./Incident.module.css";
 import { Pages } from "./Pages";
 import { Runs } from "./Runs";
+import { Statements } from "./Statements";
 import { Timeline } from "./Timeline";
 
 export default function IncidentPage() {
@@ -61,6 +62,12 @@ export default function IncidentPage() {
         </div>
         <div className={`stack ${styles.rest}`}>
           <Marks incident={incident} />
+          <Statements incident={incident.id} open={isOpen(incident.state)} />
+          {incident.marks.resolved_at && (
+            <Link className="panel pad" href={`/postmortem/${incident.id}`}>
+              {t("Postmortem")} →
+            </Link>
+          )}
           {slos.length > 0 && <Promises slos={slos} />}
           <Pages pages={alerts.flatMap((one) => one.pages)} now={now} />
           <Runs incident={incident.id} now={now} />

@@ -1,5 +1,5 @@
 // A person's report: exactly the six fields of the intake form, with class and preliminary level beside them.
-import { Button, SegmentedControl, Textarea, TextInput } from "@mantine/core";
+import { Button, Checkbox, SegmentedControl, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useReport, useServices } from "../../api/hooks";
 import { Failure } from "../../components/states";
@@ -27,6 +27,7 @@ export default function ReportPage() {
   const [next, setNext] = useState("");
   const [kind, setKind] = useState<string>("S1");
   const [level, setLevel] = useState<string>("P1");
+  const [drill, setDrill] = useState(false);
   const promised = now + (CADENCE_MINUTES[level] ?? 60) * 60e3;
   const began = resolveInstant(startedAt, now);
   const ready = service.trim() && scope.trim() && status.trim() && progress.trim() && began !== undefined;
@@ -42,6 +43,7 @@ export default function ReportPage() {
         next_update_at: next ? iso(resolveInstant(next, now) ?? promised) : undefined,
         class: kind,
         level,
+        is_drill: drill,
       },
       { onSuccess: (answer) => navigate(href(`/incident/${answer.id}`)) },
     );
@@ -77,6 +79,12 @@ export default function ReportPage() {
             <div className={styles.name}>{t("Class")}</div>
             <SegmentedControl value={kind} onChange={setKind} data={[...CLASSES]} aria-label={t("Class")} />
             <p className="dim">{className(kind)}</p>
+            <Checkbox
+              size="xs"
+              label={t("A drill: left out of statistics")}
+              checked={drill}
+              onChange={(event) => setDrill(event.currentTarget.checked)}
+            />
           </div>
         </div>
         <TextInput

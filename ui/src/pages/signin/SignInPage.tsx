@@ -1,5 +1,7 @@
-import { Button, PasswordInput } from "@mantine/core";
+import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
+import { ApiError } from "../../api/client";
+import { useSignInWays } from "../../api/doors";
 import { useSignIn } from "../../api/hooks";
 import { Failure } from "../../components/states";
 import { t } from "../../lib/i18n";
@@ -10,11 +12,25 @@ import styles from "./SignIn.module.css";
 const FIRST_RUN = /^\/first-run\/([^/]+)$/;
 
 export default function SignInPage() {
+  const [byKey, setByKey] = useState(true);
   const [key, setKey] = useState("");
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
   const signIn = useSignIn();
+  const ways = useSignInWays();
+  const problem = signIn.error instanceof ApiError ? signIn.error.problem : undefined;
+  // Asked for once the password was right, and then for as long as the page is open.
+  const [needsCode, setNeedsCode] = useState(false);
+  useEffect(() => {
+    if (problem?.code === "second_factor") setNeedsCode(true);
+  }, [problem]);
+  const isReady = byKey ? key.trim() !== "" : name.trim() !== "" && password !== "";
   const submit = () =>
     signIn.mutate(
-      { key: key.trim() },
+      byKey
+        ? { key: key.trim() }
+        : { name: name.trim(), password, code: needsCode ? code.trim() : undefined },
       {
         onSuccess: () => {
           // Stay where the link pointed; only the sign-in addresses themselves lead to the board.
@@ -30,28 +46,81 @@ export default function SignInPage() {
     sent.current = true;
     signIn.mutate({ token }, { onSuccess: () => location.assign("/") });
   }, [signIn]);
+  // The link of a wall holds a viewer's key after `#`, which no server and no log ever sees.
+  const walled = useRef(false);
+  useEffect(() => {
+    const wall = /^#wall=(.+)$/.exec(location.hash)?.[1];
+    if (!wall || walled.current) return;
+    walled.current = true;
+    history.replaceState(null, "", location.pathname);
+    signIn.mutate({ key: decodeURIComponent(wall) }, { onSuccess: () => location.replace("/wall?wall=1") });
+  }, [signIn]);
   return (
     <main className={styles.page}>
       <form
         className={styles.card}
         onSubmit={(event) => {
           event.preventDefault();
-          if (key.trim()) submit();
+          if (isReady) submit();
         }}
       >
         <Logo />
         <h1>{t("Sign in")}</h1>
-        <PasswordInput
-          label={t("Key")}
-          value={key}
-          onChange={(event) => setKey(event.currentTarget.value)}
-          autoFocus
-          autoComplete="current-password"
-        />
-        {signIn.error && <Failure error={signIn.error} />}
-        <Button type="submit" loading={signIn.isPending} disabled={!key.trim()}>
+        {byKey ? (
+          <PasswordInput
+            key="key"
+            label={t("Key")}
+            value={key}
+            onChange={(event) => setKey(event.currentTarget.value)}
+            autoFocus
+            autoComplete="current-password"
+          />
+        ) : (
+          <>
+            <TextInput
+              label={t("Name")}
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+              autoFocus
+              autoComplete="username"
+            />
+            <PasswordInput
+              key="password"
+              label={t("Password")}
+              value={password}
+              onChange={(event) => setPassword(event.currentTarget.value)}
+              autoComplete="current-password"
+            />
+            {needsCode && (
+              <TextInput
+                label={t("Code of the app, or a recovery code")}
+                value={code}
+                onChange={(event) => setCode(event.currentTarget.value)}
+                autoFocus
+                autoComplete="one-time-code"
+              />
+            )}
+          </>
+        )}
+        {signIn.error && problem?.code !== "second_factor" && <Failure error={signIn.error} />}
+        <Button type="submit" loading={signIn.isPending} disabled={!isReady}>
           {t("Sign in")}
         </Button>
+        {ways.data?.oidc && (
+          <Button component="a" href="/oidc/start" variant="default">
+            {t("Sign in with {name}", { name: ways.data.oidc })}
+          </Button>
+        )}
+        <button
+          type="button"
+          className="plain dim"
+          onClick={() => {
+            setByKey(!byKey);
+            signIn.reset();
+          }}
+        >
+          {byKey ? t("Sign in with a name and a password") : t("Sign in with a key")}
+        </button>
         <p className="dim">
           {t("On the first start the server prints a one-time link. The owner's key lies in {path}.", {
             path: "<data>/first-run/owner.key",
