@@ -1,3 +1,3 @@
 #!/bin/sh
-# PagerDuty's SDK and a parser of calendars.
+# PagerDuty's SDK, a parser of calendars, Slack's SDK.
 exec "$(dirname "$0")/../../scripts/clients" oncall

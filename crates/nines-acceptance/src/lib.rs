@@ -7,11 +7,13 @@
 mod api;
 mod node;
 mod otlp;
+mod person;
 mod tools;
 
 pub use api::{Api, Events, client};
 pub use node::{Addresses, Node, binary, command};
 pub use otlp::{Spans, span_request};
+pub use person::Browser;
 pub use tools::{run_tool, shared_folder, workspace_root};
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-filter", &["nines-base", "nines-model"]),
     ("nines-egress", &["nines-base", "nines-model"]),
     ("nines-yaml", &["nines-base"]),
+    ("nines-secrets", &["nines-base", "nines-model"]),
     // The telemetry column.
     ("nines-protocols", &["nines-base", "nines-model"]),
     ("nines-wal", &["nines-base", "nines-model"]),
@@ -24,9 +25,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-masking", &["nines-base", "nines-model"]),
     ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-promql", &["nines-base"]),
-    ("nines-metrics", &["nines-base", "nines-model", "nines-promql", "nines-series"]),
     ("nines-scrape", &["nines-base", "nines-model", "nines-egress", "nines-series", "nines-yaml"]),
     ("nines-rules", &["nines-base", "nines-model", "nines-promql", "nines-yaml"]),
+    (
+        "nines-metrics",
+        &["nines-base", "nines-model", "nines-promql", "nines-rules", "nines-scrape", "nines-series"],
+    ),
+    ("nines-probe", &["nines-base", "nines-egress", "nines-model", "nines-yaml"]),
     ("nines-query", &["nines-base", "nines-model", "nines-filter", "nines-storage", "nines-scan"]),
     ("nines-apm", &["nines-model", "nines-filter", "nines-query"]),
     ("nines-receive", &["nines-base", "nines-model", "nines-protocols", "nines-ingest", "nines-series"]),
@@ -35,8 +40,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-alerting", &["nines-base", "nines-model"]),
     ("nines-incidents", &["nines-base", "nines-model"]),
     ("nines-notify", &["nines-base", "nines-model", "nines-egress", "nines-alerting"]),
-    ("nines-access", &["nines-base", "nines-model"]),
+    ("nines-access", &["nines-base", "nines-model", "nines-secrets"]),
     ("nines-saved", &["nines-base", "nines-model"]),
+    ("nines-statuspage", &["nines-base", "nines-model", "nines-incidents"]),
+    ("nines-learning", &["nines-base", "nines-model", "nines-incidents"]),
+    ("nines-oidc", &["nines-base", "nines-model", "nines-egress"]),
     ("nines-oncall", &["nines-base", "nines-model", "nines-filter", "nines-slo", "nines-incidents"]),
     ("nines-actions", &["nines-base", "nines-model", "nines-egress"]),
     (
@@ -50,6 +58,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-notify",
             "nines-access",
             "nines-saved",
+            "nines-learning",
+            "nines-secrets",
+            "nines-statuspage",
             "nines-oncall",
             "nines-filter",
             "nines-actions",
@@ -70,7 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The edges.
     ("nines-api", &[]),
     ("nines-client", &["nines-api", "nines-base", "nines-egress"]),
-    ("nines-collect", &["nines-base", "nines-protocols"]),
+    ("nines-collect", &["nines-base", "nines-protocols", "nines-wal"]),
     ("nines-ui", &[]),
 ];
 

@@ -215,6 +215,7 @@ fn concrete(path: &str) -> String {
         .replace("{kind}", "SLO")
         .replace("{name}", "no-such-thing")
         .replace("{token}", "no-such-token")
+        .replace("{code}", "no-such-code")
         .replace("{id}", "INC-2000-9999")
 }
 

@@ -1,5 +1,5 @@
 //! A6, A7: a disk that is full, and one that fails. Nothing is acknowledged that is not kept, pages and audit go on, and the
-//! node mends itself when the disk does. A8, for a mounted folder: what the disk has no room for is fetched back.
+//! node mends itself when the disk does.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -18,22 +18,22 @@ const LINES: u64 = 200;
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Sends numbered requests one by one and knows which of them were acknowledged.
-struct Sender {
+pub struct Sender {
     api: Api,
     next: u64,
-    acknowledged: BTreeSet<u64>,
+    pub acknowledged: BTreeSet<u64>,
     /// What refusals said.
     refused: Vec<String>,
 }
 
 impl Sender {
-    fn new(node: &Node, first: u64) -> anyhow::Result<Self> {
+    pub fn new(node: &Node, first: u64) -> anyhow::Result<Self> {
         let api = Api::new(&node.addresses.http, &node.key("ingest.key")?);
         Ok(Self { api, next: first, acknowledged: BTreeSet::new(), refused: Vec::new() })
     }
 
     /// The status of the next request, whose lines have bodies of about `length` bytes that do not compress.
-    async fn send(&mut self, length: usize) -> anyhow::Result<u16> {
+    pub async fn send(&mut self, length: usize) -> anyhow::Result<u16> {
         let request = self.next;
         self.next += 1;
         let noise = |line: u64| -> String {
@@ -72,7 +72,7 @@ impl Sender {
 }
 
 /// Every acknowledged request is there with all its lines; what was refused may be.
-async fn check(api: &Api, acknowledged: &BTreeSet<u64>) -> anyhow::Result<()> {
+pub async fn check(api: &Api, acknowledged: &BTreeSet<u64>) -> anyhow::Result<()> {
     let rows = api.sql("select request, count(*) from logs group by request order by request").await?;
     let whole: BTreeSet<u64> =
         rows.iter().filter(|row| row[1].as_u64() == Some(LINES)).filter_map(|row| row[0].as_u64()).collect();
@@ -235,67 +235,4 @@ async fn a_full_disk_refuses_telemetry_and_still_takes_audit_entries() -> anyhow
     ensure!(keys.contains("key-19"), "{keys}");
     node.stop().await?;
     disk.unmount().await
-}
-
-#[expect(clippy::disallowed_methods, reason = "a mount that comes and goes, not a durable write")]
-fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::rename(from, to)
-}
-
-/// Names of segment files below a folder.
-fn segments(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder.join("segments/logs")).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_left_the_disk_for_an_object_store_is_fetched_back_and_an_outage_is_said() -> anyhow::Result<()>
-{
-    let _machine = alone().await;
-    let folder = tempfile::tempdir()?;
-    let (data, mount) = (folder.path().join("data"), folder.path().join("mount"));
-    std::fs::create_dir(&mount)?;
-    let url = format!("file://{}", mount.display());
-    let node = Node::start(&data, &["--object-store", &url]).await?;
-    let mut sender = Sender::new(&node, 0)?;
-    for _ in 0..20 {
-        ensure!(sender.send(4_000).await? == 200, "a healthy node takes everything");
-    }
-    // Stopping seals.
-    node.stop().await?;
-    let node = Node::start(&data, &["--object-store", &url]).await?;
-    let sealed = segments(&data.join("telemetry"));
-    eventually("the segment is in the object store", async || Ok((segments(&mount) == sealed).then_some(())))
-        .await?;
-    node.stop().await?;
-
-    // With next to no disk, its file here goes. The question brings it back.
-    let little = ["--object-store", &url, "--disk-max", "1MiB"];
-    let node = Node::start(&data, &little).await?;
-    let left = async || Ok(segments(&data.join("telemetry")).is_empty().then_some(()));
-    eventually("the file leaves the disk", left).await?;
-    check(&node.api()?, &sender.acknowledged).await?;
-    ensure!(segments(&data.join("telemetry")) == sealed, "what was read is here again");
-    node.stop().await?;
-
-    // The same with the folder away: an error that says so, and no answer that leaves the rows out.
-    let node = Node::start(&data, &little).await?;
-    eventually("the file leaves the disk again", left).await?;
-    let away = folder.path().join("away");
-    rename(&mount, &away)?;
-    for (path, body) in [
-        ("/api/v1/sql", json!({"query": "select count(*), max(body) from logs"})),
-        (
-            "/api/v1/search",
-            json!({"dataset": "logs", "filter": "request: 3", "start": "2020-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}),
-        ),
-    ] {
-        let headers = [("content-type", "application/json")];
-        let (status, answer) = node.api()?.send("POST", path, &headers, body.to_string().into()).await?;
-        println!("{path}: {status} {answer}");
-        ensure!(status == 503 && answer.to_string().contains(&url), "{path}: {status} {answer}");
-    }
-    rename(&away, &mount)?;
-    check(&node.api()?, &sender.acknowledged).await?;
-    node.stop().await
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::remote_write::{Series, written};
 
 /// Debian's package of this name; `scripts/tools test` installs it.
-const PROMETHEUS: &str = "prometheus";
+pub const PROMETHEUS: &str = "prometheus";
 
 fn now_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "samples must be of now")]
@@ -245,6 +245,7 @@ async fn otlp_is_series_and_rows_and_grafana_finds_its_way() -> anyhow::Result<(
         command(&["restore", "--from", &repository_text, "--data", &text(&copy)])?.status().await?.success()
     );
     ensure!(command(&["verify", "--data", &text(&copy)])?.status().await?.success());
+    crate::backups::bring_master_key(&data, &copy)?;
     node.kill().await?;
     for folder in [&copy, &data] {
         let node = Node::start(folder, &[]).await?;

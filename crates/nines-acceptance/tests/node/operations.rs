@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use hmac::{Hmac, KeyInit, Mac};
-use nines_acceptance::{Api, Node, client, command, eventually, run_tool};
+use nines_acceptance::{Api, Browser, Node, client, command, eventually, run_tool};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -28,6 +28,11 @@ fn machine(number: u32) -> String {
 async fn with_role(node: &Node, name: &str, role: &str) -> anyhow::Result<Api> {
     let made = node.api()?.post("/api/v1/keys", &json!({"name": name, "role": role})).await?;
     Ok(Api::new(&node.addresses.http, made["secret"].as_str().context("a key has a secret")?))
+}
+
+/// Somebody with an account of their own: another pair of eyes than the owner's, whatever keys the owner makes.
+async fn somebody(node: &Node, name: &str, role: &str) -> anyhow::Result<Api> {
+    Browser::invited(node, name, role).await?.terminal().await
 }
 
 /// Status and answer of a POST with a JSON body.

@@ -15,7 +15,7 @@ async fn the_fifteen_paths_move_the_simulated_cloud() -> anyhow::Result<()> {
     let secret = secret.to_str().context("the path is UTF-8")?;
     let more = ["--slack-signing-secret", secret, "--slack-user", "U1=mei:responder"];
     let node = Node::start(&folder.path().join("data"), &more).await?;
-    let (owner, lin) = (node.api()?, with_role(&node, "lin", "admin").await?);
+    let (owner, lin) = (node.api()?, somebody(&node, "lin", "admin").await?);
     let ops = |path: &str| format!("/Ops/AWSResource/{path}");
 
     // A dry run tells, and does nothing.
@@ -186,7 +186,7 @@ async fn the_fifteen_paths_and_the_command_line_move_aws() -> anyhow::Result<()>
     ];
     let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
     let node = Node::start_with(&folder.path().join("data"), &more, &keys).await?;
-    let (owner, lin) = (node.api()?, with_role(&node, "lin", "admin").await?);
+    let (owner, lin) = (node.api()?, somebody(&node, "lin", "admin").await?);
     let key = node.key("owner.key")?;
 
     let inventory = owner.get("/api/v1/actions/inventory").await?;

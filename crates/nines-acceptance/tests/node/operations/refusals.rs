@@ -71,7 +71,7 @@ async fn nobody_does_more_than_their_role_lets_them() -> anyhow::Result<()> {
 async fn a_plan_is_carried_out_as_it_was_seen_and_approved_or_not_at_all() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--four-eyes", "ec2.start"]).await?;
-    let (owner, lin) = (node.api()?, with_role(&node, "lin", "admin").await?);
+    let (owner, lin) = (node.api()?, somebody(&node, "lin", "admin").await?);
     let responder = with_role(&node, "wu", "responder").await?;
     let runs = "/api/v1/actions/runs";
     let weights =
@@ -99,6 +99,19 @@ async fn a_plan_is_carried_out_as_it_was_seen_and_approved_or_not_at_all() -> an
         "{status} {answer:#}"
     );
     ensure!(post(&responder, &step("approve"), &json!({"plan_hash": hash})).await?.0 == 403);
+    // By a second key of the author, however it is called and whomever it is made out to.
+    for key in [
+        json!({"name": "not-me", "role": "admin"}),
+        json!({"name": "lin", "role": "admin", "account": "lin"}),
+    ] {
+        let made = owner.post("/api/v1/keys", &key).await?;
+        let second = Api::new(&node.addresses.http, made["secret"].as_str().unwrap_or_default());
+        let (status, answer) = post(&second, &step("approve"), &json!({"plan_hash": hash})).await?;
+        ensure!(
+            status == 403 && answer["detail"].to_string().contains("by another key neither"),
+            "{key}: {status} {answer:#}"
+        );
+    }
     let other = planned(weights(10)).await?;
     let (status, answer) = post(&lin, &step("approve"), &json!({"plan_hash": other})).await?;
     ensure!((status, code(&answer).as_str()) == (409, "plan_changed"), "{status} {answer:#}");
