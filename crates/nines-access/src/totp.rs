@@ -1,6 +1,6 @@
 //! One-time codes by time (RFC 6238: HMAC-SHA-1, six digits, 30 s), which is what authenticator apps agree on.
 
-use nines_base::Random;
+use nines_base::{Random, percent_encoded};
 use nines_model::Timestamp;
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 
@@ -69,21 +69,8 @@ pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
 
 /// What the picture says to an app ("Key URI Format" of Google Authenticator).
 pub(crate) fn uri(issuer: &str, account: &str, secret: &[u8]) -> String {
-    let (issuer, account) = (encoded(issuer), encoded(account));
+    let (issuer, account) = (percent_encoded(issuer), percent_encoded(account));
     format!("otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}", base32(secret))
-}
-
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

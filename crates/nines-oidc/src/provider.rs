@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use nines_base::{Random, SharedClock};
+use nines_base::{Random, SharedClock, percent_encoded};
 use nines_egress::{Egress, Request, Response};
 use nines_model::Timestamp;
 use serde::Deserialize;
@@ -228,7 +228,8 @@ impl Provider {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json");
         if !by_form && !config.client_secret.is_empty() {
-            let pair = format!("{}:{}", escaped(&config.client_id), escaped(&config.client_secret));
+            let pair =
+                format!("{}:{}", percent_encoded(&config.client_id), percent_encoded(&config.client_secret));
             let pair = base64::engine::general_purpose::STANDARD.encode(pair);
             request = request.header(AUTHORIZATION, &format!("Basic {pair}"));
         }
@@ -294,21 +295,9 @@ fn bad(reason: &str) -> OidcError {
 }
 
 fn encoded(pairs: &[(&str, &str)]) -> String {
-    let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
     pairs.join("&")
-}
-
-fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -221,18 +221,6 @@ pub(super) fn hmac_base64(key: &[u8], text: &[u8]) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// Everything but letters, digits and `-._~` as `%XX`.
-pub(super) fn percent(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
-}
-
 /// One at a time, this long apart.
 pub(super) const fn paced(interval: Duration) -> Limits {
     Limits { concurrency: 1, interval }
@@ -253,6 +241,6 @@ mod tests {
         assert_eq!(clean("a\u{202e}b\r\nc", 10), "ab  c");
         assert_eq!(clean_lines("a\r\nb\tc", 10), "a\nb c");
         assert_eq!(defused("<@all> [x](y)"), "＜＠all＞ ［x］(y)");
-        assert_eq!(percent("a+b/é"), "a%2Bb%2F%C3%A9");
+        assert_eq!(nines_base::percent_encoded("a+b/é"), "a%2Bb%2F%C3%A9");
     }
 }

@@ -2,6 +2,7 @@
 //! status that is done. Cloud (with a user: REST 3, Basic, documents as ADF) and Data Center (REST 2, bearer, text).
 //! Limits: summary 255, description and comment 32767 characters. Source: developer.atlassian.com, REST API 3 and 2.
 
+use nines_base::percent_encoded;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,7 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use nines_egress::{Egress, Request};
 use serde_json::{Value, json};
 
-use super::dialect::{Message, clean, clean_lines, percent};
+use super::dialect::{Message, clean, clean_lines};
 use super::{
     Channel, ChannelKind, Delivery, Limits, Outcome, outcome_of_error, outcome_of_status, wrong_content,
 };
@@ -64,7 +65,7 @@ impl Jira {
 
     /// The issue that has this label.
     async fn find(&self, label: &str) -> Result<Option<String>, Outcome> {
-        let jql = percent(&format!(
+        let jql = percent_encoded(&format!(
             "project = \"{}\" AND labels = \"{label}\" ORDER BY created ASC",
             self.config.project.replace('"', "")
         ));
@@ -95,7 +96,7 @@ impl Jira {
                 .map(str::to_owned)
                 .ok_or_else(|| Outcome::Unknown { detail: "the answer names no issue".to_owned() });
         };
-        let issue = format!("{api}/issue/{}", percent(&key));
+        let issue = format!("{api}/issue/{}", percent_encoded(&key));
         let comment = json!({"body": self.document(&text)}).to_string();
         self.call(Request::post(format!("{issue}/comment"), comment)).await?;
         if message.is_over() {

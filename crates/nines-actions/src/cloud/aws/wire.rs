@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
-use nines_base::SharedClock;
+use nines_base::{SharedClock, percent_encoded};
 use nines_egress::{Egress, Request, Response};
 use nines_model::Timestamp;
 use serde_json::Value;
@@ -221,22 +221,11 @@ impl Wire {
 
 /// `application/x-www-form-urlencoded` as SigV4 wants it: everything but unreserved characters as `%XX`.
 pub fn encode(form: &[(String, String)]) -> String {
-    let pairs: Vec<_> =
-        form.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+    let pairs: Vec<_> = form
+        .iter()
+        .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
+        .collect();
     pairs.join("&")
-}
-
-fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// A success that cannot be read: it may well have been done.

@@ -1,15 +1,15 @@
 //! DingTalk (钉钉): a custom robot's webhook, signed, as Markdown. Limits: 20000 bytes; 20 messages a minute. Source:
 //! open.dingtalk.com, "Custom robot access" and "Customize robot security settings" (sign = base64 of HMAC-SHA256 of
-//! `timestamp\nsecret` under the secret, percent-encoded, the timestamp in milliseconds).
+//! `timestamp\nsecret` under the secret-encoded, the timestamp in milliseconds).
 
+use nines_base::percent_encoded;
 use std::time::Duration;
 
 use nines_egress::{Request, Response};
 use serde_json::json;
 
 use super::{
-    Dialect, Message, clean, clean_lines, cut_bytes, defused, hmac_base64, json_request, paced, percent,
-    read_code,
+    Dialect, Message, clean, clean_lines, cut_bytes, defused, hmac_base64, json_request, paced, read_code,
 };
 use crate::{ChannelKind, Limits, Outcome, Secret};
 
@@ -48,7 +48,7 @@ impl Dialect for Dingtalk {
                 let sign =
                     hmac_base64(secret.expose().as_bytes(), format!("{at}\n{}", secret.expose()).as_bytes());
                 let join = if self.url.expose().contains('?') { '&' } else { '?' };
-                format!("{}{join}timestamp={at}&sign={}", self.url.expose(), percent(&sign))
+                format!("{}{join}timestamp={at}&sign={}", self.url.expose(), percent_encoded(&sign))
             }
         };
         json_request(url, &body)

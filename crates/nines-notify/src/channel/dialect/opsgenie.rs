@@ -1,13 +1,14 @@
 //! Opsgenie's Alert API. Limits: message 130 characters, alias 512, description 15000. Source: docs.opsgenie.com, "Alert
 //! API". The alias is the incident's, so that all its pages are one alert, and its end closes it.
 
+use nines_base::percent_encoded;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use nines_egress::Request;
 use serde_json::json;
 
-use super::{Dialect, Message, clean, clean_lines, cut, json_request, percent};
+use super::{Dialect, Message, clean, clean_lines, cut, json_request};
 use crate::{ChannelKind, Limits, Secret};
 
 const MESSAGE_MAX: usize = 130;
@@ -38,7 +39,7 @@ impl Dialect for Opsgenie {
         let api = self.api_url.trim_end_matches('/');
         let alias = cut(&message.key(), ALIAS_MAX);
         let (url, body) = if message.is_over() {
-            let url = format!("{api}/v2/alerts/{}/close?identifierType=alias", percent(&alias));
+            let url = format!("{api}/v2/alerts/{}/close?identifierType=alias", percent_encoded(&alias));
             (url, json!({"source": "nines", "note": clean(message.title, 1_000)}))
         } else {
             let priority = match message.level() {

@@ -2,6 +2,7 @@
 //! `{url}`, `{level}` and `{page}` stand for values; each is written as the body's format quotes it, so no value ends a
 //! string or adds a field. A template has no logic: there is nothing in it that a value could run.
 
+use nines_base::percent_encoded;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,7 +11,7 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use nines_egress::Request;
 
-use super::{Dialect, Message, clean, cut, percent};
+use super::{Dialect, Message, clean, cut};
 use crate::{ChannelKind, Limits, Secret};
 
 /// A text of one SMS: 160 characters of the GSM alphabet, 70 of any other (3GPP TS 23.038).
@@ -69,7 +70,7 @@ impl Phone {
 
     fn body(&self, message: &Message<'_>) -> String {
         let quoted = |value: &str| match self.format {
-            BodyFormat::Form => percent(value),
+            BodyFormat::Form => percent_encoded(value),
             BodyFormat::Json => {
                 let quoted = serde_json::Value::from(value).to_string();
                 quoted[1..quoted.len() - 1].to_owned()
