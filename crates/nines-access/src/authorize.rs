@@ -1,5 +1,7 @@
 //! The one decision.
 
+use std::collections::BTreeSet;
+
 use nines_base::ErrorKind;
 
 use crate::{Actor, Grant, KeyId, Role, RouteAccess, SessionId, Via};
@@ -28,6 +30,8 @@ pub enum Action {
     DisableAccount,
     EndSession,
     ReadAudit,
+    ReadTeam,
+    ManageTeam,
 }
 
 /// Of what it is asked, as far as the decision depends on it.
@@ -35,13 +39,21 @@ pub enum Action {
 pub enum Resource {
     /// The node as a whole.
     Node,
+    /// What belongs to one team.
+    Team {
+        name: String,
+    },
+    /// What belongs to teams, whichever: the permit says to which of them it is narrowed.
+    AnyTeam,
     /// A key, an account or an invitation with this grant.
     Holder {
         grant: Grant,
     },
+    /// A key, with the team that it is kept to.
     Key {
         id: KeyId,
         grant: Grant,
+        team: Option<String>,
     },
     Session {
         id: SessionId,
@@ -71,6 +83,8 @@ pub const ACTIONS: &[(Action, RouteAccess)] = {
         (Action::DisableAccount, AtLeast(Role::Admin)),
         (Action::EndSession, AtLeast(Role::Admin)),
         (Action::ReadAudit, AtLeast(Role::Admin)),
+        (Action::ReadTeam, AtLeast(Role::Viewer)),
+        (Action::ManageTeam, AtLeast(Role::Admin)),
     ]
 };
 
@@ -84,6 +98,16 @@ pub enum Decision {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit {
     action: Action,
+    realm: Realm,
+}
+
+/// Where a permit holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Realm {
+    /// Everywhere.
+    Node,
+    /// In these teams and nowhere else; never empty.
+    Teams(BTreeSet<String>),
 }
 
 /// Why not.
@@ -110,6 +134,10 @@ impl Permit {
     pub fn action(&self) -> Action {
         self.action
     }
+
+    pub fn realm(&self) -> &Realm {
+        &self.realm
+    }
 }
 
 impl Decision {
@@ -127,9 +155,8 @@ impl Decision {
 
 /// Decides whether `actor` may do `action` to `resource`. Pure, and the only place that decides.
 pub fn authorize(actor: &Actor, action: Action, resource: &Resource) -> Decision {
-    let allow = Decision::Allow(Permit { action });
     if is_own(actor, action, resource) {
-        return allow;
+        return Decision::Allow(Permit { action, realm: Realm::Node });
     }
     let needed = match action {
         Action::CallRoute(access) => Some(access),
@@ -137,23 +164,40 @@ pub fn authorize(actor: &Actor, action: Action, resource: &Resource) -> Decision
     };
     // Deny by default: an action that nobody declared is for nobody but the owner.
     let needed = needed.unwrap_or(RouteAccess::AtLeast(Role::Owner));
-    if !actor.grant.satisfies(needed) {
+    let Some(realm) = realm(actor, needed, resource) else {
         return Decision::Deny(if actor.is_anonymous() {
             Denial::Unauthenticated { needed }
         } else {
             Denial::NotEnough { name: actor.name.clone(), has: actor.grant.as_str(), needed }
         });
+    };
+    let (mine, other) = match resource {
+        Resource::Holder { grant } | Resource::Key { grant, team: None, .. } => (actor.grant, *grant),
+        Resource::Key { grant, team: Some(team), .. } => (actor.grant_in(team), *grant),
+        _ => return Decision::Allow(Permit { action, realm }),
+    };
+    if !mine.may_give(other) {
+        let (has, other) = (mine.as_str(), other.as_str());
+        return Decision::Deny(Denial::Escalation { name: actor.name.clone(), has, other });
     }
-    match resource {
-        Resource::Holder { grant } | Resource::Key { grant, .. } if !actor.grant.may_give(*grant) => {
-            Decision::Deny(Denial::Escalation {
-                name: actor.name.clone(),
-                has: actor.grant.as_str(),
-                other: grant.as_str(),
-            })
+    Decision::Allow(Permit { action, realm })
+}
+
+/// Where the actor may do what needs `needed`, as far as the resource reaches.
+fn realm(actor: &Actor, needed: RouteAccess, resource: &Resource) -> Option<Realm> {
+    if actor.grant.satisfies(needed) {
+        return Some(Realm::Node);
+    }
+    let teams: BTreeSet<String> = match resource {
+        Resource::AnyTeam => actor.teams_with(needed).cloned().collect(),
+        Resource::Team { name } | Resource::Key { team: Some(name), .. } => {
+            actor.teams_with(needed).filter(|team| *team == name).cloned().collect()
         }
-        _ => allow,
-    }
+        Resource::Node | Resource::Holder { .. } | Resource::Key { .. } | Resource::Session { .. } => {
+            BTreeSet::new()
+        }
+    };
+    (!teams.is_empty()).then_some(Realm::Teams(teams))
 }
 
 /// Everybody may give up what is theirs: end the session they are in, revoke the key they hold.

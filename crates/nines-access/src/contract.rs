@@ -9,7 +9,7 @@ use nines_model::Timestamp;
 use crate::repository::SESSIONS_PER_HOLDER_MAX;
 use crate::{
     Account, AccountId, Actor, AuditEntry, AuditError, AuditLog, AuditResult, Bounds, Factors, Grant, Key,
-    KeyId, Link, Repository, RepositoryError, Role, Secret, Session, SessionId,
+    KeyId, Link, Membership, Repository, RepositoryError, Role, Secret, Session, SessionId,
 };
 
 /// Runs the whole suite for access. `fresh` gives an empty store each time.
@@ -25,6 +25,7 @@ pub async fn check<F: Future<Output = Arc<dyn Repository>>>(fresh: impl Fn() -> 
     disabling_an_account_ends_what_it_had(&*fresh().await).await;
     factors_are_swapped_and_never_lost(&*fresh().await).await;
     a_subject_is_one_account(&*fresh().await).await;
+    memberships_are_one_for_each_team(&*fresh().await).await;
 }
 
 async fn factors_are_swapped_and_never_lost(store: &dyn Repository) {
@@ -45,6 +46,29 @@ async fn factors_are_swapped_and_never_lost(store: &dyn Repository) {
     let second = Factors { revision: 2, ..Factors::default() };
     assert!(ok(store.swap_factors(&lin.id, 1, &second).await));
     assert_eq!(ok(store.factors(&lin.id).await), second);
+}
+
+async fn memberships_are_one_for_each_team(store: &dyn Repository) {
+    let (lin, mei) = (account("lin"), account("mei"));
+    for (number, account) in (1..).zip([&lin, &mei]) {
+        ok(store.insert_account(account, &link(account, number).0).await);
+    }
+    let member = |account: &Account, team: &str, role| Membership {
+        account: account.id.clone(),
+        team: team.to_owned(),
+        role,
+    };
+    ok(store.put_membership(&member(&mei, "shop", Role::Viewer)).await);
+    ok(store.put_membership(&member(&lin, "shop", Role::Viewer)).await);
+    ok(store.put_membership(&member(&lin, "pay", Role::Admin)).await);
+    ok(store.put_membership(&member(&lin, "shop", Role::Editor)).await);
+    let lins = [member(&lin, "pay", Role::Admin), member(&lin, "shop", Role::Editor)];
+    assert_eq!(ok(store.memberships(Some(&lin.id)).await), lins);
+    assert_eq!(ok(store.memberships(None).await).len(), 3);
+    assert!(ok(store.remove_membership(&lin.id, "pay").await));
+    assert!(!ok(store.remove_membership(&lin.id, "pay").await));
+    ok(store.disable_account(&lin.id, at(9)).await);
+    assert_eq!(ok(store.memberships(None).await), [member(&mei, "shop", Role::Viewer)]);
 }
 
 async fn a_subject_is_one_account(store: &dyn Repository) {
@@ -135,6 +159,7 @@ fn key(name: &str, grant: Grant, created: i64) -> Key {
         account: None,
         made_by: (created % 2 == 0).then(|| AccountId("maker".to_owned())),
         bounds: Bounds {
+            team: (created % 3 == 0).then(|| "shop".to_owned()),
             filter: (created % 2 == 0).then(|| "service.namespace: shop".to_owned()),
             scopes: vec!["ec2.*".to_owned(), "runbook/restart".to_owned()],
             rate_per_minute: (created % 2 == 1).then_some(60),
@@ -155,6 +180,7 @@ fn session(number: i64, account: Option<&Account>, key: Option<&Key>) -> Session
         expires_at: at(number + 500),
         address: "10.0.0.7".to_owned(),
         client: "browser".to_owned(),
+        second_factor: number % 2 == 1,
     }
 }
 

@@ -66,6 +66,10 @@ pub enum AccessError {
     UnknownCode,
     #[error("a key that is bounded itself makes no others: take one without bounds")]
     BoundedMaker,
+    #[error("nobody is {role} in a team: use viewer, responder, editor or admin")]
+    NotInTeam { role: &'static str },
+    #[error("a key for telemetry sends for every team: leave `team` out, or give it a role")]
+    IngestInTeam,
     #[error("this node has no key to seal secrets by")]
     NoSealer,
     #[error("the account is being changed by somebody else: try again")]
@@ -83,7 +87,9 @@ impl AccessError {
             Self::WrongPassword | Self::WrongCode | Self::NoAccount | Self::BoundedMaker => {
                 ErrorKind::Forbidden
             }
-            Self::WeakPassword { .. } => ErrorKind::InvalidInput,
+            Self::WeakPassword { .. } | Self::NotInTeam { .. } | Self::IngestInTeam => {
+                ErrorKind::InvalidInput
+            }
             Self::HasSecondFactor => ErrorKind::Conflict,
             Self::UnknownCode => ErrorKind::NotFound,
             Self::NoSealer | Self::Busy => ErrorKind::Unavailable,

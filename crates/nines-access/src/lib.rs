@@ -14,11 +14,13 @@
 //! - **Factors**: what an account proves itself by: a password, one-time codes, recovery codes ([`Factors`]).
 //! - **Link**: a one-time token that opens a session of an account: the first start's, or an invitation.
 //! - **Audit log**: what was asked and decided, append-only, each entry carrying the hash of the one before.
+//! - **Anchor**: where the audit log ended at some time, kept elsewhere ([`Anchor`]).
 //!
 //! Secrets are 256 random bits, so a plain SHA-256 of them is enough to store: there is nothing to guess, and no
 //! slow hash in the way of ingest. What people choose themselves goes through Argon2id. Nothing here has `Debug` or `Display` on a secret.
 
 mod actor;
+pub mod anchor;
 pub mod audit;
 mod authorize;
 mod error;
@@ -37,18 +39,20 @@ mod totp;
 pub mod contract;
 mod memory;
 
-pub use actor::{Actor, Person, Via};
+pub use actor::{Actor, Person, Teams, Via};
+pub use anchor::Anchor;
 pub use audit::{AuditEntry, AuditError, AuditLog, AuditQuery, AuditRecord, AuditResult, verify_chain};
-pub use authorize::{ACTIONS, Action, Decision, Denial, Permit, Resource, authorize};
+pub use authorize::{ACTIONS, Action, Decision, Denial, Permit, Realm, Resource, authorize};
 pub use error::{AccessError, RepositoryError};
 pub use factors::Factors;
 pub use memory::MemoryRepository;
-pub use records::{Account, AccountId, Bounds, Key, KeyId, Link, NewKey, Session, SessionId};
+pub use records::{Account, AccountId, Bounds, Key, KeyId, Link, Membership, NewKey, Session, SessionId};
 pub use repository::{Repository, SESSIONS_PER_HOLDER_MAX};
-pub use role::{Exposure, Grant, Role, RouteAccess, UnknownRole};
+pub use role::{Exposure, Grant, Role, RouteAccess, Standing, UnknownRole};
 pub use secret::{Digest, Secret};
 pub use service::{
     Access, Authenticated, Config, Credentials, DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode,
     DeviceRequest, DeviceToken, FirstRun, Invitation, IssuedKey, LINK_TTL, Origin, PersonSecurity,
-    SESSION_TTL, SessionInfo, SignedIn, TotpEnrolment, clear_cookie, session_cookie,
+    SESSION_TTL, SessionInfo, SignedIn, TEAMS_PER_ACCOUNT_MAX, TeamMember, TotpEnrolment, clear_cookie,
+    session_cookie,
 };

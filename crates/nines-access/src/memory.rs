@@ -10,7 +10,7 @@ use crate::audit::GENESIS;
 use crate::repository::SESSIONS_PER_HOLDER_MAX;
 use crate::{
     Account, AccountId, AuditEntry, AuditError, AuditLog, AuditRecord, Digest, Factors, Key, KeyId, Link,
-    Repository, RepositoryError, Role, Session, SessionId,
+    Membership, Repository, RepositoryError, Role, Session, SessionId,
 };
 
 #[derive(Default)]
@@ -25,6 +25,7 @@ struct Tables {
     audit: Vec<AuditRecord>,
     factors: BTreeMap<AccountId, Factors>,
     subjects: BTreeMap<String, AccountId>,
+    memberships: BTreeMap<(AccountId, String), Role>,
 }
 
 fn taken(what: String) -> RepositoryError {
@@ -89,6 +90,7 @@ impl Repository for MemoryRepository {
         account.disabled_at = Some(at);
         tables.sessions.retain(|session| session.account.as_ref() != Some(id));
         tables.links.retain(|link| link.account != *id);
+        tables.memberships.retain(|(account, _), _| account != id);
         Ok(true)
     }
 
@@ -148,6 +150,28 @@ impl Repository for MemoryRepository {
             account.role = role;
         }
         Ok(())
+    }
+
+    async fn memberships(&self, account: Option<&AccountId>) -> Result<Vec<Membership>, RepositoryError> {
+        let tables = self.0.lock();
+        let of = tables.memberships.iter().filter(|((holder, _), _)| account.is_none_or(|id| id == holder));
+        Ok(of
+            .map(|((account, team), role)| Membership {
+                account: account.clone(),
+                team: team.clone(),
+                role: *role,
+            })
+            .collect())
+    }
+
+    async fn put_membership(&self, membership: &Membership) -> Result<(), RepositoryError> {
+        let key = (membership.account.clone(), membership.team.clone());
+        self.0.lock().memberships.insert(key, membership.role);
+        Ok(())
+    }
+
+    async fn remove_membership(&self, account: &AccountId, team: &str) -> Result<bool, RepositoryError> {
+        Ok(self.0.lock().memberships.remove(&(account.clone(), team.to_owned())).is_some())
     }
 
     async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError> {

@@ -77,6 +77,8 @@ pub struct NewKey {
 /// What a key may do less than its grant says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounds {
+    /// Its grant holds in this team and nowhere else.
+    pub team: Option<String>,
     /// In the filter language: the rows of telemetry that it sees. Calls that cannot be narrowed to them are refused.
     pub filter: Option<String>,
     /// Operations on the cloud that it may start: names, `ec2.*` or `runbook/*`. Empty for all.
@@ -106,6 +108,18 @@ pub struct Session {
     pub address: String,
     /// What the browser called itself, clipped; for people to recognise it by.
     pub client: String,
+    /// Whether a one-time code was shown when it was opened.
+    pub second_factor: bool,
+}
+
+/// What an account may do in a team.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Membership {
+    pub account: AccountId,
+    /// The name of the team, as documents declare it.
+    pub team: String,
+    /// One of [`Role::IN_TEAM`].
+    pub role: Role,
 }
 
 /// A one-time token for an account.

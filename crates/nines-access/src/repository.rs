@@ -2,7 +2,8 @@ use async_trait::async_trait;
 use nines_model::Timestamp;
 
 use crate::{
-    Account, AccountId, Digest, Factors, Key, KeyId, Link, RepositoryError, Role, Session, SessionId,
+    Account, AccountId, Digest, Factors, Key, KeyId, Link, Membership, RepositoryError, Role, Session,
+    SessionId,
 };
 
 /// Sessions of one account or key; the oldest ends when one more begins.
@@ -20,7 +21,7 @@ pub trait Repository: Send + Sync + 'static {
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, RepositoryError>;
     /// By name.
     async fn accounts(&self) -> Result<Vec<Account>, RepositoryError>;
-    /// Ends its sessions and links with it. False if there is none or it was disabled before.
+    /// Ends its sessions, links and memberships with it. False if there is none or it was disabled before.
     async fn disable_account(&self, id: &AccountId, at: Timestamp) -> Result<bool, RepositoryError>;
 
     /// Takes the place of the account's links.
@@ -42,6 +43,13 @@ pub trait Repository: Send + Sync + 'static {
     /// `Conflict` if the name, in any case, or the subject is taken.
     async fn insert_subject_account(&self, account: &Account, subject: &str) -> Result<(), RepositoryError>;
     async fn set_role(&self, id: &AccountId, role: Role) -> Result<(), RepositoryError>;
+
+    /// Of one account, or of everybody; by account and team.
+    async fn memberships(&self, account: Option<&AccountId>) -> Result<Vec<Membership>, RepositoryError>;
+    /// In place of the one that the account had in that team.
+    async fn put_membership(&self, membership: &Membership) -> Result<(), RepositoryError>;
+    /// False if there was none.
+    async fn remove_membership(&self, account: &AccountId, team: &str) -> Result<bool, RepositoryError>;
 
     async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError>;
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, RepositoryError>;

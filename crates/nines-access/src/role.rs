@@ -5,6 +5,8 @@ use std::fmt;
 /// What a person may do. Each includes the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
+    /// Signs in. What else they may do, they may do in their teams.
+    Member,
     /// Reads everything but secrets.
     Viewer,
     /// Runs incidents.
@@ -15,6 +17,31 @@ pub enum Role {
     Admin,
     /// The account of the first start, and whoever it makes its equal.
     Owner,
+}
+
+/// What a group of an identity provider gives: a role everywhere, or one in a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Everywhere(Role),
+    In { team: String, role: Role },
+}
+
+impl Standing {
+    /// Reads `responder`, `editor in shop`, or several with commas between.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, UnknownRole> {
+        let one = |part: &str| match part.split_once(" in ") {
+            None => Role::parse(part).map(Self::Everywhere),
+            Some((role, team)) => {
+                let role = Role::parse(role)?;
+                let team = team.trim().to_owned();
+                if team.is_empty() || !Role::IN_TEAM.contains(&role) {
+                    return Err(UnknownRole { text: part.trim().to_owned(), nearest: None });
+                }
+                Ok(Self::In { team, role })
+            }
+        };
+        text.split(',').map(one).collect()
+    }
 }
 
 /// What a credential may do. Not ordered: who reads telemetry need not be able to send it, and the reverse.
@@ -50,7 +77,7 @@ pub enum Exposure {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{text}` is not a role: use viewer, responder, editor, admin, owner or ingest{}", hint(.nearest))]
+#[error("`{text}` is not a role: use member, viewer, responder, editor, admin, owner or ingest{}", hint(.nearest))]
 pub struct UnknownRole {
     pub text: String,
     pub nearest: Option<&'static str>,
@@ -61,10 +88,14 @@ fn hint(nearest: &Option<&'static str>) -> String {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [Self::Viewer, Self::Responder, Self::Editor, Self::Admin, Self::Owner];
+    pub const ALL: [Self; 6] =
+        [Self::Member, Self::Viewer, Self::Responder, Self::Editor, Self::Admin, Self::Owner];
+    /// Those that somebody may have in a team.
+    pub const IN_TEAM: [Self; 4] = [Self::Viewer, Self::Responder, Self::Editor, Self::Admin];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Member => "member",
             Self::Viewer => "viewer",
             Self::Responder => "responder",
             Self::Editor => "editor",
@@ -84,9 +115,10 @@ impl Role {
 
 impl Grant {
     /// Every grant, the weakest first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nothing,
         Self::Ingest,
+        Self::Role(Role::Member),
         Self::Role(Role::Viewer),
         Self::Role(Role::Responder),
         Self::Role(Role::Editor),
@@ -183,6 +215,32 @@ mod tests {
         let error = Role::parse("respnder").unwrap_err();
         assert!(error.to_string().ends_with("did you mean `responder`?"), "{error}");
         assert!(Role::parse("ingest").is_err());
+    }
+
+    #[test]
+    fn groups_give_roles_everywhere_and_in_teams() {
+        let team = |team: &str, role| Standing::In { team: team.to_owned(), role };
+        for (text, expected) in [
+            ("viewer", vec![Standing::Everywhere(Role::Viewer)]),
+            ("Editor in shop, viewer in pay", vec![team("shop", Role::Editor), team("pay", Role::Viewer)]),
+            (
+                "member, admin in the shop",
+                vec![Standing::Everywhere(Role::Member), team("the shop", Role::Admin)],
+            ),
+        ] {
+            assert_eq!(Standing::parse_all(text), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "viewer,",
+            "owner in shop",
+            "member in shop",
+            "viewer in ",
+            "ingest in shop",
+            "vewer in shop",
+        ] {
+            assert!(Standing::parse_all(text).is_err(), "{text}");
+        }
     }
 
     #[test]

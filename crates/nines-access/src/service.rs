@@ -5,6 +5,7 @@ mod first_run;
 mod manage;
 mod people;
 mod sign_in;
+mod teams;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,7 +19,10 @@ use crate::key_cache::KeyCache;
 use crate::lockout::Lockout;
 use crate::secret::key_id;
 use crate::throttle::Throttle;
-use crate::{AccessError, Actor, Bounds, Digest, Grant, Key, Person, Repository, Secret, Session, Via};
+use crate::{
+    AccessError, Account, AccountId, Actor, Bounds, Digest, Grant, Key, Person, Repository, Role, Secret,
+    Session, Teams, Via,
+};
 
 use device::Devices;
 pub use device::{DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode, DeviceRequest, DeviceToken};
@@ -26,6 +30,7 @@ pub use first_run::FirstRun;
 pub use manage::{Invitation, IssuedKey};
 pub use people::{PersonSecurity, TotpEnrolment};
 pub use sign_in::{Origin, SignedIn, clear_cookie, session_cookie};
+pub use teams::{TEAMS_PER_ACCOUNT_MAX, TeamMember};
 
 /// A working day with its hand-over; then sign in again.
 pub const SESSION_TTL: Duration = Duration::from_secs(12 * 3600);
@@ -111,18 +116,15 @@ impl Access {
     /// Who is calling. No credentials make an anonymous actor; wrong ones are an error, so that a typo is not taken
     /// for a choice. Routes that are public do not ask: an expired cookie must not hide the page to sign in on.
     ///
-    /// Costs a lookup in memory for a key used in the last seconds, else a read of the store.
+    /// Costs a lookup in memory for a key used in the last seconds, else a read of the store. A key of an account that does
+    /// more than send costs two reads besides, of the account and its teams, so that what was taken away holds at once.
     pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Authenticated, AccessError> {
         if let Some(header) = credentials.authorization {
             let text = bearer(header).ok_or(AccessError::BadCredentials { what: "authorization header" })?;
             let key = self.verify_key(text, credentials.address).await?;
-            let actor = Actor {
-                name: key.name.clone(),
-                grant: key.grant,
-                via: Via::Key(key.id.clone()),
-                person: key.person(),
-                bounds: bounds_of(&key),
-            };
+            let held = self.held_by_key(&key).await?;
+            let mut actor = held.actor(Via::Key(key.id.clone()));
+            actor.from = Some(credentials.address);
             return Ok(Authenticated { actor, session: None });
         }
         match credentials.cookie.and_then(sign_in::cookie_value) {
@@ -149,7 +151,7 @@ impl Access {
             _ => None,
         };
         // Not counted as a failed attempt: every open page of an expired session asks again.
-        let Some((session, (name, grant, person, bounds))) = holder else {
+        let Some((session, held)) = holder else {
             return Err(AccessError::BadCredentials { what: "session" });
         };
         let csrf_token = sign_in::csrf_token(&token);
@@ -159,21 +161,63 @@ impl Access {
                 return Err(AccessError::Csrf);
             }
         }
-        let actor = Actor { name, grant, via: Via::Session(session.id), person, bounds };
+        let mut actor = held.actor(Via::Session(session.id));
+        actor.second_factor = session.second_factor;
+        actor.from = Some(credentials.address);
         Ok(Authenticated { actor, session: Some(SessionInfo { csrf_token, expires_at: session.expires_at }) })
     }
 
-    /// Name, grant and person behind a session, as they are now; `None` if account or key are gone.
+    /// Who is behind a session, as they are now; `None` if account or key are gone.
     async fn holder(&self, session: &Session, now: Timestamp) -> Result<Option<Held>, AccessError> {
         if let Some(id) = &session.account {
             let account = self.inner.repository.account(id).await?;
-            let account = account.filter(|account| account.disabled_at.is_none());
-            let person = Some(Person { id: id.0.clone(), key_maker: None });
-            return Ok(account.map(|account| (account.name, Grant::Role(account.role), person, None)));
+            let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
+                return Ok(None);
+            };
+            return self.held_by_account(account).await.map(Some);
         }
         let Some(id) = &session.key else { return Ok(None) };
-        let key = self.inner.repository.key(id).await?.filter(|key| key.is_good_at(now));
-        Ok(key.map(|key| (key.name.clone(), key.grant, key.person(), bounds_of(&key))))
+        match self.inner.repository.key(id).await?.filter(|key| key.is_good_at(now)) {
+            Some(key) => self.held_by_key(&key).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn held_by_account(&self, account: Account) -> Result<Held, AccessError> {
+        Ok(Held {
+            grant: Grant::Role(account.role),
+            teams: self.teams_of(&account.id).await?,
+            person: Some(Person { id: account.id.0, key_maker: None }),
+            name: account.name,
+            bounds: None,
+        })
+    }
+
+    /// What a key opens. One that is kept to a team opens nothing beyond it; one with all that its account may do
+    /// everywhere opens that account's teams too.
+    async fn held_by_key(&self, key: &Key) -> Result<Held, AccessError> {
+        let (mut grant, mut teams) = (key.grant, Teams::default());
+        match (&key.bounds.team, &key.account, key.grant) {
+            (Some(team), _, Grant::Role(role)) => {
+                grant = Grant::Role(Role::Member);
+                teams = Arc::new([(team.clone(), role)].into());
+            }
+            // Refused when keys are made; a row that says so all the same opens nothing.
+            (Some(_), _, _) => grant = Grant::Nothing,
+            (None, Some(id), Grant::Role(role)) => {
+                let account = self.inner.repository.account(id).await?;
+                if account.is_some_and(|account| account.role == role && account.disabled_at.is_none()) {
+                    teams = self.teams_of(id).await?;
+                }
+            }
+            (None, ..) => {}
+        }
+        Ok(Held { name: key.name.clone(), grant, teams, person: key.person(), bounds: bounds_of(key) })
+    }
+
+    async fn teams_of(&self, account: &AccountId) -> Result<Teams, AccessError> {
+        let memberships = self.inner.repository.memberships(Some(account)).await?;
+        Ok(Arc::new(memberships.into_iter().map(|member| (member.team, member.role)).collect()))
     }
 
     /// The key that this text is, if it is a good one.
@@ -231,8 +275,21 @@ impl Access {
     }
 }
 
-/// Name, grant, person and bounds behind a session.
-type Held = (String, Grant, Option<Person>, Option<Arc<Bounds>>);
+/// What a credential opens.
+struct Held {
+    name: String,
+    grant: Grant,
+    teams: Teams,
+    person: Option<Person>,
+    bounds: Option<Arc<Bounds>>,
+}
+
+impl Held {
+    fn actor(self, via: Via) -> Actor {
+        let Self { name, grant, teams, person, bounds } = self;
+        Actor { name, grant, teams, via, person, bounds, second_factor: false, from: None }
+    }
+}
 
 fn bounds_of(key: &Key) -> Option<Arc<Bounds>> {
     (!key.bounds.is_none()).then(|| Arc::new(key.bounds.clone()))

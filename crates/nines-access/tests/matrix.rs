@@ -5,12 +5,13 @@
 use std::fmt::Write;
 
 use nines_access::{
-    ACTIONS, Action, Actor, Denial, Grant, KeyId, Resource, Role, RouteAccess, SessionId, Via, authorize,
+    ACTIONS, Action, Actor, Denial, Grant, KeyId, Realm, Resource, Role, RouteAccess, SessionId, Via,
+    authorize,
 };
 
 fn actor(grant: Grant) -> Actor {
     let via = if grant == Grant::Nothing { Via::Anonymous } else { Via::Key(KeyId("own".to_owned())) };
-    Actor { name: "caller".to_owned(), grant, via, person: None, bounds: None }
+    Actor { grant, via, name: "caller".to_owned(), ..Actor::anonymous(false) }
 }
 
 fn matrix() -> String {
@@ -87,6 +88,8 @@ fn every_action_is_declared_once() {
         Action::DisableAccount,
         Action::EndSession,
         Action::ReadAudit,
+        Action::ReadTeam,
+        Action::ManageTeam,
     ];
     for action in all {
         match action {
@@ -109,7 +112,9 @@ fn every_action_is_declared_once() {
             | Action::InviteAccount
             | Action::DisableAccount
             | Action::EndSession
-            | Action::ReadAudit => {}
+            | Action::ReadAudit
+            | Action::ReadTeam
+            | Action::ManageTeam => {}
         }
         assert_eq!(ACTIONS.iter().filter(|(known, _)| *known == action).count(), 1, "{action:?}");
     }
@@ -135,7 +140,8 @@ fn without_credentials_the_answer_is_sign_in_and_with_them_it_is_no() {
 #[test]
 fn everybody_may_give_up_what_is_theirs_and_nothing_else() {
     let viewer = actor(Grant::Role(Role::Viewer));
-    let key = |id: &str| Resource::Key { id: KeyId(id.to_owned()), grant: Grant::Role(Role::Viewer) };
+    let key =
+        |id: &str| Resource::Key { id: KeyId(id.to_owned()), grant: Grant::Role(Role::Viewer), team: None };
     assert!(authorize(&viewer, Action::RevokeKey, &key("own")).is_allowed());
     assert!(!authorize(&viewer, Action::RevokeKey, &key("other")).is_allowed());
     let session = |id: &str| Resource::Session { id: SessionId(id.to_owned()) };
@@ -143,4 +149,42 @@ fn everybody_may_give_up_what_is_theirs_and_nothing_else() {
     assert!(authorize(&browser, Action::EndSession, &session("own")).is_allowed());
     assert!(!authorize(&browser, Action::EndSession, &session("other")).is_allowed());
     assert!(!authorize(&browser, Action::RevokeKey, &session("own")).is_allowed());
+}
+
+/// Every role in a team against every need and resource: what it gives there, it gives nowhere else.
+#[test]
+fn a_role_in_a_team_holds_in_that_team_alone() {
+    let needs: Vec<RouteAccess> =
+        [RouteAccess::Ingest].into_iter().chain(Role::ALL.map(RouteAccess::AtLeast)).collect();
+    for role in Role::IN_TEAM {
+        let member = Actor {
+            teams: std::sync::Arc::new([("shop".to_owned(), role)].into()),
+            ..actor(Grant::Role(Role::Member))
+        };
+        for need in &needs {
+            let decide =
+                |resource: &Resource| authorize(&member, Action::CallRoute(*need), resource).into_result();
+            let everywhere = Grant::Role(Role::Member).satisfies(*need);
+            let there = Grant::Role(role).satisfies(*need);
+            let team = |name: &str| Resource::Team { name: name.to_owned() };
+            assert_eq!(decide(&Resource::Node).is_ok(), everywhere, "{role:?} {need}");
+            assert_eq!(decide(&team("pay")).is_ok(), everywhere, "{role:?} {need}");
+            assert_eq!(decide(&team("shop")).is_ok(), there, "{role:?} {need}");
+            match decide(&Resource::AnyTeam) {
+                Ok(permit) if everywhere => assert_eq!(*permit.realm(), Realm::Node),
+                Ok(permit) => assert_eq!(*permit.realm(), Realm::Teams(["shop".to_owned()].into())),
+                Err(_) => assert!(!there, "{role:?} {need}"),
+            }
+        }
+        for given in &Grant::ALL[1..] {
+            let key = |team: Option<&str>| Resource::Key {
+                id: KeyId("new".to_owned()),
+                grant: *given,
+                team: team.map(str::to_owned),
+            };
+            let may = |team| authorize(&member, Action::CreateKey, &key(team)).is_allowed();
+            assert!(!may(None) && !may(Some("pay")), "{role:?} {given:?}");
+            assert_eq!(may(Some("shop")), role == Role::Admin && Grant::Role(role).may_give(*given));
+        }
+    }
 }

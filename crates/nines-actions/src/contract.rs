@@ -42,6 +42,7 @@ pub fn sample(id: &str, instance: &str, at: Timestamp) -> Run {
         targets: effect.target_keys(),
         radius: Radius::default(),
         hash: "0f".repeat(32),
+        parts: Vec::new(),
     };
     Run {
         id: RunId(id.to_owned()),

@@ -24,6 +24,8 @@ pub enum ActionError {
     NoPath { method: String, path: String, nearest: Option<String> },
     #[error("{who} may not do this: {reason}")]
     Forbidden { who: String, reason: String },
+    #[error("policy `{policy}` refuses this{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Barred { policy: String, reason: Option<String> },
     #[error("{reason}: make a plan that touches less, or ask for other limits")]
     OverRadius { reason: String },
     #[error("the plan is not possible: {reason}")]
@@ -81,9 +83,10 @@ impl ActionError {
             | Self::BadParameter { .. }
             | Self::Invalid(_)
             | Self::Impossible { .. } => ErrorKind::InvalidInput,
-            Self::Forbidden { .. } | Self::OverRadius { .. } | Self::ApprovalExpired { .. } => {
-                ErrorKind::Forbidden
-            }
+            Self::Forbidden { .. }
+            | Self::Barred { .. }
+            | Self::OverRadius { .. }
+            | Self::ApprovalExpired { .. } => ErrorKind::Forbidden,
             Self::PlanChanged { .. }
             | Self::WrongState { .. }
             | Self::TargetBusy { .. }

@@ -20,6 +20,7 @@
 //! - One run at a time on a target, and few in an hour.
 //! - A value from outside arrives at the provider exactly, or is refused: no shell, no template, no trimming.
 
+mod bar;
 pub mod catalog;
 pub mod cloud;
 pub mod credit;
@@ -42,6 +43,7 @@ mod service;
 pub mod contract;
 pub mod memory;
 
+pub use bar::{Bar, Barred, Bars, Part, Phase};
 pub use catalog::Level;
 pub use cloud::{Cloud, CloudError};
 pub use effect::{Effect, Standing};

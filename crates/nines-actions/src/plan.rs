@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ActionError;
+use crate::bar::Part;
 use crate::catalog::Level;
 use crate::effect::{Effect, Standing};
 use crate::parameter::Arguments;
@@ -108,6 +109,9 @@ pub struct Plan {
     pub radius: Radius,
     /// 64 hex digits.
     pub hash: String,
+    /// The actions that a runbook is made of; empty for an action of the catalogue. The hash covers their steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// What is asked for: an action or runbook, resolved to steps.
@@ -118,6 +122,8 @@ pub struct Intent {
     pub level: Level,
     pub four_eyes: bool,
     pub drafts: Vec<Draft>,
+    /// Of a runbook, the actions that it is made of.
+    pub parts: Vec<Part>,
 }
 
 impl Draft {
@@ -222,6 +228,7 @@ impl Intent {
             targets: targets.into_iter().collect(),
             radius,
             hash: String::new(),
+            parts: self.parts,
         };
         plan.hash = plan.canonical_hash();
         Ok(plan)

@@ -34,6 +34,7 @@ use nines_base::ErrorKind;
 use serde_json::{Map, Value};
 
 use crate::ActionError;
+use crate::bar::Part;
 use crate::catalog::{self, Level};
 use crate::error::{hint, nearest, shown};
 use crate::parameter::{ADDRESSES_MAX, Arguments, Kind, Parameter};
@@ -151,11 +152,11 @@ impl Runbook {
             })
             .collect();
         let arguments = Arguments::read(&action, &parameters, values)?;
-        let mut drafts = Vec::new();
+        let (mut drafts, mut parts) = (Vec::new(), Vec::new());
         for step in &self.steps {
-            drafts.extend(self.drafts_of(step, &arguments)?);
+            drafts.extend(self.drafts_of(step, &arguments, &mut parts)?);
         }
-        Ok(Intent { action, arguments, level: self.level, four_eyes: self.four_eyes, drafts })
+        Ok(Intent { action, arguments, level: self.level, four_eyes: self.four_eyes, drafts, parts })
     }
 
     /// What its steps do, in order, for people who choose one.
@@ -167,7 +168,12 @@ impl Runbook {
         self.steps.iter().map(line).collect()
     }
 
-    fn drafts_of(&self, step: &Step, arguments: &Arguments) -> Result<Vec<Draft>, ActionError> {
+    fn drafts_of(
+        &self,
+        step: &Step,
+        arguments: &Arguments,
+        parts: &mut Vec<Part>,
+    ) -> Result<Vec<Draft>, ActionError> {
         let at = |error: String| {
             ActionError::Invalid(format!("step `{}` (line {}): {error}", step.name, step.mark.line))
         };
@@ -178,7 +184,10 @@ impl Runbook {
                     .to_json(&|text, node| self.value_of(text, node, Some(arguments)))
                     .map_err(|error| at(error.message))?;
                 let values = values.as_object().cloned().unwrap_or_default();
-                Intent::of_action(action.name, &values).map_err(|error| at(error.to_string()))?.drafts
+                let intent =
+                    Intent::of_action(action.name, &values).map_err(|error| at(error.to_string()))?;
+                parts.push(Part { action: intent.action, arguments: intent.arguments });
+                intent.drafts
             }
         };
         for draft in &mut drafts {

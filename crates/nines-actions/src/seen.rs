@@ -37,6 +37,9 @@ pub enum Query {
     },
 }
 
+/// What the subjects of block lists begin with.
+pub(crate) const BLOCK_LIST_PREFIX: &str = "block-list/";
+
 impl Query {
     /// The thing asked about, as people and lock keys name it.
     pub fn subject(&self) -> String {
@@ -48,7 +51,7 @@ impl Query {
             Self::ScalingGroup { group } => format!("scaling-group/{group}"),
             Self::Weights { listener } => format!("listener/{listener}/weights"),
             Self::Terminated { instance } => format!("terminated/{instance}"),
-            Self::BlockList { list } => format!("block-list/{list}"),
+            Self::BlockList { list } => format!("{BLOCK_LIST_PREFIX}{list}"),
         }
     }
 }

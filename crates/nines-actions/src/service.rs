@@ -12,6 +12,7 @@ use nines_model::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::bar::{Barred, Bars, Phase};
 use crate::catalog::{self, Level, Work};
 use crate::cloud::Cloud;
 use crate::effect::Effect;
@@ -23,7 +24,7 @@ use crate::plan::{Intent, Plan, StepWork};
 use crate::radius::Limits;
 use crate::run::{Approval, Helped, Person, Run, RunId, RunState, StepRun};
 use crate::runs::{Judge, OPEN_RUNS_MAX, RunFilter, Runs, Stop, Witness};
-use crate::seen::Seen;
+use crate::seen::{BLOCK_LIST_PREFIX, Seen};
 use crate::{ActionError, RunsError};
 
 mod driver;
@@ -53,6 +54,8 @@ pub struct Caller {
     pub may_approve: bool,
     /// A rule and not a person.
     pub is_automated: bool,
+    /// What the organisation's policies say of them.
+    pub bars: Bars,
 }
 
 /// What this node allows.
@@ -65,6 +68,9 @@ pub struct Rules {
     pub runs_per_target_max: usize,
     /// 2 by default for rules: what did not help twice will not help a third time.
     pub automated_runs_per_target_max: usize,
+    /// Of people and rules on a firewall's list, which takes other addresses each time: 200 by default. One run follows
+    /// another after some 25 s, so it is more than there can be, and a loop that has gone wild ends at it.
+    pub runs_per_list_max: usize,
 }
 
 impl Default for Rules {
@@ -74,6 +80,7 @@ impl Default for Rules {
             four_eyes: BTreeSet::new(),
             runs_per_target_max: 6,
             automated_runs_per_target_max: 2,
+            runs_per_list_max: 200,
         }
     }
 }
@@ -165,6 +172,24 @@ impl Actions {
         self.plan_unchecked(intent).await
     }
 
+    /// The policy that would refuse the start of this plan now, for people who read a plan. Starting asks again.
+    pub async fn would_bar(&self, caller: &Caller, plan: &Plan, incident: Option<&str>) -> Option<Barred> {
+        caller.bars.barred(Phase::Start, plan, incident).await
+    }
+
+    async fn check_bars(
+        &self,
+        caller: &Caller,
+        phase: Phase,
+        plan: &Plan,
+        incident: Option<&str>,
+    ) -> Result<(), ActionError> {
+        match caller.bars.barred(phase, plan, incident).await {
+            None => Ok(()),
+            Some(Barred { policy, reason }) => Err(ActionError::Barred { policy, reason }),
+        }
+    }
+
     /// Plans and keeps a run. It is `ready` unless somebody else has to approve it first; start it with
     /// [`Actions::start`]. A repeat with the same idempotency key gives the first run as it is now.
     pub async fn submit(
@@ -187,6 +212,7 @@ impl Actions {
         if request.plan_hash.as_ref().is_some_and(|hash| *hash != plan.hash) {
             return Err(ActionError::PlanChanged { what: "you saw it", now: plan.hash });
         }
+        self.check_bars(caller, Phase::Start, &plan, request.incident.as_deref()).await?;
         let mut run = self.new_run(caller, plan, request);
         let text = format!("{} asked for {}", caller.name, run.plan.action);
         run.tell(run.created_at, &caller.name, EventKind::Requested, None, text);
@@ -240,6 +266,8 @@ impl Actions {
     /// Approves exactly the plan with this hash, for [`APPROVAL_TTL`].
     pub async fn approve(&self, caller: &Caller, id: &RunId, plan_hash: &str) -> Result<Run, ActionError> {
         let now = self.parts.clock.now();
+        let asked = self.get(id).await?;
+        self.check_bars(caller, Phase::Approve, &asked.plan, asked.incident.as_deref()).await?;
         self.command(id, |run| {
             caller.check(&run.plan.action, run.plan.level)?;
             let refuse = |reason: &str| {
@@ -287,6 +315,7 @@ impl Actions {
         let run = self.get(id).await?;
         caller.check(&run.plan.action, run.plan.level)?;
         self.check_may_start(&run, now)?;
+        self.check_bars(caller, Phase::Start, &run.plan, run.incident.as_deref()).await?;
         if let Some(stop) = self.parts.runs.stop().await? {
             return Err(ActionError::Stopped { by: stop.by, at: stop.at, reason: stop.reason });
         }
@@ -445,13 +474,14 @@ impl Actions {
 
     /// Gives the time before which looks may still show the world from before the last run.
     async fn check_damping(&self, run: &Run, now: Timestamp) -> Result<Option<Timestamp>, ActionError> {
-        let limit = if run.is_automated {
-            self.rules.automated_runs_per_target_max
-        } else {
-            self.rules.runs_per_target_max
+        let limit_of = |target: &str| match run.is_automated {
+            _ if target.starts_with(BLOCK_LIST_PREFIX) => self.rules.runs_per_list_max,
+            true => self.rules.automated_runs_per_target_max,
+            false => self.rules.runs_per_target_max,
         };
         let mut settled_at = None;
         for target in &run.plan.targets {
+            let limit = limit_of(target);
             let recent = self.parts.runs.recent_on(target, now - DAMPING_WINDOW).await?;
             if recent.len() >= limit {
                 let (target, count) = (target.clone(), recent.len());
@@ -570,6 +600,7 @@ impl Intent {
             level: action.level,
             four_eyes: action.four_eyes,
             drafts,
+            parts: Vec::new(),
         })
     }
 }
@@ -583,6 +614,7 @@ impl Plan {
             level: self.level,
             four_eyes: self.four_eyes,
             drafts: self.steps.iter().map(|step| step.draft.clone()).collect(),
+            parts: self.parts.clone(),
         }
     }
 }

@@ -17,6 +17,21 @@
 //! - Proxy settings of the environment are ignored; cookies are not kept; only `http` and `https` are spoken.
 //! - An error tells whether the request may have reached the other side ([`EgressError::may_have_been_sent`]), because
 //!   that is what makes a repeat a possible duplicate. It never holds the path or query of the URL, which may be secret.
+//!
+//! Who dials out, and by whose word. A house test knows the crates and the files that can; one that is new has to come here.
+//!
+//! | who | by whose word | how |
+//! |---|---|---|
+//! | webhooks, Slack, chat, SNS, status page subscribers | editors, subscribers | [`Egress::send`] |
+//! | e-mail | editors | [`Egress::resolve`], then SMTP to one of those addresses |
+//! | identity providers (OIDC) | the administrator | [`Egress::send`] |
+//! | probes: HTTP, TCP, TLS, DNS, ICMP | editors | [`Egress::resolve`], then a connection to one of those addresses |
+//! | scraping and its discovery over HTTP | editors | [`Egress::send`], with a policy of its own: near targets are its purpose |
+//! | AWS: actions, inventory, KMS | the administrator | [`Egress::send`]; metadata addresses for credentials alone |
+//! | discovery by DNS | the machine | the name servers of `resolv.conf`, over UDP and TCP |
+//! | the object store (`--object-store`) | whoever starts the node | its own client; no text of a document gets there |
+//! | the client, `nines import`, the agent and the demo | whoever runs them | [`Egress::send`], loopback allowed |
+//! | this node's own addresses, for those that are never blocked | whoever starts the node | one look-up of the public URL's host; no connection |
 
 mod address;
 mod client;

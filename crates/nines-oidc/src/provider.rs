@@ -60,7 +60,7 @@ pub struct Identity {
     pub subject: String,
     /// For people to read. It opens nothing.
     pub name: String,
-    /// Words of roles that the person's groups have here.
+    /// Words of roles that the person's groups have here, as configured.
     pub roles: Vec<String>,
 }
 
@@ -104,6 +104,11 @@ impl Provider {
     /// What people call it.
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// The words of roles that some group has here.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.config.roles.values().map(String::as_str)
     }
 
     /// Begins a sign-in.

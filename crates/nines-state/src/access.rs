@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use nines_access::{
-    Account, AccountId, Bounds, Digest, Factors, Grant, Key, KeyId, Link, Repository, RepositoryError, Role,
-    SESSIONS_PER_HOLDER_MAX, Session, SessionId,
+    Account, AccountId, Bounds, Digest, Factors, Grant, Key, KeyId, Link, Membership, Repository,
+    RepositoryError, Role, SESSIONS_PER_HOLDER_MAX, Session, SessionId,
 };
 use nines_model::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -16,6 +16,8 @@ pub const DOMAIN: Domain = Domain {
     migrations: &[
         Migration { version: 1, sql: include_str!("../migrations/access/0001_access.sql") },
         Migration { version: 2, sql: include_str!("../migrations/access/0002_people.sql") },
+        Migration { version: 3, sql: include_str!("../migrations/access/0003_teams.sql") },
+        Migration { version: 4, sql: include_str!("../migrations/access/0004_second_factor.sql") },
     ],
 };
 
@@ -94,9 +96,11 @@ impl Repository for SqliteAccess {
             .map_err(failed(OPERATION))?
             .rows_affected();
         if changed == 1 {
-            for statement in
-                ["DELETE FROM sessions WHERE account_id = ?", "DELETE FROM links WHERE account_id = ?"]
-            {
+            for statement in [
+                "DELETE FROM sessions WHERE account_id = ?",
+                "DELETE FROM links WHERE account_id = ?",
+                "DELETE FROM memberships WHERE account_id = ?",
+            ] {
                 sqlx::query(statement).bind(&id.0).execute(&mut *write).await.map_err(failed(OPERATION))?;
             }
         }
@@ -205,6 +209,52 @@ impl Repository for SqliteAccess {
         write.commit().await.map_err(failed(OPERATION))
     }
 
+    async fn memberships(&self, account: Option<&AccountId>) -> Result<Vec<Membership>> {
+        let rows = sqlx::query(
+            "SELECT account_id, team, role FROM memberships WHERE ?1 IS NULL OR account_id = ?1
+             ORDER BY account_id, team",
+        )
+        .bind(account.map(|id| id.0.as_str()))
+        .fetch_all(self.database.readers())
+        .await
+        .map_err(failed("list members of teams"))?;
+        let membership = |row: &SqliteRow| {
+            Ok(Membership {
+                account: AccountId(row.get("account_id")),
+                team: row.get("team"),
+                role: Role::parse(row.get("role")).map_err(|error| corrupt("a member's role", error))?,
+            })
+        };
+        rows.iter().map(membership).collect()
+    }
+
+    async fn put_membership(&self, membership: &Membership) -> Result<()> {
+        const OPERATION: &str = "store a member of a team";
+        let mut write = self.begin(OPERATION).await?;
+        sqlx::query("INSERT OR REPLACE INTO memberships (account_id, team, role) VALUES (?, ?, ?)")
+            .bind(&membership.account.0)
+            .bind(&membership.team)
+            .bind(membership.role.as_str())
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?;
+        write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn remove_membership(&self, account: &AccountId, team: &str) -> Result<bool> {
+        const OPERATION: &str = "remove a member of a team";
+        let mut write = self.begin(OPERATION).await?;
+        let removed = sqlx::query("DELETE FROM memberships WHERE account_id = ? AND team = ?")
+            .bind(&account.0)
+            .bind(team)
+            .execute(&mut *write)
+            .await
+            .map_err(failed(OPERATION))?
+            .rows_affected();
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(removed == 1)
+    }
+
     async fn insert_key(&self, key: &Key) -> Result<()> {
         const OPERATION: &str = "store a key";
         let mut write = self.begin(OPERATION).await?;
@@ -214,8 +264,8 @@ impl Repository for SqliteAccess {
 
     async fn key(&self, id: &KeyId) -> Result<Option<Key>> {
         let row = sqlx::query(
-            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, filter, scopes, rate_per_minute,
-             expires_at, last_used_at, revoked_at FROM keys WHERE id = ?",
+            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, team, filter, scopes,
+             rate_per_minute, expires_at, last_used_at, revoked_at FROM keys WHERE id = ?",
         )
         .bind(&id.0)
         .fetch_optional(self.database.readers())
@@ -226,8 +276,8 @@ impl Repository for SqliteAccess {
 
     async fn keys(&self) -> Result<Vec<Key>> {
         let rows = sqlx::query(
-            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, filter, scopes, rate_per_minute,
-             expires_at, last_used_at, revoked_at FROM keys ORDER BY created_at DESC, id DESC",
+            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, team, filter, scopes,
+             rate_per_minute, expires_at, last_used_at, revoked_at FROM keys ORDER BY created_at DESC, id DESC",
         )
         .fetch_all(self.database.readers())
         .await
@@ -274,8 +324,8 @@ impl Repository for SqliteAccess {
         const OPERATION: &str = "open a session";
         let mut write = self.begin(OPERATION).await?;
         sqlx::query(
-            "INSERT INTO sessions (id, digest, account_id, key_id, created_at, expires_at, address, client)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (id, digest, account_id, key_id, created_at, expires_at, address, client, second_factor)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&session.id.0)
         .bind(session.digest.to_hex())
@@ -285,6 +335,7 @@ impl Repository for SqliteAccess {
         .bind(session.expires_at.as_nanos())
         .bind(&session.address)
         .bind(&session.client)
+        .bind(session.second_factor)
         .execute(&mut *write)
         .await
         .map_err(failed(OPERATION))?;
@@ -304,7 +355,7 @@ impl Repository for SqliteAccess {
 
     async fn session(&self, digest: &Digest) -> Result<Option<Session>> {
         let row = sqlx::query(
-            "SELECT id, digest, account_id, key_id, created_at, expires_at, address, client FROM sessions
+            "SELECT id, digest, account_id, key_id, created_at, expires_at, address, client, second_factor FROM sessions
              WHERE digest = ?",
         )
         .bind(digest.to_hex())
@@ -316,7 +367,7 @@ impl Repository for SqliteAccess {
 
     async fn sessions(&self, account: Option<&AccountId>) -> Result<Vec<Session>> {
         let rows = sqlx::query(
-            "SELECT id, digest, account_id, key_id, created_at, expires_at, address, client FROM sessions
+            "SELECT id, digest, account_id, key_id, created_at, expires_at, address, client, second_factor FROM sessions
              WHERE ?1 IS NULL OR account_id = ?1 OR key_id IN (SELECT id FROM keys WHERE keys.account_id = ?1)
              ORDER BY created_at DESC, id DESC",
         )
@@ -399,9 +450,9 @@ async fn insert_link(write: &mut SqliteConnection, link: &Link) -> Result<()> {
 async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
     let inserted = sqlx::query(
         "INSERT INTO keys
-            (id, name, access_grant, digest, created_at, created_by, account_id, made_by, filter, scopes,
+            (id, name, access_grant, digest, created_at, created_by, account_id, made_by, team, filter, scopes,
              rate_per_minute, expires_at, last_used_at, revoked_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&key.id.0)
     .bind(&key.name)
@@ -411,6 +462,7 @@ async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
     .bind(&key.created_by)
     .bind(key.account.as_ref().map(|id| id.0.as_str()))
     .bind(key.made_by.as_ref().map(|id| id.0.as_str()))
+    .bind(&key.bounds.team)
     .bind(&key.bounds.filter)
     .bind(key.bounds.scopes.join(" "))
     .bind(key.bounds.rate_per_minute.map(i64::from))
@@ -449,6 +501,7 @@ fn key(row: &SqliteRow) -> Result<Key> {
         account: row.get::<Option<String>, _>("account_id").map(AccountId),
         made_by: row.get::<Option<String>, _>("made_by").map(AccountId),
         bounds: Bounds {
+            team: row.get("team"),
             filter: row.get("filter"),
             scopes: row.get::<&str, _>("scopes").split_whitespace().map(str::to_owned).collect(),
             rate_per_minute: row
@@ -472,6 +525,7 @@ fn session(row: &SqliteRow) -> Result<Session> {
         expires_at: Timestamp::from_nanos(row.get("expires_at")),
         address: row.get("address"),
         client: row.get("client"),
+        second_factor: row.get("second_factor"),
     })
 }
 

@@ -3,7 +3,7 @@
 //! Words
 //! - **Database**: one SQLite file with one writer and a few readers ([`Database`]). There are three files in a node,
 //!   so that the page path shares nothing with the rest: `catalog.db` (telemetry catalog, not ours), `control.db`
-//!   (objects, access, audit, secrets, saved questions, runs of actions, rules) and `response.db` (alerts, outbox, incidents, on-call).
+//!   (objects, access, policies, audit, secrets, saved questions, dashboards, runs of actions, rules, the inventory) and `response.db` (alerts, outbox, incidents, on-call).
 //! - **Domain**: a set of tables that belong together, with its own numbered migrations ([`Domain`]). A file holds one
 //!   domain or several; each module here exports its `DOMAIN` and opens nothing by itself.
 //!
@@ -17,18 +17,24 @@ pub mod access;
 pub mod actions;
 pub mod alerts;
 pub mod audit;
+pub mod credit;
+pub mod dashboards;
 mod database;
 mod error;
+pub mod fleet;
 pub mod incidents;
 pub mod intake;
+pub mod inventory;
 pub mod learning;
 mod migration;
 pub mod objects;
 pub mod oncall;
 pub mod outbox;
+pub mod policies;
 pub mod response;
 pub mod rules;
 pub mod saved;
+pub mod sealed;
 pub mod secrets;
 pub mod statuspage;
 pub mod watch;

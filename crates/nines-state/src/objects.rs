@@ -306,7 +306,7 @@ async fn newest(
     Ok(row.as_ref().map(revision))
 }
 
-async fn insert(
+pub(crate) async fn insert(
     write: &mut SqliteConnection,
     kind: &str,
     name: &str,

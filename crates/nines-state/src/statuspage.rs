@@ -1,28 +1,34 @@
-//! Status pages and statements in `control.db`.
+//! Status pages, statements and subscribers in `control.db`.
+
+mod subscribers;
 
 use async_trait::async_trait;
 use nines_statuspage::format::{decode_page, decode_statement, encode_page, encode_statement};
 use nines_statuspage::{PAGES_MAX, Statement, StatusError, StatusPage, StatusStore};
 
+use nines_secrets::Sealer;
+
 use crate::{Database, Domain, Migration, StateError};
 
 pub const DOMAIN: Domain = Domain {
     name: "statuspage",
-    migrations: &[Migration {
-        version: 1,
-        sql: include_str!("../migrations/statuspage/0001_statuspage.sql"),
-    }],
+    migrations: &[
+        Migration { version: 1, sql: include_str!("../migrations/statuspage/0001_statuspage.sql") },
+        Migration { version: 2, sql: include_str!("../migrations/statuspage/0002_subscribers.sql") },
+    ],
 };
 
 /// Keeps them in a database that was opened with [`DOMAIN`].
 #[derive(Debug, Clone)]
 pub struct SqliteStatus {
     database: Database,
+    /// Seals who subscribers are.
+    sealer: Sealer,
 }
 
 impl SqliteStatus {
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    pub fn new(database: Database, sealer: Sealer) -> Self {
+        Self { database, sealer }
     }
 }
 
@@ -65,6 +71,13 @@ impl StatusStore for SqliteStatus {
             .execute(&mut *write)
             .await
             .map_err(failed(OPERATION))?;
+        for table in ["status_subscribers", "status_posts"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE page = ?")))
+                .bind(name)
+                .execute(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+        }
         write.commit().await.map_err(failed(OPERATION))?;
         Ok(result.rows_affected() == 1)
     }

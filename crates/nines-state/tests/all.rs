@@ -9,6 +9,8 @@ mod database;
 mod access;
 #[path = "all/actions.rs"]
 mod actions;
+#[path = "all/dashboards.rs"]
+mod dashboards;
 #[path = "all/incidents.rs"]
 mod incidents;
 #[path = "all/intake.rs"]
@@ -27,5 +29,7 @@ mod rules;
 mod saved;
 #[path = "all/secrets.rs"]
 mod secrets;
+#[path = "all/subscribers.rs"]
+mod subscribers;
 #[path = "all/watch.rs"]
 mod watch;

@@ -2,8 +2,8 @@
 
 use super::{Access, LINK_TTL};
 use crate::{
-    AccessError, Account, AccountId, Action, Actor, Grant, Key, KeyId, Link, NewKey, RepositoryError,
-    Resource, Role, Secret, authorize,
+    AccessError, Account, AccountId, Action, Actor, Grant, Key, KeyId, Link, NewKey, Realm, RepositoryError,
+    Resource, Role, RouteAccess, Secret, authorize,
 };
 
 /// Keys that are neither revoked nor expired. One per service of a large company; more is a script gone wrong.
@@ -28,7 +28,17 @@ pub struct Invitation {
 
 impl Access {
     pub async fn create_key(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
-        authorize(actor, Action::CreateKey, &Resource::Holder { grant: new.grant }).into_result()?;
+        if new.bounds.team.is_some() && !matches!(new.grant, Grant::Role(_)) {
+            return Err(AccessError::IngestInTeam);
+        }
+        let resource = match &new.bounds.team {
+            // It has no id yet.
+            Some(team) => {
+                Resource::Key { id: KeyId(String::new()), grant: new.grant, team: Some(team.clone()) }
+            }
+            None => Resource::Holder { grant: new.grant },
+        };
+        authorize(actor, Action::CreateKey, &resource).into_result()?;
         if actor.bounds.as_ref().is_some_and(|bounds| !bounds.is_none()) {
             return Err(AccessError::BoundedMaker);
         }
@@ -83,10 +93,14 @@ impl Access {
         Ok(IssuedKey { key, secret })
     }
 
-    /// All keys, the newest first, revoked ones too.
+    /// All keys, or those of the caller's teams; the newest first, revoked ones too.
     pub async fn keys(&self, actor: &Actor) -> Result<Vec<Key>, AccessError> {
-        authorize(actor, Action::ReadKeys, &Resource::Node).into_result()?;
-        Ok(self.inner.repository.keys().await?)
+        let permit = authorize(actor, Action::ReadKeys, &Resource::AnyTeam).into_result()?;
+        let mut keys = self.inner.repository.keys().await?;
+        if let Realm::Teams(teams) = permit.realm() {
+            keys.retain(|key| key.bounds.team.as_ref().is_some_and(|team| teams.contains(team)));
+        }
+        Ok(keys)
     }
 
     /// Revokes a key, and ends the sessions opened with it, at once. Revoking twice is fine.
@@ -94,9 +108,15 @@ impl Access {
         let key = self.inner.repository.key(id).await?;
         // Decided before existence is told, so that only those who may revoke learn which keys exist.
         let grant = key.as_ref().map_or(Grant::Nothing, |key| key.grant);
-        authorize(actor, Action::RevokeKey, &Resource::Key { id: id.clone(), grant }).into_result()?;
+        let team = key.as_ref().and_then(|key| key.bounds.team.clone());
+        let not_found = || AccessError::NotFound { what: "key", id: id.to_string() };
+        let resource = Resource::Key { id: id.clone(), grant, team };
+        if let Err(denial) = authorize(actor, Action::RevokeKey, &resource).into_result() {
+            let manages_some = actor.teams_with(RouteAccess::AtLeast(Role::Admin)).next().is_some();
+            return Err(if manages_some { not_found() } else { denial.into() });
+        }
         if key.is_none() {
-            return Err(AccessError::NotFound { what: "key", id: id.to_string() });
+            return Err(not_found());
         }
         self.inner.repository.revoke_key(id, self.inner.clock.now()).await?;
         self.inner.keys.forget(id);

@@ -1,5 +1,7 @@
 //! Passwords, one-time codes, and the sessions that a person has open.
 
+use std::collections::BTreeMap;
+
 use nines_model::Timestamp;
 
 use super::sign_in::Origin;
@@ -82,7 +84,7 @@ impl Access {
             }
         }
         self.inner.lockout.forget(&account.id, origin.address);
-        self.open_account_session(&account, origin).await
+        self.open_account_session(&account, factors.needs_code(), origin).await
     }
 
     /// Sets the caller's password, and ends their other sessions. One that is set has to be shown.
@@ -231,12 +233,14 @@ impl Access {
     }
 
     /// Signs in whom an identity provider vouches for, under a subject that it never gives to anybody else. The first
-    /// time makes an account; it never takes over one that somebody else made, whatever the names are.
+    /// time makes an account; it never takes over one that somebody else made, whatever the names are. With `teams` the
+    /// account's teams are these and no others from now on.
     pub async fn sign_in_with_subject(
         &self,
         subject: &str,
         name: &str,
         role: Role,
+        teams: Option<&BTreeMap<String, Role>>,
         origin: &Origin<'_>,
     ) -> Result<SignedIn, AccessError> {
         let repository = &self.inner.repository;
@@ -263,7 +267,10 @@ impl Access {
                 account
             }
         };
-        self.open_account_session(&account, origin).await
+        if let Some(teams) = teams {
+            self.be_in(&account.id, teams).await?;
+        }
+        self.open_account_session(&account, false, origin).await
     }
 
     async fn own_account(&self, actor: &Actor) -> Result<Account, AccessError> {

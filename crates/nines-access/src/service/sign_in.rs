@@ -1,14 +1,13 @@
 //! Sessions and their cookie.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use nines_model::Timestamp;
 
-use super::{Access, SESSION_TTL};
+use super::{Access, Held, SESSION_TTL};
 use crate::{
-    AccessError, Account, AccountId, Action, Actor, Bounds, Digest, Grant, KeyId, Person, Resource, Secret,
-    Session, SessionId, Via, authorize,
+    AccessError, Account, AccountId, Action, Actor, Digest, Grant, KeyId, Resource, Secret, Session,
+    SessionId, Via, authorize,
 };
 
 const COOKIE: &str = "nines_session";
@@ -24,14 +23,13 @@ pub struct Origin<'a> {
     pub client: &'a str,
 }
 
-/// What a session stands for.
+/// What a session stands for: one of the two.
+#[derive(Default)]
 struct Holder {
-    name: String,
-    grant: Grant,
-    person: Option<Person>,
-    bounds: Option<Arc<Bounds>>,
     account: Option<AccountId>,
     key: Option<KeyId>,
+    /// A one-time code was shown too.
+    second_factor: bool,
 }
 
 /// A session just opened.
@@ -53,15 +51,8 @@ impl Access {
         }
         let now = self.inner.clock.now();
         let expires_at = key.expires_at.map_or(now + SESSION_TTL, |expiry| expiry.min(now + SESSION_TTL));
-        let holder = Holder {
-            name: key.name.clone(),
-            grant: key.grant,
-            person: key.person(),
-            bounds: super::bounds_of(&key),
-            account: None,
-            key: Some(key.id.clone()),
-        };
-        self.open_session(holder, origin, expires_at).await
+        let holder = Holder { key: Some(key.id.clone()), ..Holder::default() };
+        self.open_session(self.held_by_key(&key).await?, holder, origin, expires_at).await
     }
 
     /// Exchanges a one-time token for a session. The token is spent, whatever happens afterwards.
@@ -75,24 +66,19 @@ impl Access {
         let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
             return Err(self.bad_credentials("one-time link", origin.address, now));
         };
-        self.open_account_session(&account, origin).await
+        self.open_account_session(&account, false, origin).await
     }
 
-    /// A session of an account whose owner has proved who they are.
+    /// A session of an account whose owner has proved who they are, by a one-time code too or not.
     pub(super) async fn open_account_session(
         &self,
         account: &Account,
+        second_factor: bool,
         origin: &Origin<'_>,
     ) -> Result<SignedIn, AccessError> {
-        let holder = Holder {
-            name: account.name.clone(),
-            grant: Grant::Role(account.role),
-            person: Some(Person { id: account.id.0.clone(), key_maker: None }),
-            bounds: None,
-            account: Some(account.id.clone()),
-            key: None,
-        };
-        self.open_session(holder, origin, self.inner.clock.now() + SESSION_TTL).await
+        let holder = Holder { account: Some(account.id.clone()), second_factor, ..Holder::default() };
+        let held = self.held_by_account(account.clone()).await?;
+        self.open_session(held, holder, origin, self.inner.clock.now() + SESSION_TTL).await
     }
 
     /// Ends the session that the actor is in; for an actor without one there is nothing to do.
@@ -112,11 +98,12 @@ impl Access {
 
     async fn open_session(
         &self,
+        held: Held,
         holder: Holder,
         origin: &Origin<'_>,
         expires_at: Timestamp,
     ) -> Result<SignedIn, AccessError> {
-        let Holder { name, grant, person, bounds, account, key } = holder;
+        let Holder { account, key, second_factor } = holder;
         let now = self.inner.clock.now();
         let token = Secret::random(&self.inner.random);
         let id = SessionId(self.inner.random.uuid(now).to_string());
@@ -129,11 +116,11 @@ impl Access {
             expires_at,
             address: origin.address.to_string(),
             client: origin.client.chars().filter(|char| !char.is_control()).take(CLIENT_CHARS_MAX).collect(),
+            second_factor,
         };
         self.inner.repository.insert_session(&session).await?;
         let csrf_token = csrf_token(&token);
-        let actor = Actor { name, grant, via: Via::Session(id), person, bounds };
-        Ok(SignedIn { actor, token, csrf_token, expires_at })
+        Ok(SignedIn { actor: held.actor(Via::Session(id)), token, csrf_token, expires_at })
     }
 }
 

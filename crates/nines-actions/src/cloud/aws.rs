@@ -21,6 +21,7 @@ mod inventory;
 mod kms;
 mod scaling;
 mod sigv4;
+pub mod survey;
 mod tables;
 mod wire;
 mod xml;

@@ -1,5 +1,6 @@
 //! What was stored once can be read for ever.
 
+use nines_actions::credit::{Mode, read_entry, read_settings, write_entry, write_settings};
 use nines_actions::{RunState, format};
 
 use crate::support::{Site, in_service};
@@ -11,6 +12,19 @@ fn version_1_is_read_and_written_as_it_was() {
     let run = format::read("sample", RUN_1.trim()).unwrap();
     assert_eq!((run.plan.action.as_str(), run.state), ("ec2.in_service", RunState::Compensating));
     assert_eq!(format::write(&run), RUN_1.trim());
+}
+
+const BLOCK_1: &str = include_str!("../formats/credit-block-1.json");
+const SETTINGS_1: &str = include_str!("../formats/credit-settings-1.json");
+
+#[test]
+fn version_1_of_blocks_and_settings_is_read_and_written_as_it_was() {
+    let entry = read_entry(BLOCK_1.trim()).unwrap();
+    assert_eq!(entry.list, "blocked");
+    assert_eq!(write_entry(&entry), BLOCK_1.trim());
+    let settings = read_settings(SETTINGS_1.trim()).unwrap();
+    assert_eq!(settings.mode, Mode::Act);
+    assert_eq!(write_settings(&settings), SETTINGS_1.trim());
 }
 
 #[test]

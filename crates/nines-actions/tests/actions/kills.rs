@@ -106,6 +106,7 @@ fn composed(random: &Random) -> Intent {
         level: Level::Protected,
         four_eyes: false,
         drafts,
+        parts: Vec::new(),
     }
 }
 

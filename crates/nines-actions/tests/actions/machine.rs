@@ -225,6 +225,7 @@ fn composed(drafts: Vec<Draft>) -> Intent {
         level: Level::Protected,
         four_eyes: false,
         drafts,
+        parts: Vec::new(),
     }
 }
 

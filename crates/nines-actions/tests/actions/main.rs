@@ -5,6 +5,7 @@
 mod abuse;
 mod arguments;
 mod credentials;
+mod credit;
 mod formats;
 mod kills;
 mod machine;

@@ -129,3 +129,33 @@ fn a_value_that_does_not_fit_names_its_step() {
     let told = book.intent(json!({"fresh": machine(4)}).as_object().unwrap()).unwrap_err().to_string();
     assert_eq!(told, "`runbook/replace-machine` needs `old`: the machine that goes");
 }
+
+#[path = "../../../../tests/hostile/templates.rs"]
+mod hostile;
+
+/// Reliability F7: what is given for a parameter is a value, whatever language it is written in; and a runbook that holds a
+/// template where a parameter could stand is refused or takes it as text.
+#[test]
+fn hostile_templates_reach_nothing() {
+    let bait = hostile::Bait::lay();
+    let templates = bait.templates();
+    let mut refused = 0;
+    for template in &templates {
+        let quoted = serde_json::Value::from(template.as_str()).to_string();
+        match Runbook::parse(&REPLACE.replacen("shop-blue", &quoted, 1)) {
+            Ok(book) => {
+                let shown = format!("{book:?}");
+                assert_eq!(hostile::Bait::leaked(&shown), None, "{template}");
+            }
+            Err(error) => {
+                assert_eq!(hostile::Bait::leaked(&error.to_string()), None, "{template}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(!bait.taken(), "a parameter has opened a connection");
+    println!(
+        "F7 {} values in a runbook: {refused} refused, the others text; nothing reached",
+        templates.len()
+    );
+}

@@ -185,9 +185,13 @@ impl Site {
 
     /// A new process over what the old one left.
     pub fn restart(&mut self) {
-        let parts =
-            parts(&self.clock, &self.fuse, &self.cloud, &self.runs, &self.notes, &self.judge, &self.random);
+        let parts = self.parts();
         self.actions = Actions::new(parts, self.rules.clone());
+    }
+
+    /// What another process over the same world stands on.
+    pub fn parts(&self) -> Parts {
+        parts(&self.clock, &self.fuse, &self.cloud, &self.runs, &self.notes, &self.judge, &self.random)
     }
 
     /// Asks for an action and starts it.
@@ -258,6 +262,7 @@ pub fn operator(name: &str) -> Caller {
         scopes: vec!["*".to_owned()],
         may_approve: true,
         is_automated: false,
+        bars: Default::default(),
     }
 }
 

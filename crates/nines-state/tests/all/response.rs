@@ -39,8 +39,20 @@ async fn the_durable_outbox_keeps_the_contract() {
 async fn a_crash_at_every_step_of_the_durable_outbox_loses_nothing() {
     let (_folders, store) = fresh();
     let steps = contract::crash_everywhere(|| store()).await;
-    println!("stopped at each of {steps} steps");
+    println!("B2 stopped at each of {steps} steps of the durable outbox: nothing lost");
     assert!(steps >= 40, "the enumeration shrank to {steps} steps");
+}
+
+/// `NINES_KILLS` and `NINES_SEED` are for longer and other runs.
+#[tokio::test]
+async fn random_crashes_of_random_stories_of_the_durable_outbox_lose_nothing() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (kills, seed) = (number("NINES_KILLS").unwrap_or(10), number("NINES_SEED").unwrap_or(1));
+    let (_folders, store) = fresh();
+    let stories = contract::crash_randomly(|| store(), seed, kills).await;
+    println!(
+        "B2 {kills} random kills in {stories} random stories of the durable outbox: nothing lost (seed {seed})"
+    );
 }
 
 fn reading(second: u64, rate: f64) -> Reading {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method};
 use nines_base::{SharedClock, percent_encoded};
 use nines_egress::{Egress, Request, Response};
 use nines_model::Timestamp;
@@ -25,7 +25,9 @@ pub(super) struct Service {
 pub(super) const EC2: Service = Service { name: "ec2", version: "2016-11-15" };
 pub(super) const ELB: Service = Service { name: "elasticloadbalancing", version: "2015-12-01" };
 pub(super) const SCALING: Service = Service { name: "autoscaling", version: "2011-01-01" };
-const STS: Service = Service { name: "sts", version: "2011-06-15" };
+pub(super) const ALARMS: Service = Service { name: "monitoring", version: "2010-08-01" };
+pub(super) const IAM: Service = Service { name: "iam", version: "2010-05-08" };
+pub(super) const STS: Service = Service { name: "sts", version: "2011-06-15" };
 
 /// A call that failed, with the provider's own code if it gave one.
 #[derive(Debug)]
@@ -60,6 +62,13 @@ pub(super) struct Wire {
 pub(super) struct Cached {
     own: Option<Arc<Credentials>>,
     of_role: Option<Arc<Credentials>>,
+}
+
+/// Which thing of a service is asked for.
+struct Place<'a> {
+    method: Method,
+    path: &'a str,
+    query: &'a str,
 }
 
 /// A role of this or another account that is taken on for every call.
@@ -139,6 +148,40 @@ impl Wire {
         Err(fault(action, response.status.as_u16(), code, &message))
     }
 
+    /// A read of a REST protocol. `path` is encoded and begins with a slash; `query` is encoded and sorted.
+    ///
+    /// # Errors
+    /// As the other calls, with the code of an XML error or of a JSON one.
+    pub async fn get(&self, service: &'static str, path: &str, query: &str) -> Result<Response, Fault> {
+        let credentials = self.credentials().await?;
+        // S3 asks for the hash of the body as a header; this is the one of none.
+        const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let headers = [("x-amz-content-sha256", EMPTY.to_owned())];
+        let headers = if service == "s3" { &headers[..] } else { &[] };
+        let place = Place { method: Method::GET, path, query };
+        let response = self.send_to(&credentials, service, path, &place, headers, String::new()).await?;
+        if response.status.is_success() {
+            return Ok(response);
+        }
+        let text = String::from_utf8_lossy(&response.body);
+        let (code, message) = match (Element::parse(&text), serde_json::from_str::<Value>(&text)) {
+            (Ok(error), _) => {
+                // The error itself may be the root.
+                let part = |name: &str| {
+                    let found = error.search(name).map(|element| element.text.trim().to_owned());
+                    found.unwrap_or_default()
+                };
+                (part("Code"), part("Message"))
+            }
+            (Err(_), Ok(error)) => {
+                let part = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+                (part("__type"), part("message") + &part("Message"))
+            }
+            (Err(_), Err(_)) => (String::new(), String::new()),
+        };
+        Err(fault(path, response.status.as_u16(), code, &message))
+    }
+
     async fn send(
         &self,
         credentials: &Credentials,
@@ -147,15 +190,44 @@ impl Wire {
         headers: &[(&'static str, String)],
         body: String,
     ) -> Result<Response, Fault> {
+        let place = Place { method: Method::POST, path: "/", query: "" };
+        self.send_to(credentials, service, action, &place, headers, body).await
+    }
+
+    /// Where a service is reached and in whose name its calls are signed: these two are the same for every region.
+    fn home(&self, service: &str) -> (String, &str) {
+        let is_global = matches!(service, "iam" | "cloudfront");
+        let region = if is_global { "us-east-1" } else { &self.region };
         let base = match &self.endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => format!("https://{service}.{}.amazonaws.com", self.region),
+            None if is_global => format!("https://{service}.amazonaws.com"),
+            None => format!("https://{service}.{region}.amazonaws.com"),
         };
+        (base, region)
+    }
+
+    async fn send_to(
+        &self,
+        credentials: &Credentials,
+        service: &str,
+        action: &str,
+        place: &Place<'_>,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<Response, Fault> {
+        let (base, region) = self.home(service);
         let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest).to_owned();
+        let Place { method, path, query } = place;
         let unsigned =
-            Unsigned { method: "POST", host: &host, path: "/", query: "", headers, body: body.as_bytes() };
-        let added = sign(&unsigned, credentials, &self.region, service, self.clock.now());
-        let mut request = Request::post(format!("{base}/"), body.clone());
+            Unsigned { method: method.as_str(), host: &host, path, query, headers, body: body.as_bytes() };
+        let added = sign(&unsigned, credentials, region, service, self.clock.now());
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request = Request::post(format!("{base}{path}{mark}{query}"), body.clone());
+        request.method = method.clone();
+        if service == "apigateway" {
+            // Without it the answer is in HAL. Proxies may add to this header, so it is not signed.
+            request = request.header(ACCEPT, "application/json");
+        }
         for (name, value) in headers.iter().chain(&added) {
             if *name == "content-type" {
                 request = request.header(CONTENT_TYPE, value);
@@ -267,6 +339,8 @@ fn fault(action: &str, status: u16, code: String, message: &str) -> Fault {
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException"
         | "OptInRequired" => CloudError::Forbidden { operation, reason },
+        // Refused before the service looked at it, in words of somebody else's.
+        "" if status == 403 => CloudError::Forbidden { operation, reason: "http status 403".to_owned() },
         _ if status == 503 || status == 429 => {
             CloudError::Throttled { operation, code: format!("http status {status}") }
         }
