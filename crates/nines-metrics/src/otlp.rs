@@ -13,7 +13,8 @@
 //!
 //! Names are translated by [`names`] (`UnderscoreEscapingWithSuffixes`, Prometheus' default). Attributes of the point are
 //! labels; of the resource only `job` (`service.namespace/service.name`) and `instance` (`service.instance.id`) are, and
-//! the rest is on the series `target_info`, to be joined with PromQL's `info`. The scope is left out. A point that says
+//! the rest is on the series `target_info`, to be joined with PromQL's `info`. A resource that names no service (a host, a
+//! pod) would make one series of all of its like: there the name of the machine is `instance`, and a label. The scope is left out. A point that says
 //! "no recorded value" is a staleness marker.
 //!
 //! # Deltas
@@ -208,10 +209,25 @@ enum Taken {
 /// Names and values, sorted, unique; without the metric's name.
 type Labels = Vec<(String, String)>;
 
+/// Attributes that tell machines, pods and containers apart.
+const MACHINE: [&str; 7] = [
+    "host.name",
+    "k8s.node.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "k8s.container.name",
+    "container.id",
+    "container.name",
+];
+/// What stands for `service.instance.id` where no service is named: the nearest thing that has a name.
+const INSTANCES: [&str; 5] = ["container.id", "k8s.pod.name", "k8s.node.name", "host.name", "host.id"];
+
 /// What a resource says of who sends.
 struct Identity {
     job: Option<String>,
     instance: Option<String>,
+    /// Of a resource that names no service: labels of [`MACHINE`].
+    machine: Labels,
     /// The rest, as labels of `target_info`.
     info: Labels,
 }
@@ -229,7 +245,15 @@ impl Identity {
         for (name, value) in resource.attributes.iter().filter(|(name, _)| is_info(name)) {
             info.add(name.strip_prefix("resource.").unwrap_or(name), value_text(value));
         }
-        Self { job, instance: text("service.instance.id"), info: info.finish() }
+        let mut machine = Joined::default();
+        let mut instance = text("service.instance.id");
+        if job.is_none() && instance.is_none() {
+            instance = INSTANCES.iter().find_map(|name| text(name));
+            for name in MACHINE {
+                machine.add(name, text(name).unwrap_or_default());
+            }
+        }
+        Self { job, instance, machine: machine.finish(), info: info.finish() }
     }
 
     fn identify(&self, labels: &mut Labels) {
@@ -237,6 +261,12 @@ impl Identity {
             let Some(value) = value else { continue };
             labels.retain(|(known, _)| known != name);
             labels.push((name.to_owned(), value.clone()));
+        }
+        // What the point says of itself is nearer.
+        for (name, value) in &self.machine {
+            if !labels.iter().any(|(known, _)| known == name) {
+                labels.push((name.clone(), value.clone()));
+            }
         }
         labels.sort();
     }

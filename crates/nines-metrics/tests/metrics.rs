@@ -72,17 +72,20 @@ impl World {
 type SentPoint<'a> = (i64, i64, &'a [(&'a str, ValueRef<'a>)]);
 
 fn batch(points: &[SentPoint<'_>]) -> Batch {
+    let resource = [
+        ("service.name", "checkout"),
+        ("service.namespace", "shop"),
+        ("service.instance.id", "pod-1"),
+        ("cloud.region", "ap-east-2"),
+        ("scope.name", "meter"),
+    ];
+    batch_of(&resource, points)
+}
+
+fn batch_of(resource: &[(&str, &str)], points: &[SentPoint<'_>]) -> Batch {
     let mut rows = RowsBuilder::new();
-    let attribute = |name: &str, value: &str| (name.into(), Value::str(value));
-    let resource = rows.add_resource(Resource {
-        attributes: vec![
-            attribute("service.name", "checkout"),
-            attribute("service.namespace", "shop"),
-            attribute("service.instance.id", "pod-1"),
-            attribute("cloud.region", "ap-east-2"),
-            attribute("scope.name", "meter"),
-        ],
-    });
+    let attribute = |(name, value): &(&str, &str)| ((*name).into(), Value::str(*value));
+    let resource = rows.add_resource(Resource { attributes: resource.iter().map(attribute).collect() });
     for (ago, start_ago, fields) in points {
         rows.begin(resource);
         for (name, value) in *fields {
@@ -206,6 +209,26 @@ fn refusals_have_upstreams_kinds_and_statuses() {
     }
     world.write(request);
     check(Endpoint::Query, &[("query", "up + on () up")], 422, "execution", "many-to-many");
+}
+
+#[test]
+fn hosts_without_a_service_stay_apart() {
+    let world = World::new();
+    for (host, value) in [("web-1", 1.0), ("web-2", 2.0)] {
+        let fields = [
+            ("name", text("system.memory.limit")),
+            ("unit", text("By")),
+            ("metric_type", text("gauge")),
+            ("value", ValueRef::Float(value)),
+        ];
+        let resource = [("host.name", host), ("os.type", "linux"), ("cloud.region", "mars")];
+        world.otlp(&batch_of(&resource, &[(10, 100, &fields)]));
+    }
+    assert_eq!(world.value("sum(system_memory_limit_bytes)"), "3");
+    assert_eq!(world.value("system_memory_limit_bytes{host_name=\"web-2\", instance=\"web-2\"}"), "2");
+    // What else is known of the machine can be joined.
+    assert_eq!(world.value("sum by (cloud_region) (info(system_memory_limit_bytes))"), "3");
+    assert_eq!(world.value("count(target_info{cloud_region=\"mars\", job=\"\"})"), "2");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! Nothing here can write: statements that change things are refused by their kind, tables cannot be made from files or
 //! addresses, and nothing spills to disk.
 
+mod accesses;
 mod cooperate;
 mod engine;
 mod error;
@@ -23,6 +24,7 @@ mod sql;
 mod stats;
 mod table;
 
+pub use accesses::AccessLine;
 pub use engine::{Engine, EngineConfig};
 pub use error::QueryError;
 pub use lines::LogLine;

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use nines_filter::Filter;
 use nines_model::{Dataset, TimeRange};
+use nines_storage::Snapshot;
 
 use crate::error::ScanError;
 use crate::part::Columns;
@@ -42,13 +43,31 @@ impl Scanner {
         M: Fn() -> S + Send + Sync + 'static,
         F: Fn(&mut S, &RecordBatch) + Send + Sync + 'static,
     {
+        self.scan_of(None, request, start, fold).await
+    }
+
+    /// As [`Scanner::scan`], over a snapshot that was taken before, so that the caller knows which later batches to add. If
+    /// a segment of it turns out to be damaged the call fails with [`ScanError::Storage`], once: take a new snapshot.
+    pub async fn scan_of<S, M, F>(
+        &self,
+        snapshot: Option<Arc<Snapshot>>,
+        request: ScanRequest,
+        start: M,
+        fold: F,
+    ) -> Result<(S, QueryStats), ScanError>
+    where
+        S: Send + 'static,
+        M: Fn() -> S + Send + Sync + 'static,
+        F: Fn(&mut S, &RecordBatch) + Send + Sync + 'static,
+    {
         let limits = request.limits.clone();
         let (request, start, fold) = (Arc::new(request), Arc::new(start), Arc::new(fold));
         self.run(limits, move |question| {
             let (request, start, fold) = (Arc::clone(&request), Arc::clone(&start), Arc::clone(&fold));
+            let snapshot = snapshot.clone();
             async move {
                 let mut state = start();
-                read(&question, &request, |batch| fold(&mut state, batch)).await?;
+                read(&question, snapshot, &request, |batch| fold(&mut state, batch)).await?;
                 Ok((state, question.stats()))
             }
         })
@@ -58,10 +77,14 @@ impl Scanner {
 
 async fn read(
     question: &Question,
+    snapshot: Option<Arc<Snapshot>>,
     request: &ScanRequest,
     mut see: impl FnMut(&RecordBatch),
 ) -> Result<(), ScanError> {
-    let target = question.target(request.dataset, &request.filter, request.range)?;
+    let target = match snapshot {
+        Some(snapshot) => question.target_of(snapshot, &request.filter, request.range)?,
+        None => question.target(request.dataset, &request.filter, request.range)?,
+    };
     let names: Vec<&str> = request.columns.iter().map(String::as_str).collect();
     for part in &target.parts {
         let rows = question.select(part, &target.selector)?;

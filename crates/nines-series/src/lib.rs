@@ -35,6 +35,7 @@ mod request;
 mod segment;
 mod select;
 mod store;
+mod thin;
 
 pub use codec::cursor::Damaged;
 pub use error::{BudgetExceeded, Reason, Rejection, SeriesError};

@@ -49,6 +49,8 @@ pub struct SegmentInfo {
     pub series: u64,
     pub samples: u64,
     pub histograms: u64,
+    /// Series keep at most some samples of each bucket of this length ([`crate::thin`]). 0: all that were written.
+    pub bucket_ms: i64,
     /// Names of the files that this one was merged from: it stands for them.
     pub replaces: Vec<String>,
 }
@@ -88,6 +90,17 @@ impl SegmentInfo {
         for _ in 0..cursor.count(1)? {
             replaces.push(cursor.str()?.to_owned());
         }
-        Ok(Self { start_ms, span_ms, order, t_min, t_max, series, samples, histograms, replaces })
+        Ok(Self {
+            start_ms,
+            span_ms,
+            order,
+            t_min,
+            t_max,
+            series,
+            samples,
+            histograms,
+            replaces,
+            bucket_ms: 0,
+        })
     }
 }

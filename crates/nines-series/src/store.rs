@@ -64,6 +64,8 @@ pub struct StoreConfig {
     /// Below this much free space nothing is accepted.
     pub free_bytes_min: u64,
     pub budgets: Budgets,
+    /// Days older than this keep fewer samples ([`crate::thin`]). `None`: all, for as long as retention says.
+    pub thin_after: Option<Duration>,
 }
 
 impl StoreConfig {
@@ -80,6 +82,7 @@ impl StoreConfig {
             index_bytes_max: 256 * MIB,
             free_bytes_min: 256 * MIB,
             budgets: Budgets::default(),
+            thin_after: None,
         }
     }
 

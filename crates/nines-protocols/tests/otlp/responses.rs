@@ -33,7 +33,7 @@ fn partial_success_is_read_by_the_generated_types() {
     let json = |signal| String::from_utf8(encode_response(signal, Format::Json, Some(&partial))).unwrap();
     assert_eq!(
         json(Signal::Metrics),
-        r#"{"partialSuccess":{"errorMessage":"rejected \"3\"","rejectedDataPoints":"3"}}"#
+        r#"{"partialSuccess":{"rejectedDataPoints":"3","errorMessage":"rejected \"3\""}}"#
     );
     assert!(json(Signal::Logs).contains("rejectedLogRecords"));
     assert!(json(Signal::Traces).contains("rejectedSpans"));

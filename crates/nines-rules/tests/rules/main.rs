@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
 
 mod evaluation;
+mod hostile;
 mod packs;
 mod peer;
 mod units;

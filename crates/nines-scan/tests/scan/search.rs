@@ -60,8 +60,8 @@ async fn rows_are_objects_without_nulls_and_with_what_overflowed() {
     assert_eq!(
         rows,
         [
-            r#"{"nan":null,"severity_text":"INFO","status":"ok","timestamp":"1970-01-01T00:00:02Z"}"#,
-            r#"{"status":200,"timestamp":"1970-01-01T00:00:01Z"}"#,
+            r#"{"timestamp":"1970-01-01T00:00:02Z","severity_text":"INFO","status":"ok","nan":null}"#,
+            r#"{"timestamp":"1970-01-01T00:00:01Z","status":200}"#,
         ]
     );
     assert_eq!(found.stats.rows_returned, 2);

@@ -7,9 +7,10 @@ use super::read::BlockReader;
 use super::{Segment, SegmentIndex, SegmentInfo, SegmentWriter};
 use crate::SeriesError;
 use crate::join::Join;
+use crate::thin::thin;
 
 /// Writes the segment at `path` that holds exactly the samples of `inputs` (ordered by their order, so that the last one
-/// wins). `info` names its partition and order. Memory: the series tables of the inputs and a block of each. Fails, and
+/// wins), or what thinning leaves of them if `info` has a bucket. `info` names its partition and order. Memory: the series tables of the inputs and a block of each. Fails, and
 /// leaves everything as it is, if an input is damaged.
 pub fn merge(
     disk: &dyn Disk,
@@ -20,7 +21,8 @@ pub fn merge(
     let indexes: Vec<_> = inputs.iter().map(|input| input.index()).collect::<Result<_, _>>()?;
     let readers: Vec<_> = inputs.iter().map(|input| BlockReader::new(input)).collect::<Result<_, _>>()?;
     let symbols = Union::of(&indexes);
-    let merging = Merging { inputs, indexes: &indexes, readers, symbols: &symbols };
+    let is_thin = info.bucket_ms > 0;
+    let merging = Merging { inputs, indexes: &indexes, readers, symbols: &symbols, is_thin };
     let info = SegmentInfo { replaces: inputs.iter().map(|input| input.name().to_owned()).collect(), ..info };
     let mut written = None;
     disk::publish(disk, path, |file| {
@@ -81,6 +83,7 @@ struct Merging<'a> {
     indexes: &'a [Arc<SegmentIndex>],
     readers: Vec<BlockReader<'a>>,
     symbols: &'a Union,
+    is_thin: bool,
 }
 
 impl Merging<'_> {
@@ -100,6 +103,9 @@ impl Merging<'_> {
                 }
             }
             join.finish(i64::MIN, i64::MAX);
+            if self.is_thin {
+                thin(&mut join.times, &mut join.values);
+            }
             join.write(&mut writer)?;
             writer.end_series(&least)?;
         }

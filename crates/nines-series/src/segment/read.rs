@@ -142,7 +142,7 @@ type Directory = (SegmentInfo, Vec<(u64, u32)>, Vec<(u8, u64, u32)>);
 /// What lies before the directory must add up to where it starts.
 fn decode_directory(raw: &[u8], directory_at: u64) -> Result<Directory, Damaged> {
     let mut cursor = Cursor::new(raw, "directory");
-    let info = SegmentInfo::decode(&mut cursor)?;
+    let mut info = SegmentInfo::decode(&mut cursor)?;
     let mut at = HEADER_BYTES as u64;
     let mut blocks = Vec::new();
     for _ in 0..cursor.count(1)? {
@@ -155,6 +155,9 @@ fn decode_directory(raw: &[u8], directory_at: u64) -> Result<Directory, Damaged>
         let (kind, stored) = (cursor.u8()?, cursor.varint_u32()?);
         index_frames.push((kind, at, stored));
         at += u64::from(stored);
+    }
+    if !cursor.is_empty() {
+        info.bucket_ms = cursor.zigzag()?;
     }
     if at == directory_at && cursor.is_empty() {
         Ok((info, blocks, index_frames))

@@ -176,6 +176,9 @@ impl<'a> SegmentWriter<'a> {
             directory.push(kind);
             put_varint(&mut directory, u64::from(stored));
         }
+        if self.info.bucket_ms > 0 {
+            put_zigzag(&mut directory, self.info.bucket_ms);
+        }
         self.framed.clear();
         let stored = self.compressor.frame(&mut self.framed, &directory)?;
         let footer = footer(self.offset, stored as u32);

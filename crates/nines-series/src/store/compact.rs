@@ -1,4 +1,4 @@
-//! Fewer, larger segments, and none that are too old.
+//! Fewer, larger segments, thinner ones after a while, and none that are too old.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Inner, SeriesStore};
 use crate::SeriesError;
 use crate::segment::{MERGED_PARTITION_MS, PARTITION_MS, Segment, SegmentInfo, merge, partition_of};
+use crate::thin::BUCKET_MS;
 
 /// One pass of retention that would delete more than this share asks for confirmation: a day out of a week is 14 %, a
 /// policy with a digit too few or a clock in the next decade is all.
@@ -33,15 +34,20 @@ pub struct RetentionPlan {
 }
 
 impl SeriesStore {
-    /// Merges one group of segments if there is one: those of one partition, or of one day that has passed. Returns `None`
-    /// when there is nothing to do. Blocks; the samples that a selection finds are the same before, meanwhile and after.
+    /// Merges one group of segments if there is one: those of one partition, of one day that has passed, or a day that is
+    /// old enough to be thinned. Returns `None` when there is nothing to do. Blocks; but for thinning the samples that a
+    /// selection finds are the same before, meanwhile and after.
     pub fn compact(&self) -> Result<Option<CompactReport>, SeriesError> {
         let inner = &self.0;
         let _alone = inner.maintenance.lock();
         let now_ms = inner.clock.now().as_millis();
         let segments = inner.segments.read().clone();
-        let Some(group) = plan(&segments, now_ms, inner.config.window) else { return Ok(None) };
-        inner.merge(&group).map(Some)
+        let thin_before = inner.config.thin_after.map_or(i64::MIN, |after| {
+            now_ms
+                .saturating_sub(i64::try_from(after.max(inner.config.window).as_millis()).unwrap_or(i64::MAX))
+        });
+        let Some(group) = plan(&segments, now_ms, inner.config.window, thin_before) else { return Ok(None) };
+        inner.merge(&group, thin_before).map(Some)
     }
 
     /// Reads and checks every part of every segment; the errors name what is damaged. For the scrub that covers all data
@@ -83,7 +89,7 @@ impl SeriesStore {
 }
 
 impl Inner {
-    fn merge(&self, group: &[Arc<Segment>]) -> Result<CompactReport, SeriesError> {
+    fn merge(&self, group: &[Arc<Segment>], thin_before: i64) -> Result<CompactReport, SeriesError> {
         let order = group.iter().map(|segment| segment.info().order).max().unwrap_or(0);
         let start_ms = group.iter().map(|segment| segment.info().start_ms).min().unwrap_or(0);
         let same = group
@@ -92,7 +98,10 @@ impl Inner {
         let span_ms = if same { PARTITION_MS } else { MERGED_PARTITION_MS };
         let start_ms = partition_of(start_ms, span_ms);
         let path = self.segment_path(start_ms, order);
-        let info = SegmentInfo { start_ms, span_ms, order, ..SegmentInfo::default() };
+        let is_old = start_ms.saturating_add(span_ms) <= thin_before;
+        let is_thin = is_old || group.iter().any(|segment| segment.info().bucket_ms > 0);
+        let bucket_ms = if is_thin { BUCKET_MS } else { 0 };
+        let info = SegmentInfo { start_ms, span_ms, order, bucket_ms, ..SegmentInfo::default() };
         let written = merge(self.disk.as_ref(), group, &path, info)?;
         let merged = Segment::open(self.disk.as_ref(), &path)?;
         let report = CompactReport {
@@ -130,7 +139,12 @@ impl Inner {
     }
 }
 
-fn plan(segments: &[Arc<Segment>], now_ms: i64, window: Duration) -> Option<Vec<Arc<Segment>>> {
+fn plan(
+    segments: &[Arc<Segment>],
+    now_ms: i64,
+    window: Duration,
+    thin_before: i64,
+) -> Option<Vec<Arc<Segment>>> {
     let mut partitions: BTreeMap<i64, Vec<Arc<Segment>>> = BTreeMap::new();
     let mut days: BTreeMap<i64, Vec<Arc<Segment>>> = BTreeMap::new();
     for segment in segments {
@@ -142,7 +156,11 @@ fn plan(segments: &[Arc<Segment>], now_ms: i64, window: Duration) -> Option<Vec<
     }
     let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
     let passed = |day: i64| day.saturating_add(MERGED_PARTITION_MS).saturating_add(window_ms) <= now_ms;
-    let day = days.into_iter().find(|(day, group)| passed(*day) && group.len() > 1);
+    let is_thick = |segment: &Arc<Segment>| segment.info().bucket_ms == 0;
+    let to_thin = |day: i64, group: &[Arc<Segment>]| {
+        day.saturating_add(MERGED_PARTITION_MS) <= thin_before && group.iter().any(is_thick)
+    };
+    let day = days.into_iter().find(|(day, group)| passed(*day) && (group.len() > 1 || to_thin(*day, group)));
     day.or_else(|| partitions.into_iter().find(|(_, group)| group.len() > 1)).map(|(_, group)| group)
 }
 

@@ -266,3 +266,42 @@ fn quiet_series_are_forgotten_and_their_numbers_are_given_to_others() {
     assert_eq!((recovery.orphan_samples, recovery.replayed_samples), (0, 50));
     check(&store);
 }
+
+#[test]
+fn an_old_day_is_thinned_once_and_keeps_what_counters_gained() {
+    let mut machine = Machine::new(31);
+    machine.config.thin_after = Some(Duration::from_secs(10 * 86_400));
+    let (store, _) = machine.open();
+    let counter = [("__name__", "requests_total"), ("service", "shop")];
+    // A day at 15 s; the process starts anew at noon and at a quarter past, in the same minute as it was.
+    let sample = |index: i64| {
+        let since = [2_880, 2_940].into_iter().filter(|start| index >= *start).max().unwrap_or(0);
+        (DAY_MS + index * 15_000, (index - since) as f64 * 3.0)
+    };
+    let day: Vec<(i64, f64)> = (0..5_760).map(sample).collect();
+    assert!(write(&store, &counter, &day).unwrap().is_whole());
+    let compact = || while store.compact().unwrap().is_some() {};
+    store.seal().unwrap();
+    compact();
+    assert_eq!(all(&store)[0].1, day, "thinned too early");
+    machine.clock.advance(Duration::from_secs(10 * 86_400));
+    compact();
+    let thin = all(&store)[0].1.clone();
+    let increase = |samples: &[(i64, f64)]| -> f64 {
+        samples
+            .windows(2)
+            .map(|pair| if pair[1].1 < pair[0].1 { pair[1].1 } else { pair[1].1 - pair[0].1 })
+            .sum()
+    };
+    assert_eq!(increase(&thin), increase(&day));
+    assert!(thin.len() * 3 < day.len(), "{} of {} are left", thin.len(), day.len());
+    assert!(
+        thin.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 150_000),
+        "two samples do not fit into five minutes"
+    );
+    assert_eq!(store.compact().unwrap(), None, "a thinned day is thinned again and again");
+    drop(store);
+    let (store, recovery) = machine.open();
+    assert_eq!((recovery.damaged_segments.len(), all(&store)[0].1.clone()), (0, thin));
+    assert!(store.verify().is_empty());
+}
