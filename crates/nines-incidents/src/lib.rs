@@ -35,6 +35,7 @@ mod language;
 mod level;
 pub mod machine;
 mod notice;
+mod open;
 mod phrases;
 mod promise;
 mod query;

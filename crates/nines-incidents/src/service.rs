@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, broadcast};
 
 use crate::feed::FEED_BACKLOG_MAX;
 use crate::machine::{self, REOPEN_WITHIN};
+use crate::open::OpenIncidents;
 use crate::{
     Actor, AlertSignal, Cadence, Change, CloseoutMail, Command, Draft, Entry, Fact, Incident, IncidentError,
     IncidentId, Language, PendingEffect, Query, Report, Repository, RepositoryError, State, Statistics, Step,
@@ -39,6 +40,7 @@ struct Inner {
     /// One writer at a time: two alerts of one service must not open two incidents. Incidents change a few times a
     /// minute, and the page path does not wait for this.
     writer: Mutex<()>,
+    open: OpenIncidents,
     feed: broadcast::Sender<Change>,
 }
 
@@ -72,7 +74,16 @@ pub struct TickReport {
 impl Incidents {
     pub fn new(repository: Arc<dyn Repository>, clock: SharedClock, cadence: Cadence) -> Self {
         let feed = broadcast::Sender::new(FEED_BACKLOG_MAX);
-        Self { inner: Arc::new(Inner { repository, clock, cadence, writer: Mutex::new(()), feed }) }
+        Self {
+            inner: Arc::new(Inner {
+                repository,
+                clock,
+                cadence,
+                writer: Mutex::new(()),
+                open: OpenIncidents::default(),
+                feed,
+            }),
+        }
     }
 
     /// A person reports. The same idempotency key gives the same incident.
@@ -182,7 +193,7 @@ impl Incidents {
     pub async fn tick(&self) -> Result<TickReport, IncidentError> {
         let _writer = self.inner.writer.lock().await;
         let now = self.inner.clock.now();
-        let open = self.inner.repository.open().await?;
+        let open = self.open().await?;
         let mut report = TickReport { looked_at: open.len(), ..TickReport::default() };
         for incident in open {
             let mut promise = incident.promise.clone();
@@ -214,7 +225,7 @@ impl Incidents {
 
     /// All open incidents, whatever their number: for control loops, which must see each one.
     pub async fn open(&self) -> Result<Vec<Incident>, IncidentError> {
-        Ok(self.inner.repository.open().await?)
+        Ok(self.inner.open.read(&*self.inner.repository).await?)
     }
 
     /// The incident that an alert belongs to, if any.
@@ -317,7 +328,7 @@ impl Incidents {
         }
         let is_theirs =
             |incident: &Incident| !incident.is_drill && incident.services.contains(&signal.service);
-        let open = self.inner.repository.open().await?;
+        let open = self.open().await?;
         if let Some(incident) = open.into_iter().filter(is_theirs).max_by_key(|incident| incident.id) {
             return Ok(Some(incident));
         }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is its job")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nines_incidents::contract::signal;
@@ -220,6 +221,11 @@ async fn compare(world: &World, id: IncidentId, dull: &Dull, is_settled: bool) {
 
 async fn run(first: Level, story: &[Move]) {
     let mut world = World::new();
+    let bystander = nines_incidents::Incidents::new(
+        Arc::clone(&world.repository),
+        world.clock.clone(),
+        Default::default(),
+    );
     let mut id = world.incidents.alert_fired(&signal("a0", "checkout", first)).await.unwrap().incident.id;
     let mut dull = Dull::new(first);
     let mut past = Vec::new();
@@ -271,6 +277,13 @@ async fn run(first: Level, story: &[Move]) {
             }
         }
         compare(&world, id, &dull, is_settled).await;
+        // One that writes itself, and one that only hears of what others wrote.
+        let stored = world.repository.open().await.unwrap();
+        for incidents in [&world.incidents, &bystander] {
+            let mut open = incidents.open().await.unwrap();
+            open.sort_by_key(|incident| stored.iter().position(|known| known.id == incident.id));
+            assert_eq!(open, stored, "what is held is what is stored");
+        }
     }
     for (id, timeline) in past {
         assert_eq!(world.timeline(id).await[..timeline.len()], timeline, "the past does not change");

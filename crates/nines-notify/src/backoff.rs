@@ -23,8 +23,9 @@ const PAGE: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::fro
 const LANE: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(30) };
 
 /// After an unknown outcome each further attempt may be a duplicate. A provider that takes pages and never answers for
-/// D seconds gets at most 1 + D/15 of them for each target, fewer as the pause doubles.
-const UNKNOWN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(60)];
+/// D seconds gets at most 1 + D/15 of them for each target, fewer as the pause grows. The longest leaves room for the
+/// attempt before it, which took ten seconds to end: a page is out within 60 s of the provider's recovery here too.
+const UNKNOWN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(45)];
 
 pub(crate) fn page_pause(attempt: u32, random: &Random) -> Duration {
     PAGE.pause(attempt, random)

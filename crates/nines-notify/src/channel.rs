@@ -104,6 +104,11 @@ pub trait Channel: Send + Sync {
     fn kind(&self) -> ChannelKind;
     fn limits(&self) -> Limits;
     async fn deliver(&self, delivery: &Delivery) -> Outcome;
+
+    /// The way to write to others than the channel's own recipients, if this is e-mail.
+    fn mailer(&self) -> Option<&email::Email> {
+        None
+    }
 }
 
 fn outcome_of_error(error: &EgressError) -> Outcome {

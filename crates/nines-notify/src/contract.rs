@@ -21,7 +21,7 @@ use crate::{
     PageState, Priority, Subject, TargetId,
 };
 
-pub use crash::crash_everywhere;
+pub use crash::{crash_everywhere, crash_randomly};
 
 type Store = Arc<dyn OutboxStore>;
 

@@ -98,7 +98,7 @@ impl Deliverer {
     pub async fn run(&self, shutdown: Shutdown) {
         let mut run = Run {
             with: self,
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
             sends: JoinSet::new(),
             flights: HashMap::new(),
             unwritten: Vec::new(),
@@ -127,7 +127,9 @@ impl Deliverer {
                 }
             };
             run.publish_status();
+            // In order, so that a seed tells the same story again; what has ended makes room, so it comes first.
             tokio::select! {
+                biased;
                 () = shutdown.begun() => {}
                 Some(ended) = run.sends.join_next_with_id() => run.ended(ended).await,
                 () = self.signal.notified() => run.look = true,
@@ -141,8 +143,9 @@ impl Deliverer {
 /// What the running loop knows. All of it can be lost.
 struct Run<'a> {
     with: &'a Deliverer,
-    /// One for each target that ever had a page; targets are configured by hand, so they are few.
-    lanes: HashMap<TargetId, Lane>,
+    /// One for each target that ever had a page; targets are configured by hand, so they are few. In order, so that a
+    /// seed tells the same story again.
+    lanes: BTreeMap<TargetId, Lane>,
     sends: JoinSet<Outcome>,
     /// What each task is sending. Bounded by the sum of the lanes' concurrency.
     flights: HashMap<Id, Flight>,
@@ -353,6 +356,7 @@ async fn attempt(with: Deliverer, channel: Arc<dyn Channel>, mut delivery: Deliv
         }
     }
     tokio::select! {
+        biased;
         outcome = channel.deliver(&delivery) => outcome,
         () = with.clock.sleep(with.config.send_timeout) => {
             Outcome::Unknown { detail: format!("no answer in {} s", with.config.send_timeout.as_secs()) }

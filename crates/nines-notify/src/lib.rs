@@ -52,7 +52,7 @@ pub use channel::dialect::teams::Teams;
 pub use channel::dialect::telegram::Telegram;
 pub use channel::dialect::wecom::Wecom;
 pub use channel::dialect::{Dialect, Message, Spoken};
-pub use channel::email::{Email, EmailConfig, SmtpTls};
+pub use channel::email::{Email, EmailConfig, Letter, SmtpTls};
 pub use channel::jira::{Jira, JiraConfig};
 pub use channel::slack::{Slack, SlackConfig, SlackWebhook};
 pub use channel::webhook::{Webhook, WebhookConfig, signature};

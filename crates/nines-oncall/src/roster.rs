@@ -107,6 +107,20 @@ impl Roster {
         owned.or_else(first_line).map(|(name, team)| (name.as_str(), team))
     }
 
+    /// Declared services with the teams that own them.
+    pub fn owners(&self) -> &BTreeMap<String, String> {
+        &self.owners
+    }
+
+    /// The services that these teams answer for.
+    pub fn services_of(
+        &self,
+        teams: &std::collections::BTreeSet<String>,
+    ) -> std::collections::BTreeSet<String> {
+        let owned = self.owners.iter().filter(|(_, owner)| teams.contains(*owner));
+        owned.map(|(service, _)| service.clone()).collect()
+    }
+
     /// The policy by which an incident of these services escalates. Without one its pages go by the routes of its SLO or
     /// of its team.
     pub fn policy_of(&self, services: &[String]) -> Option<&Arc<EscalationPolicy>> {

@@ -35,6 +35,7 @@ pub use nines_yaml::{
     DocumentWarning, Entry, Fields, Mark, Marks, Node, Raw, Reader, suggest,
 };
 pub use own::{Channel, ChannelTarget, DataSource, Secret, Service, Team};
+pub(crate) use period::parse_latency;
 pub use period::{Period, PeriodUnit, Ratio};
 pub use provider::ProviderTarget;
 pub(crate) use read_metric::{duration_unit, threshold_mistakes};
@@ -172,6 +173,10 @@ pub fn parse_with(
 fn read(reader: &mut Reader<'_>, node: &Node, foreign: &mut dyn ForeignKinds) -> Option<Document> {
     reader.marks = Marks::default();
     let mut root = reader.fields(node, "")?;
+    if let Some(hint) = import_hint(node) {
+        reader.error(node.mark, "", "is a document of another SLO generator", Some(hint));
+        return None;
+    }
     let version = root.required_text(reader, "apiVersion");
     let kind = root.required_text(reader, "kind");
     let (version, kind) = (version?, kind?);
@@ -215,6 +220,19 @@ fn read(reader: &mut Reader<'_>, node: &Node, foreign: &mut dyn ForeignKinds) ->
         return None;
     };
     read_kind(reader, root, *found, version == OPENSLO_V1ALPHA, version == NINES_V1)
+}
+
+/// For documents that are translated, not applied.
+fn import_hint(node: &Node) -> Option<String> {
+    let Raw::Map(entries) = &node.value else { return None };
+    let starts = |key: &str, starts: &[&str]| {
+        let entry = entries.iter().find(|entry| entry.key == key);
+        matches!(entry.map(|entry| &entry.value.value),
+            Some(Raw::Str(text)) if starts.iter().any(|start| text.starts_with(start)))
+    };
+    let is_theirs =
+        starts("version", &["prometheus/v"]) || starts("apiVersion", &["pyrra.dev/", "sloth.slok.dev/"]);
+    is_theirs.then(|| format!("translate it first: {}", crate::import::COMMAND))
 }
 
 /// The nearest kind, also when it belongs to another version.

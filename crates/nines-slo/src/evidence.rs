@@ -162,8 +162,13 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub fn new(indicator: &Indicator) -> Self {
-        let ignored = IGNORED.into_iter().chain(indicator.own_fields()).map(Name::new).collect();
+    /// Without an indicator over events there is nothing to collect.
+    pub fn new(indicator: Option<&Indicator>) -> Self {
+        let ignored = IGNORED
+            .into_iter()
+            .chain(indicator.into_iter().flat_map(Indicator::own_fields))
+            .map(Name::new)
+            .collect();
         Self {
             evidence: Evidence::default(),
             ignored,

@@ -1,10 +1,13 @@
 //! An indicator made ready to judge events: two filters over one dataset.
 
+use std::time::Duration;
+
 use nines_base::ErrorKind;
 use nines_filter::{Expr, Filter, FilterError, Operator, Test};
 use nines_model::{Dataset, RowRef, RowSet, Rows, SmolStr, field};
 
 use crate::document::{Metric, NinesSource, Objective, Op, RatioParts, Source, Threshold, duration_unit};
+use crate::metric::MetricIndicator;
 
 /// What an event says about a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +26,50 @@ pub struct Indicator {
     pub dataset: Dataset,
     pub total: Filter,
     pub good: Filter,
+}
+
+/// What a promise is measured by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measure {
+    /// Events, judged one by one as they arrive.
+    Events(Indicator),
+    /// Series, asked interval by interval.
+    Series(MetricIndicator),
+}
+
+impl Measure {
+    /// # Errors
+    /// [`NotMeasured`]: the promise is shown as invalid with this reason.
+    pub fn compile(
+        metric: &Metric,
+        objective: &Objective,
+        interval: Option<Duration>,
+    ) -> Result<Self, NotMeasured> {
+        match MetricIndicator::compile(metric, objective, interval)? {
+            Some(indicator) => Ok(Self::Series(indicator)),
+            None => Indicator::compile(metric, objective).map(Self::Events),
+        }
+    }
+
+    pub fn events(&self) -> Option<&Indicator> {
+        match self {
+            Self::Events(indicator) => Some(indicator),
+            Self::Series(_) => None,
+        }
+    }
+
+    pub fn series(&self) -> Option<&MetricIndicator> {
+        match self {
+            Self::Events(_) => None,
+            Self::Series(indicator) => Some(indicator),
+        }
+    }
+}
+
+impl From<Indicator> for Measure {
+    fn from(indicator: Indicator) -> Self {
+        Self::Events(indicator)
+    }
 }
 
 /// What an indicator says about the rows of a batch.
@@ -55,6 +102,8 @@ pub enum NotMeasured {
     NoThreshold,
     #[error("good and total read different datasets")]
     Datasets,
+    #[error("PromQL: {0}")]
+    Query(String),
     #[error("filter: {0}")]
     Filter(#[from] FilterError),
 }

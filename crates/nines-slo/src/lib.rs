@@ -3,6 +3,7 @@
 //! # The way of a promise
 //! 1. [`parse`] reads OpenSLO documents and a few kinds of our own; [`Registry::apply`] takes them all or none.
 //! 2. [`Registry::promises`] resolves every objective into a [`Promise`], whose [`Indicator`] judges single events.
+//!    One that is read from series is a [`MetricIndicator`], which counts stretches of time with PromQL.
 //! 3. [`LiveSlis`] counts while events arrive, in [`Rings`] of seconds, minutes and quarters of an hour, and keeps
 //!    [`Evidence`] of what bad events have in common. History is merged in, and every event counts once.
 //! 4. [`evaluate`] reads the counters at an instant: budget, burn rate, alert tiers, honest state. [`budget_sentence`] says
@@ -27,8 +28,10 @@ mod burn;
 mod changes;
 mod document;
 mod evidence;
+pub mod import;
 mod indicator;
 mod live;
+mod metric;
 mod promise;
 mod reading;
 mod registry;
@@ -59,8 +62,11 @@ pub use document::{
 pub use evidence::{
     EVIDENCE_FIELDS_MAX, EVIDENCE_MINUTES, EVIDENCE_VALUES_MAX, Evidence, SUSPECTS_MAX, Suspect, UsersHit,
 };
-pub use indicator::{Indicator, NotMeasured, Outcome};
-pub use live::{LIVE_MAX, LiveError, LiveSli, LiveSlis};
+pub use indicator::{Indicator, Measure, NotMeasured, Outcome};
+pub use live::{LATE_MAX, LIVE_MAX, LiveError, LiveSli, LiveSlis, Reading as MetricReading};
+pub use metric::{
+    Bound, CountError, Counted, GAP_MAX, INTERVAL_DEFAULT, MetricForm, MetricIndicator, PARTS, Question,
+};
 pub use promise::Promise;
 pub use reading::*;
 pub use registry::{Applied, OBJECTS_MAX, Registry, RemoveError, ResolvedPolicy};

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use nines_base::ErrorKind;
-use nines_model::{Batch, Dataset, RowSet, Rows, SmolStr, Timestamp, ValueRef, field};
+use nines_model::{Batch, Dataset, RowSet, Rows, SmolStr, TimeRange, Timestamp, ValueRef, field};
 use parking_lot::Mutex;
 
 use crate::budget::Counts;
 use crate::document::{Budgeting, Window};
 use crate::evidence::{Collector, Evidence};
-use crate::indicator::{Indicator, Outcome};
+use crate::indicator::{Measure, Outcome};
+use crate::metric::{Bound, Counted};
 use crate::rings::{BackfillPart, Bucket, Rings};
 
 /// Indicators measured at once. Each costs half a megabyte and some ten nanoseconds per event of its service.
@@ -20,6 +21,9 @@ pub const LIVE_MAX: usize = 1_000;
 /// Seconds-of-a-batch remembered while an indicator waits for its history: 24 bytes each. At ten batches a second with
 /// events of three seconds each, four hours.
 const OVERLAP_MAX: usize = 500_000;
+/// How long after its time a sample of a series may still arrive and be counted without a restart. Senders that retry
+/// catch up within minutes; what comes later is in the counts after the next restart.
+pub const LATE_MAX: Duration = Duration::from_secs(600);
 /// How stale published evidence may be while ingest is busy.
 const EVIDENCE_PUBLISH_EVERY: Duration = Duration::from_millis(250);
 
@@ -65,12 +69,30 @@ struct Turn {
 #[derive(Debug)]
 pub struct LiveSli {
     pub id: String,
-    pub indicator: Indicator,
+    pub indicator: Measure,
     rings: Rings,
     /// The last batch that was observed before this began to count.
     began_after: u64,
     writer: Mutex<Writer>,
     published: ArcSwap<Evidence>,
+    /// Of one that is read from series.
+    reading: ArcSwap<Reading>,
+}
+
+/// How the last question about series went.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// When it was asked.
+    pub at: Option<Timestamp>,
+    /// Up to which time everything that has arrived is counted.
+    pub until: Option<Timestamp>,
+    /// Series that had samples, the last time that it could be answered.
+    pub series: usize,
+    /// Where good events are interpolated.
+    pub bound: Option<Bound>,
+    /// Why it could not be answered, if so. The counts stand still meanwhile, and grow stale.
+    pub error: Option<String>,
+    pub took: Duration,
 }
 
 #[derive(Debug)]
@@ -78,6 +100,8 @@ struct Writer {
     collector: Collector,
     published_at: Timestamp,
     history: History,
+    /// Of series: what has been counted of the last [`LATE_MAX`], by second, to be corrected when something comes late.
+    tail: BTreeMap<i64, Counts>,
 }
 
 #[derive(Debug)]
@@ -151,10 +175,11 @@ impl LiveSlis {
     pub fn add(
         &self,
         id: &str,
-        indicator: Indicator,
+        indicator: impl Into<Measure>,
         window: &Window,
         budgeting: Budgeting,
     ) -> Result<Arc<LiveSli>, LiveError> {
+        let indicator = indicator.into();
         let rings = Rings::sized_for(window, budgeting);
         let turn = self.turn.lock();
         let mut by_id = self.current.load().by_id.clone();
@@ -162,9 +187,10 @@ impl LiveSlis {
             return Err(LiveError::TooMany);
         }
         let writer = Writer {
-            collector: Collector::new(&indicator),
+            collector: Collector::new(indicator.events()),
             published_at: Timestamp::MIN,
             history: History::Awaited(Vec::new()),
+            tail: BTreeMap::new(),
         };
         let sli = Arc::new(LiveSli {
             id: id.to_owned(),
@@ -173,6 +199,7 @@ impl LiveSlis {
             began_after: turn.last_sequence,
             writer: Mutex::new(writer),
             published: ArcSwap::from_pointee(Evidence::default()),
+            reading: ArcSwap::default(),
         });
         by_id.insert(id.to_owned(), Arc::clone(&sli));
         self.current.store(Arc::new(Set::new(by_id)));
@@ -212,6 +239,35 @@ impl LiveSlis {
         }
     }
 
+    /// Adds the history of one that is read from series. `parts` are counted by the plan of the same `now`, up to `until`;
+    /// `recent` is what of it lies within [`LATE_MAX`] before `until`, by second.
+    ///
+    /// # Errors
+    /// [`LiveError::Merged`].
+    pub fn finish_series(
+        &self,
+        sli: &LiveSli,
+        now: Timestamp,
+        until: Timestamp,
+        since: Timestamp,
+        parts: &[(Duration, Vec<Bucket>)],
+        recent: &[Bucket],
+    ) -> Result<(), LiveError> {
+        let mut writer = sli.writer.lock();
+        if matches!(writer.history, History::Merged) {
+            return Err(LiveError::Merged(sli.id.clone()));
+        }
+        writer.history = History::Merged;
+        sli.rings.merge(now, since, parts, std::iter::empty());
+        if let Some(newest) = recent.last() {
+            sli.rings.saw_second(newest.start);
+        }
+        writer.tail = recent.iter().map(|bucket| (bucket.start.as_secs(), bucket.counts)).collect();
+        let known = (**sli.reading.load()).clone();
+        sli.reading.store(Arc::new(Reading { until: Some(until), ..known }));
+        Ok(())
+    }
+
     /// Measures without history, from `since` on: for a first start with an empty store.
     ///
     /// # Errors
@@ -249,9 +305,10 @@ impl Set {
     fn new(by_id: BTreeMap<String, Arc<LiveSli>>) -> Self {
         let mut by_dataset: BTreeMap<Dataset, Group> = BTreeMap::new();
         for sli in by_id.values() {
-            let group = by_dataset.entry(sli.indicator.dataset).or_default();
+            let Measure::Events(indicator) = &sli.indicator else { continue };
+            let group = by_dataset.entry(indicator.dataset).or_default();
             let position = group.slis.len();
-            match sli.indicator.only_service() {
+            match indicator.only_service() {
                 Some(service) => group.by_service.entry(service).or_default().push(position),
                 None => group.of_any.push(position),
             }
@@ -325,7 +382,8 @@ impl Group {
 impl LiveSli {
     /// Counts the rows in `within` that this indicator is about.
     fn observe(&self, sequence: u64, batch: &Batch, within: &RowSet) {
-        let judged = self.indicator.judge(&batch.rows, within);
+        let Measure::Events(indicator) = &self.indicator else { return };
+        let judged = indicator.judge(&batch.rows, within);
         let mut writer = self.writer.lock();
         for (row, outcome) in judged.outcomes() {
             let row = batch.rows.row(row);
@@ -343,6 +401,53 @@ impl LiveSli {
             writer.published_at = received_at;
             self.published.store(Arc::new(writer.collector.snapshot()));
         }
+    }
+
+    /// Makes the counts of `range` those of `counted`, which has read all of it at `at`. Counting the same again changes
+    /// nothing; what came late is added where it belongs. Only after [`LiveSlis::finish_series`], and only from
+    /// [`LiveSli::recount_from`] on.
+    pub fn recount(&self, range: TimeRange, counted: &Counted, lag: Duration, took: Duration, at: Timestamp) {
+        let mut writer = self.writer.lock();
+        let mut tail = std::mem::take(&mut writer.tail);
+        let fresh: BTreeMap<i64, Counts> =
+            counted.seconds.iter().map(|bucket| (bucket.start.as_secs(), bucket.counts)).collect();
+        let within = range.start.as_secs()..range.end.as_secs();
+        for (second, old) in tail.range(within).filter(|(second, _)| !fresh.contains_key(second)) {
+            self.rings.replace(*second, *old, Counts::default());
+        }
+        for (second, new) in &fresh {
+            self.rings.replace(*second, tail.get(second).copied().unwrap_or_default(), *new);
+        }
+        tail.retain(|second, _| *second < range.start.as_secs());
+        tail.extend(fresh);
+        let kept_from = (range.end - LATE_MAX).as_secs();
+        writer.tail = tail.split_off(&kept_from);
+        self.rings.set_lag(lag);
+        self.reading.store(Arc::new(Reading {
+            at: Some(at),
+            until: Some(range.end),
+            series: counted.series,
+            bound: counted.bound,
+            error: None,
+            took,
+        }));
+    }
+
+    /// The question could not be answered at `at`.
+    pub fn not_counted(&self, at: Timestamp, took: Duration, error: String) {
+        let known = (**self.reading.load()).clone();
+        self.reading.store(Arc::new(Reading { at: Some(at), took, error: Some(error), ..known }));
+    }
+
+    /// From where on series are to be counted the next time; `None` before their history is in.
+    pub fn recount_from(&self) -> Option<Timestamp> {
+        let until = self.reading.load().until?;
+        Some(Timestamp::from_secs((until - LATE_MAX).as_secs()))
+    }
+
+    /// How the last question about series went.
+    pub fn reading(&self) -> Arc<Reading> {
+        self.reading.load_full()
     }
 
     /// The counters. Reading them takes no lock.

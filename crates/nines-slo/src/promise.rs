@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::burn::{MIN_EVENTS, SHORT_WINDOW_DIVISOR, Severity, Tier, default_tiers};
 use crate::document::{Budgeting, Objective, Ratio, Settings, Slo, Window};
-use crate::indicator::{Indicator, NotMeasured};
+use crate::indicator::{Measure, NotMeasured};
 use crate::registry::{Registry, ResolvedPolicy};
 use crate::rings::Slices;
 
@@ -25,7 +25,7 @@ pub struct Promise {
     pub budgeting: Budgeting,
     /// With time slices.
     pub slice: Option<(Duration, Slices)>,
-    pub indicator: Result<Indicator, NotMeasured>,
+    pub indicator: Result<Measure, NotMeasured>,
     /// The seconds tier, the table, then the SLO's own alert policies.
     pub tiers: Vec<Tier>,
     /// Events that a short window must hold, and the whole window too.
@@ -48,7 +48,7 @@ impl Registry {
                 let indicator = self
                     .indicator(slo, index)
                     .ok_or(NotMeasured::NoIndicator)
-                    .and_then(|sli| Indicator::compile(&sli.metric, objective));
+                    .and_then(|sli| Measure::compile(&self.resolved(sli), objective, slo.settings.interval));
                 Promise::new(slo, index, objective, indicator, &policies)
             })
             .collect()
@@ -60,7 +60,7 @@ impl Promise {
         slo: &Slo,
         index: usize,
         objective: &Objective,
-        indicator: Result<Indicator, NotMeasured>,
+        indicator: Result<Measure, NotMeasured>,
         policies: &[ResolvedPolicy<'_>],
     ) -> Self {
         let alone = slo.objectives.len() == 1;

@@ -231,7 +231,9 @@ fn state(
     let Some(newest) = rings.newest() else {
         return MeasurementState::Stale(StaleReason::NeverSeen);
     };
-    let silence = now.since(newest.max(known_since.min(now)));
+    // By its second, which is all that a replay knows of it. Counts of series are late as a rule; that is no silence.
+    let heard = newest.floor_to(Duration::from_secs(1)).max(known_since.min(now));
+    let silence = now.since(heard).saturating_sub(rings.lag());
     let expected = volume.expected_per_minute.map(|per_minute| per_minute / 60.0 * silence.as_secs_f64());
     if let (Some(expected), Some(expected_per_minute), Some(basis)) =
         (expected, volume.expected_per_minute, volume.basis)
@@ -280,6 +282,7 @@ fn volume(rings: &Rings, now: Timestamp) -> Volume {
 
 /// Time slices with a verdict are counted as slices wherever the short window holds one; everything else as events.
 fn tier_reading(promise: &Promise, rings: &Rings, tier: &crate::burn::Tier, now: Timestamp) -> TierReading {
+    let now = rings.edge(now);
     match promise.slice {
         Some((slice, Slices::Verdict(target))) if tier.name != SECONDS_TIER => {
             let counts = |window: Duration| {
@@ -303,7 +306,7 @@ fn spend(reading: &mut SloReading, promise: &Promise, rings: &Rings) {
     let breaching =
         reading.tiers.iter().filter(|tier| tier.verdict == Verdict::Breaching).min_by_key(|tier| tier.short);
     let over = breaching.map_or(HOUR, |tier| tier.short.max(tier.tier.short));
-    let counts = rings.sum(reading.at, over);
+    let counts = rings.sum(rings.edge(reading.at), over);
     let bad_share = match promise.slice {
         Some((slice, method @ Slices::Verdict(_))) => {
             let recent = rings.slices(TimeRange::new(reading.at - over, reading.at), slice, method);

@@ -176,6 +176,20 @@ impl Registry {
         }
     }
 
+    /// What an SLI measures, with the types of the data sources that it names.
+    pub(crate) fn resolved(&self, sli: &Sli) -> Metric {
+        let mut metric = sli.metric.clone();
+        for source in metric.sources_mut() {
+            if let Source::Foreign { source_type: source_type @ None, data_source: Some(name), .. } = source
+                && let Some(Document::DataSource(named)) =
+                    self.get(DocumentKind::DataSource, name).map(|document| &**document)
+            {
+                *source_type = Some(named.source_type.clone());
+            }
+        }
+        metric
+    }
+
     /// The alert policies of an SLO with their conditions and targets.
     pub fn policies<'a>(&'a self, slo: &'a Slo) -> Vec<ResolvedPolicy<'a>> {
         let mut resolved = Vec::new();

@@ -51,6 +51,7 @@ pub struct Rings {
     newest: AtomicI64,
     /// The oldest event, in nanoseconds; `i64::MAX` before the first.
     oldest: AtomicI64,
+    lag_secs: AtomicI64,
     too_late: AtomicU64,
     too_early: AtomicU64,
 }
@@ -187,6 +188,7 @@ impl Rings {
             known_since: AtomicI64::new(i64::MAX),
             newest: AtomicI64::new(i64::MIN),
             oldest: AtomicI64::new(i64::MAX),
+            lag_secs: AtomicI64::new(0),
             too_late: AtomicU64::new(0),
             too_early: AtomicU64::new(0),
         }
@@ -279,6 +281,40 @@ impl Rings {
         }
         self.saw_second(bucket.start);
         self.oldest.fetch_min(bucket.start.as_nanos(), Ordering::AcqRel);
+    }
+
+    /// Makes what a second holds `new`, where it is `old`: for counts that are read again. One writer at a time.
+    pub(crate) fn replace(&self, second: i64, old: Counts, new: Counts) {
+        let (good, bad) = (new.good as i64 - old.good as i64, new.bad as i64 - old.bad as i64);
+        if good == 0 && bad == 0 {
+            return;
+        }
+        for tier in &self.tiers {
+            tier.add(second, good, bad);
+        }
+        if new.total() > 0 {
+            self.saw_second(Timestamp::from_secs(second));
+            self.oldest.fetch_min(Timestamp::from_secs(second).as_nanos(), Ordering::AcqRel);
+        }
+    }
+
+    /// How late counts are as a rule: for series, their scrape interval and what it takes to read them.
+    pub(crate) fn set_lag(&self, lag: Duration) {
+        self.lag_secs.store(i64::try_from(lag.as_secs()).unwrap_or(0), Ordering::Release);
+    }
+
+    /// How late counts are as a rule. Zero for events, which are counted as they arrive.
+    pub fn lag(&self) -> Duration {
+        Duration::from_secs(self.lag_secs.load(Ordering::Acquire).unsigned_abs())
+    }
+
+    /// Where short windows end that speak of now: at the newest counts, but no longer ago than they are late as a rule.
+    pub fn edge(&self, now: Timestamp) -> Timestamp {
+        let lag = self.lag();
+        match self.newest() {
+            Some(newest) if !lag.is_zero() => newest.max(now - lag).min(now),
+            _ => now,
+        }
     }
 
     /// The newest event lies somewhere in the second that begins at `start`. Its last instant is taken, because windows

@@ -9,6 +9,8 @@ pub enum StatusError {
     NotFound(String),
     #[error("{0}")]
     Refused(String),
+    #[error("{0}")]
+    Full(&'static str),
     #[error("the statement was changed by somebody else: read it again")]
     Stale,
     #[error("cannot {operation}")]
@@ -21,6 +23,7 @@ impl StatusError {
             Self::Invalid(_) => ErrorKind::InvalidInput,
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Refused(_) => ErrorKind::Forbidden,
+            Self::Full(_) => ErrorKind::Exhausted,
             Self::Stale => ErrorKind::Conflict,
             Self::Store { .. } => ErrorKind::Unavailable,
         }

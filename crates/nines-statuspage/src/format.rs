@@ -1,10 +1,10 @@
 //! Pages and statements as they are stored: JSON tagged with the version of its format. Every version is read for ever.
 
-use nines_incidents::ApprovalRole;
+use nines_incidents::{ApprovalRole, Language};
 use nines_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Component, LinkSecret, Statement, StatusError, StatusPage};
+use crate::{Component, LinkSecret, Post, Statement, StatusError, StatusPage, Subscriber, Way};
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "format")]
@@ -19,6 +19,8 @@ struct PageV1 {
     description: String,
     components: Vec<(String, Vec<String>)>,
     secret_sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mail_channel: Option<String>,
     updated_at: i64,
     updated_by: String,
 }
@@ -38,6 +40,7 @@ pub fn encode_page(page: &StatusPage) -> Result<String, StatusError> {
         description: page.description.clone(),
         components: page.components.iter().map(|it| (it.name.clone(), it.services.clone())).collect(),
         secret_sha256: page.secret.as_ref().map(|secret| secret.0.clone()),
+        mail_channel: page.mail_channel.clone(),
         updated_at: page.updated_at.as_nanos(),
         updated_by: page.updated_by.clone(),
     };
@@ -53,6 +56,7 @@ pub fn decode_page(name: &str, text: &str) -> Result<StatusPage, StatusError> {
         description: it.description,
         components: it.components.into_iter().map(|(name, services)| Component { name, services }).collect(),
         secret: it.secret_sha256.map(LinkSecret),
+        mail_channel: it.mail_channel,
         updated_at: Timestamp::from_nanos(it.updated_at),
         updated_by: it.updated_by,
     })
@@ -93,6 +97,88 @@ pub fn decode_statement(
         approvals: approvals.map_err(|error| corrupt("read a statement", error))?,
         published_at: it.published_at.map(Timestamp::from_nanos),
     })
+}
+
+/// What of a subscriber is sealed: who it is.
+#[derive(Serialize, Deserialize)]
+struct SubscriberV1 {
+    way: String,
+    address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    components: Vec<String>,
+    language: String,
+    token: String,
+}
+
+/// The columns of a subscriber beside what is sealed.
+pub struct SubscriberRow {
+    pub page: String,
+    pub id: String,
+    pub asked_at: i64,
+    pub confirmed_at: Option<i64>,
+    pub told: i64,
+}
+
+pub fn encode_subscriber(it: &Subscriber) -> Result<String, StatusError> {
+    let secret = match &it.way {
+        Way::Email(_) => None,
+        Way::Webhook { secret, .. } => Some(secret.clone()),
+    };
+    let stored = SubscriberV1 {
+        way: it.way.as_str().to_owned(),
+        address: it.way.address().to_owned(),
+        secret,
+        components: it.components.clone(),
+        language: it.language.as_str().to_owned(),
+        token: it.token.clone(),
+    };
+    serde_json::to_string(&Stored::V1(stored)).map_err(|error| corrupt("write a subscriber", error))
+}
+
+pub fn decode_subscriber(row: SubscriberRow, text: &str) -> Result<Subscriber, StatusError> {
+    let Stored::V1(it): Stored<SubscriberV1> =
+        serde_json::from_str(text).map_err(|error| corrupt("read a subscriber", error))?;
+    let way = match it.way.as_str() {
+        "webhook" => Way::Webhook { url: it.address, secret: it.secret.unwrap_or_default() },
+        _ => Way::Email(it.address),
+    };
+    Ok(Subscriber {
+        page: row.page,
+        id: row.id,
+        way,
+        components: it.components,
+        language: Language::from_tag(&it.language),
+        token: it.token,
+        asked_at: Timestamp::from_nanos(row.asked_at),
+        confirmed_at: row.confirmed_at.map(Timestamp::from_nanos),
+        told: row.told.cast_unsigned(),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct PostV1 {
+    at: i64,
+    components: Vec<String>,
+    title: String,
+    text: String,
+}
+
+pub fn encode_post(it: &Post) -> Result<String, StatusError> {
+    let stored = PostV1 {
+        at: it.at.as_nanos(),
+        components: it.components.clone(),
+        title: it.title.clone(),
+        text: it.text.clone(),
+    };
+    serde_json::to_string(&Stored::V1(stored)).map_err(|error| corrupt("write a post", error))
+}
+
+pub fn decode_post(number: u64, key: String, anchor: String, text: &str) -> Result<Post, StatusError> {
+    let Stored::V1(it): Stored<PostV1> =
+        serde_json::from_str(text).map_err(|error| corrupt("read a post", error))?;
+    let PostV1 { at, components, title, text } = it;
+    Ok(Post { number, key, at: Timestamp::from_nanos(at), components, title, text, anchor, is_sequel: false })
 }
 
 fn corrupt(operation: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> StatusError {

@@ -12,22 +12,29 @@
 //! - Nothing of an incident is shown but its time, its components, its state and approved statements: titles, scopes and
 //!   updates for responders stay inside.
 //! - Rendering is pure, every value is escaped for its sink, and the page holds no script.
-//! - Secrets of links are stored hashed.
+//! - Secrets of links are stored hashed; addresses of subscribers are sealed, and no page, feed or export has one.
 
 mod error;
 mod feed;
 pub mod format;
 mod html;
 mod page;
+mod subscriber;
 mod view;
+mod words;
 
 use async_trait::async_trait;
 
 pub use error::StatusError;
 pub use feed::{atom, rss};
-pub use html::{STYLE, html, style_source};
+pub use html::{Form, Frame, STYLE, html, leaf, style_source};
 pub use page::{COMPONENTS_MAX, Component, LinkSecret, PAGES_MAX, Statement, StatusPage, TEXT_BYTES_MAX};
+pub use subscriber::{
+    ASK_AGAIN_AFTER, CONFIRM_WITHIN, PENDING_MAX, POST_AGE_MAX, POSTS_KEPT, Post, SUBSCRIBERS_MAX,
+    Subscriber, SubscriberCounts, SubscriberStore, Way, letter, news, question,
+};
 pub use view::{Condition, DAYS, Day, Maintenance, Notice, Seen, ShownComponent, View, view};
+pub use words::Words;
 
 /// Where pages and statements are kept. A write that returned `Ok` is durable.
 #[async_trait]

@@ -23,6 +23,8 @@ pub struct StatusPage {
     pub components: Vec<Component>,
     /// `Some`: shown only with the link that has this secret.
     pub secret: Option<LinkSecret>,
+    /// The e-mail channel by which subscribers are written to; without one only webhooks can subscribe.
+    pub mail_channel: Option<String>,
     pub updated_at: Timestamp,
     pub updated_by: String,
 }

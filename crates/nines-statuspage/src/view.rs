@@ -64,6 +64,9 @@ pub struct Maintenance {
     pub name: String,
     pub reason: String,
     pub services: Vec<String>,
+    /// Of the page, by its services; filled in by [`view`].
+    pub components: Vec<String>,
+    pub from: Timestamp,
     pub until: Timestamp,
 }
 
@@ -75,7 +78,10 @@ pub struct Seen<'a> {
     pub incidents: &'a [Incident],
     /// Updates of those incidents.
     pub updates: &'a BTreeMap<IncidentId, Vec<Update>>,
+    /// Under way.
     pub maintenance: &'a [Maintenance],
+    /// To come, soonest first.
+    pub planned: &'a [Maintenance],
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +92,11 @@ pub struct View {
     pub overall: Condition,
     pub components: Vec<ShownComponent>,
     pub maintenance: Vec<Maintenance>,
+    pub planned: Vec<Maintenance>,
     pub open: Vec<Notice>,
     pub past: Vec<Notice>,
+    /// Over, and nothing was ever stated about them: not shown, but whoever was told of them hears that they are over.
+    pub silent: Vec<Notice>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -143,9 +152,18 @@ pub fn view(page: &StatusPage, seen: &Seen<'_>) -> View {
         .filter(|it| !it.components.is_empty())
         .collect();
     let (open, past): (Vec<Notice>, Vec<Notice>) = notices.into_iter().partition(|it| it.ended_at.is_none());
-    let is_ours = |window: &&Maintenance| {
-        let services = page.components.iter().flat_map(|component| &component.services);
-        services.into_iter().any(|service| window.services.contains(service))
+    let (past, silent): (Vec<Notice>, Vec<Notice>) =
+        past.into_iter().partition(|it| !it.statements.is_empty());
+    let ours = |windows: &[Maintenance]| -> Vec<Maintenance> {
+        let of_page = windows.iter().cloned().map(|mut window| {
+            let hit = page
+                .components
+                .iter()
+                .filter(|it| it.services.iter().any(|service| window.services.contains(service)));
+            window.components = hit.map(|it| it.name.clone()).collect();
+            window
+        });
+        of_page.filter(|window| !window.components.is_empty()).collect()
     };
     View {
         title: page.title.clone(),
@@ -153,9 +171,11 @@ pub fn view(page: &StatusPage, seen: &Seen<'_>) -> View {
         at: seen.now,
         overall: components.iter().map(|it| it.condition).max().unwrap_or(Condition::Unknown),
         components,
-        maintenance: seen.maintenance.iter().filter(is_ours).cloned().collect(),
+        maintenance: ours(seen.maintenance),
+        planned: ours(seen.planned),
         open,
-        past: past.into_iter().filter(|it| !it.statements.is_empty()).take(PAST_MAX).collect(),
+        past: past.into_iter().take(PAST_MAX).collect(),
+        silent: silent.into_iter().take(PAST_MAX).collect(),
     }
 }
 

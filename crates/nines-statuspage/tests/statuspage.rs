@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use nines_incidents::machine::{apply, open_by_report};
 use nines_incidents::{
-    Actor, Approval, ApprovalRole, Audience, Cadence, Class, Command, Incident, IncidentId, Level, NewUpdate,
-    Report, Update,
+    Actor, Approval, ApprovalRole, Audience, Cadence, Class, Command, Incident, IncidentId, Language, Level,
+    NewUpdate, Report, Update,
 };
 use nines_model::Timestamp;
 use nines_statuspage::format::{decode_page, decode_statement, encode_page, encode_statement};
 use nines_statuspage::{
-    Component, Condition, DAYS, LinkSecret, Maintenance, Seen, Statement, StatusPage, View, atom, html, rss,
-    view,
+    Component, Condition, DAYS, Form, Frame, LinkSecret, Maintenance, Post, Seen, Statement, StatusPage,
+    Subscriber, View, Way, atom, html, letter, news, rss, view,
 };
 
 /// 2026-11-22, 12:00.
@@ -32,6 +32,7 @@ fn page() -> StatusPage {
         description: String::new(),
         components: vec![component("Checkout", &["checkout", "payments"]), component("Search", &["search"])],
         secret: None,
+        mail_channel: None,
         updated_at: NOW,
         updated_by: "lin".to_owned(),
     }
@@ -85,7 +86,17 @@ fn shown(known: Vec<(Incident, Vec<Update>)>, maintenance: &[Maintenance], watch
     let updates: BTreeMap<_, _> =
         known.iter().map(|(incident, updates)| (incident.id, updates.clone())).collect();
     let incidents: Vec<Incident> = known.into_iter().map(|(incident, _)| incident).collect();
-    view(&page(), &Seen { now: NOW, watched_since, incidents: &incidents, updates: &updates, maintenance })
+    view(
+        &page(),
+        &Seen {
+            now: NOW,
+            watched_since,
+            incidents: &incidents,
+            updates: &updates,
+            maintenance,
+            planned: &[],
+        },
+    )
 }
 
 #[test]
@@ -114,7 +125,10 @@ fn components_follow_confirmed_incidents_and_show_approved_statements_only() {
     );
     assert_eq!(view.open[0].statements[0].1, "we are on it");
     assert_eq!((view.open.len(), view.past.len()), (1, 1));
-    let text = html(&view, Some("https://nines.example/status/public/atom.xml"));
+    let text = html(
+        &view,
+        &Frame { feed: Some("https://nines.example/status/public/atom.xml"), ..Frame::default() },
+    );
     let feeds = [
         atom(&view, "https://nines.example/status/public"),
         rss(&view, "https://nines.example/status/public"),
@@ -132,6 +146,8 @@ fn what_nobody_confirmed_or_was_a_drill_is_not_shown_and_maintenance_is_blue() {
     let (mut drill, _) = incident(2, "checkout", Level::P0, &[]);
     drill.is_drill = true;
     let window = Maintenance {
+        components: Vec::new(),
+        from: NOW,
         name: "disks".to_owned(),
         reason: "new ones".to_owned(),
         services: vec!["search".to_owned()],
@@ -191,6 +207,8 @@ fn no_text_makes_markup_in_any_of_the_three_documents() {
         page.components[0].name = payload();
         let (incident, updates) = incident(1, "checkout", Level::P0, &[public(&payload())]);
         let window = Maintenance {
+            components: Vec::new(),
+            from: NOW,
             name: payload(),
             reason: payload(),
             services: vec!["checkout".to_owned()],
@@ -205,10 +223,14 @@ fn no_text_makes_markup_in_any_of_the_three_documents() {
                 incidents: &[incident],
                 updates: &updates,
                 maintenance: &[window],
+                planned: &[],
             },
         );
-        let documents =
-            [html(&view, None), atom(&view, "https://n.example/s"), rss(&view, "https://n.example/s")];
+        let documents = [
+            html(&view, &Frame::default()),
+            atom(&view, "https://n.example/s"),
+            rss(&view, "https://n.example/s"),
+        ];
         for document in documents {
             let lower = document.to_lowercase();
             for begins in ["<script", "<img", "<svg", "<iframe", "<a href=javascript", "<!--"] {
@@ -240,4 +262,108 @@ fn statements_need_two_people_and_pages_survive_the_database() {
     assert_eq!(decode_page("public", &stored).unwrap(), page);
     page.components[0].services.clear();
     assert!(page.check().is_err());
+}
+
+fn subscriber(way: Way, components: &[&str]) -> Subscriber {
+    Subscriber {
+        id: Subscriber::id_of("public", &way),
+        page: "public".to_owned(),
+        way,
+        components: components.iter().map(|name| (*name).to_owned()).collect(),
+        language: Language::ZhTw,
+        token: "0123456789abcdef".to_owned(),
+        asked_at: NOW - HOUR * 3,
+        confirmed_at: Some(NOW - HOUR * 3),
+        told: 0,
+    }
+}
+
+#[test]
+fn news_are_found_by_looking_and_have_the_same_key_each_time() {
+    let open = || incident(7, "checkout", Level::P0, &[]);
+    let first = news(&shown(vec![open()], &[], NOW - HOUR * 24));
+    assert_eq!(first.iter().map(|post| post.key.as_str()).collect::<Vec<_>>(), ["INC-2026-0007/open/major"]);
+    assert_eq!(first, news(&shown(vec![open()], &[], NOW - HOUR * 24)));
+    // A statement says more than that it is looked into.
+    let told = news(&shown(
+        vec![incident(7, "checkout", Level::P0, &[public("A fix is out")])],
+        &[],
+        NOW - HOUR * 24,
+    ));
+    assert!(
+        told.len() == 1 && told[0].text == "A fix is out" && told[0].key.contains("/statement/"),
+        "{told:?}"
+    );
+    // What is over without a word is told only to those who know of it.
+    let over = Command::Resolve { summary: "rolled back".to_owned() };
+    let ended = news(&shown(vec![incident(7, "checkout", Level::P0, &[over])], &[], NOW - HOUR * 24));
+    assert!(ended.len() == 1 && ended[0].is_sequel, "{ended:?}");
+    assert!(!format!("{first:?}{told:?}{ended:?}").contains("SECRET"));
+
+    let all = subscriber(Way::Email("ann@example.com".to_owned()), &[]);
+    let other = subscriber(Way::Email("ann@example.com".to_owned()), &["Search"]);
+    assert!(all.wants(&first[0], NOW) && !other.wants(&first[0], NOW));
+    let mut late = all.clone();
+    late.confirmed_at = Some(NOW + HOUR);
+    assert!(
+        !late.wants(&first[0], NOW) && !all.wants(&first[0], NOW + HOUR * 49),
+        "neither before it asked nor days later"
+    );
+}
+
+#[test]
+fn addresses_are_checked_and_letters_hold_no_markup() {
+    let email = |text: &str| subscriber(Way::Email(text.to_owned()), &[]).check();
+    for bad in [
+        "",
+        "ann",
+        "a@b",
+        "a b@example.com",
+        "a@example.com\r\nBcc: x@y.z",
+        "<a@b.c>",
+        "a@b.c,d@e.f",
+        "a@b@c.d",
+    ] {
+        assert!(email(bad).is_err(), "{bad:?}");
+    }
+    email("ann+status@example.com").unwrap();
+    let webhook =
+        |url: &str| subscriber(Way::Webhook { url: url.to_owned(), secret: String::new() }, &[]).check();
+    assert!(webhook("ftp://x.example/").is_err() && webhook("https://x.example/a b").is_err());
+    webhook("https://x.example/hook").unwrap();
+    assert_eq!(
+        Subscriber::id_of("public", &Way::Email("Ann@Example.com".to_owned())),
+        Subscriber::id_of("public", &Way::Email("ann@example.com".to_owned())),
+        "an address is there once"
+    );
+    let post = Post {
+        number: 1,
+        key: "k".to_owned(),
+        at: NOW,
+        components: Vec::new(),
+        title: "<script>alert(1)</script>".to_owned(),
+        text: "a & b\n<img src=x>".to_owned(),
+        anchor: String::new(),
+        is_sequel: false,
+    };
+    let (subject, text, html) =
+        letter("Shop\r\nX: y", &[post], Language::ZhTw, None, "https://n.example/leave?a&b");
+    assert!(
+        !subject.contains(['\r', '\n']) && text.contains("取消訂閱: https://n.example/leave?a&b"),
+        "{subject} {text}"
+    );
+    assert!(!html.contains("<script") && !html.contains("<img") && html.contains("leave?a&amp;b"), "{html}");
+}
+
+#[test]
+fn a_page_speaks_the_three_languages_and_asks_for_no_program() {
+    let view = shown(vec![incident(7, "checkout", Level::P0, &[])], &[], NOW - HOUR * 24);
+    let form = Some(Form { action: "/status/public/subscribers", email: true });
+    for (language, word) in
+        [(Language::En, "Major outage"), (Language::ZhTw, "重大中斷"), (Language::ZhCn, "重大中断")]
+    {
+        let text = html(&view, &Frame { language, form: form.clone(), key: Some("k&"), ..Frame::default() });
+        assert!(text.contains(word) && text.contains(&format!("lang=\"{}\"", language.as_str())), "{text}");
+        assert!(text.contains("name=\"key\" value=\"k&amp;\"") && !text.contains("<script"), "{text}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -103,24 +104,55 @@ fn thread_id(subject: &Subject) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[async_trait::async_trait]
-impl Channel for Email {
-    fn kind(&self) -> ChannelKind {
-        ChannelKind::Email
+/// A letter to one reader who asked for it.
+#[derive(Debug, Clone)]
+pub struct Letter<'a> {
+    /// Tells letters apart: the same on every attempt.
+    pub id: &'a str,
+    pub to: &'a str,
+    pub subject: &'a str,
+    pub text: &'a str,
+    pub html: &'a str,
+    /// Where one POST ends it (RFC 8058).
+    pub leave: Option<&'a str>,
+    pub at: nines_model::Timestamp,
+}
+
+impl Email {
+    /// Sends by the channel's server and in its name. One attempt, as [`Channel::deliver`].
+    pub async fn post(&self, letter: &Letter<'_>) -> Outcome {
+        match self.letter(letter) {
+            Ok(message) => self.send(message).await,
+            Err(detail) => Outcome::Permanent { detail },
+        }
     }
 
-    fn limits(&self) -> Limits {
-        LIMITS
+    fn letter(&self, letter: &Letter<'_>) -> Result<Message, String> {
+        let mailbox = |text: &str| {
+            // Whose address it is must not come into logs.
+            text.parse::<Mailbox>().map_err(|_| "this is not a mail address".to_owned())
+        };
+        let from = mailbox(&self.config.from)?;
+        let domain = from.email.domain().to_owned();
+        let nanos = u64::try_from(letter.at.as_nanos()).unwrap_or(0);
+        let mut builder = Message::builder()
+            .from(from)
+            .to(mailbox(letter.to)?)
+            .subject(letter.subject)
+            .message_id(Some(format!("<{}@{domain}>", letter.id)))
+            .date(UNIX_EPOCH + Duration::from_nanos(nanos));
+        if let Some(leave) = letter.leave {
+            let header = |name, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
+            builder = builder
+                .raw_header(header("List-Unsubscribe", format!("<{leave}>")))
+                .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
+        builder
+            .multipart(MultiPart::alternative_plain_html(letter.text.to_owned(), letter.html.to_owned()))
+            .map_err(|error| format!("cannot write the mail: {error}"))
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Outcome {
-        let Content::Email { subject, text, html } = &delivery.content else {
-            return wrong_content(self.kind());
-        };
-        let message = match self.message(delivery, (subject, text, html)) {
-            Ok(message) => message,
-            Err(detail) => return Outcome::Permanent { detail },
-        };
+    async fn send(&self, message: Message) -> Outcome {
         let addresses = match self.egress.resolve(&self.config.host).await {
             Ok(addresses) => addresses,
             Err(error) => return outcome_of_error(&error),
@@ -139,6 +171,31 @@ impl Channel for Email {
             }
         }
         last
+    }
+}
+
+#[async_trait::async_trait]
+impl Channel for Email {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Email
+    }
+
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Outcome {
+        let Content::Email { subject, text, html } = &delivery.content else {
+            return wrong_content(self.kind());
+        };
+        match self.message(delivery, (subject, text, html)) {
+            Ok(message) => self.send(message).await,
+            Err(detail) => Outcome::Permanent { detail },
+        }
+    }
+
+    fn mailer(&self) -> Option<&Email> {
+        Some(self)
     }
 }
 

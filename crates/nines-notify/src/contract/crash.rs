@@ -156,29 +156,83 @@ where
     F: Fn() -> R,
     R: Future<Output = Store>,
 {
-    let mut fatal = 1;
-    while live_through(new_store().await, fatal).await {
+    let (story, mut fatal) = (story(), 1);
+    while live_through(new_store().await, &story, &[fatal]).await > 0 {
         fatal += 1;
         assert!(fatal < 1000, "the story does not end");
     }
     fatal - 1
 }
 
-/// Returns whether the process was stopped.
-async fn live_through(store: Store, fatal: u64) -> bool {
+/// Random stories in which the process is stopped at random steps, up to three times in each, until it was stopped
+/// `kills` times. Returns how many stories that took.
+pub async fn crash_randomly<F, R>(new_store: F, seed: u64, kills: u64) -> u64
+where
+    F: Fn() -> R,
+    R: Future<Output = Store>,
+{
+    let random = Random::from_seed(seed);
+    let (mut stories, mut killed) = (0, 0);
+    while killed < kills {
+        let story = random_story(&random);
+        // Most stories have some fifty steps; a fatal one beyond the end is a life that was not cut short.
+        let fatal: Vec<u64> = (0..=random.below(3)).map(|_| 1 + random.below(50)).collect();
+        killed += live_through(new_store().await, &story, &fatal).await;
+        stories += 1;
+    }
+    stories
+}
+
+/// Up to six subjects, each told once or more at either target, some with a fallback, some until they are over.
+fn random_story(random: &Random) -> Vec<Vec<NewPage>> {
+    let mut story = Vec::new();
+    for subject in 0..1 + random.below(6) {
+        let (name, to) = (format!("s{subject}"), if random.below(2) == 0 { "x" } else { "y" });
+        for step in 0..1 + random.below(3) {
+            let event = match random.below(6) {
+                0 | 1 => Event::Resolve,
+                2 => Event::Notice,
+                3 => Event::Update,
+                _ => Event::Trigger,
+            };
+            let at = 10 * subject + step;
+            let mut pages = vec![page(&name, &step.to_string(), event, to, at)];
+            if random.below(4) == 0 {
+                let mut fallback =
+                    page(&name, &step.to_string(), event, if to == "x" { "y" } else { "x" }, at);
+                fallback.fallback_of = Some(pages[0].id.clone());
+                fallback.due_at = fallback.due_at + Duration::from_secs(30);
+                pages.push(fallback);
+            }
+            story.push(pages);
+        }
+    }
+    story
+}
+
+/// One life for each fatal step and one that ends by itself. Returns how many were cut short.
+async fn live_through(store: Store, story: &[Vec<NewPage>], fatal: &[u64]) -> u64 {
     let taken = Arc::default();
-    let fate = Fate::at(fatal);
-    let struck = tokio::select! {
-        () = live(&store, &fate, &taken) => false,
-        () = fate.struck() => true,
-    };
-    // The next life: the planner repeats what it was not told of, and so repeats everything, for ids make it harmless.
-    live(&store, &Fate::at(u64::MAX), &taken).await;
-    judge(&store, &taken, fatal).await;
+    let mut struck = 0;
+    for fatal in fatal {
+        let fate = Fate::at(*fatal);
+        tokio::select! {
+            () = live(&store, &fate, &taken, story) => {}
+            () = fate.struck() => struck += 1,
+        }
+    }
+    // The last life: the planner repeats what it was not told of, and so repeats everything, for ids make it harmless.
+    live(&store, &Fate::at(u64::MAX), &taken, story).await;
+    judge(&store, &taken, fatal, story).await;
     struck
 }
 
-async fn live(store: &Store, fate: &Arc<Fate>, taken: &Arc<Mutex<HashMap<PageId, u64>>>) {
+async fn live(
+    store: &Store,
+    fate: &Arc<Fate>,
+    taken: &Arc<Mutex<HashMap<PageId, u64>>>,
+    story: &[Vec<NewPage>],
+) {
     let mortal: Store = Arc::new(Mortal { inner: store.clone(), fate: fate.clone() });
     let targets = ["x", "y"].map(|name| Target {
         id: target(name),
@@ -195,8 +249,8 @@ async fn live(store: &Store, fate: &Arc<Fate>, taken: &Arc<Mutex<HashMap<PageId,
     );
     let shutdown = Shutdown::new();
     let planner = async {
-        for pages in story() {
-            mortal.insert(&pages).await.unwrap();
+        for pages in story {
+            mortal.insert(pages).await.unwrap();
             deliverer.wake();
         }
         while !store.waiting_targets().await.unwrap().is_empty() || is_sending(store).await {
@@ -214,18 +268,26 @@ async fn is_sending(store: &Store) -> bool {
     store.counts().await.unwrap().iter().any(|(state, count)| *state == PageState::Sending && *count > 0)
 }
 
-async fn judge(store: &Store, taken: &Arc<Mutex<HashMap<PageId, u64>>>, fatal: u64) {
+async fn judge(
+    store: &Store,
+    taken: &Arc<Mutex<HashMap<PageId, u64>>>,
+    fatal: &[u64],
+    story: &[Vec<NewPage>],
+) {
     let taken = taken.lock().clone();
-    for new in story().into_iter().flatten() {
+    for new in story.iter().flatten() {
         let mut page = store.page(&new.id).await.unwrap().expect("nothing is lost");
         while let (PageState::Superseded, Some(next)) = (page.state, page.merged_into.clone()) {
             page = store.page(&next).await.unwrap().expect("what stands for a page exists");
         }
-        assert_eq!(page.state, PageState::Delivered, "step {fatal}: {} of {:?}", new.title, new.event);
-        assert!(taken.contains_key(&page.new.id), "step {fatal}: {} was never taken", new.title);
+        assert_eq!(page.state, PageState::Delivered, "steps {fatal:?}: {} of {:?}", new.title, new.event);
+        assert!(taken.contains_key(&page.new.id), "steps {fatal:?}: {} was never taken", new.title);
     }
     for (id, count) in taken {
         let page = store.page(&id).await.unwrap().expect("what was taken exists");
-        assert!(count <= 1 + u64::from(page.unknown_attempts), "step {fatal}: taken {count} times: {page:?}");
+        assert!(
+            count <= 1 + u64::from(page.unknown_attempts),
+            "steps {fatal:?}: taken {count} times: {page:?}"
+        );
     }
 }

@@ -150,11 +150,11 @@ mod tests {
         for _ in 0..100 {
             let mut lane = Lane::default();
             let mut now = secs(0);
-            for minimum in [15, 30, 30, 30] {
+            for minimum in [15, 22, 22, 22] {
                 lane.started(FAST, now);
                 lane.ended(&Outcome::Unknown { detail: String::new() }, now, &random);
                 let pause = lane.opens_at() - now;
-                assert!(pause >= secs(minimum) && pause <= secs(60), "{pause:?}");
+                assert!(pause >= secs(minimum) && pause <= secs(45), "{pause:?}");
                 now = lane.opens_at();
             }
         }

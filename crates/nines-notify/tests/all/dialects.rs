@@ -213,6 +213,39 @@ fn a_text_fits_one_sms_and_no_value_leaves_its_place_in_the_template() {
     assert_eq!(form.matches('&').count(), 2, "{form}");
 }
 
+#[path = "../../../../tests/hostile/templates.rs"]
+mod hostile;
+
+/// Reliability F7: neither the template of a phone nor a value that goes into it is a language in which anything runs.
+#[test]
+fn hostile_templates_reach_nothing() {
+    let bait = hostile::Bait::lay();
+    let templates = bait.templates();
+    for template in &templates {
+        let mut page = delivery(Event::Notice, "reported");
+        if let Content::Message { title, .. } = &mut page.content {
+            *title = template.clone();
+        }
+        for of_phone in [Phone::TEMPLATE, template.as_str()] {
+            let phone = Phone {
+                voice: true,
+                url: Secret::new("https://sms.example/send"),
+                to: "+886912345678".to_owned(),
+                token: None,
+                user: None,
+                format: BodyFormat::Json,
+                template: of_phone.to_owned(),
+            };
+            let (request, _) = call(&phone, &page);
+            let body = String::from_utf8(request.body.to_vec()).unwrap();
+            assert_eq!(hostile::Bait::leaked(&body), None, "{template}");
+            assert!(body.len() < 64 * 1024, "{template} made {} bytes", body.len());
+        }
+    }
+    assert!(!bait.taken(), "a template has opened a connection");
+    println!("F7 {} templates of phones, and as many values in them: nothing reached", templates.len());
+}
+
 #[test]
 fn answers_mean_what_the_provider_says_they_mean() {
     let answer = |status: u16, body: &str| nines_egress::Response {

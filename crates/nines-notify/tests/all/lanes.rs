@@ -131,6 +131,7 @@ async fn a_second_channel_is_used_within_thirty_seconds_when_the_first_is_down()
     assert_eq!(providers[1].taken_ids().len(), 0);
     stage.play(1).await;
     assert_eq!(providers[1].taken_ids().len(), 1);
+    println!("B3 the second channel took over {} s after the first was asked", stage.second());
 }
 
 #[tokio::test]

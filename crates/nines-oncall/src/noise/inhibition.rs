@@ -64,6 +64,17 @@ impl Dependencies {
         Self(calls.into_iter().map(|(service, calls)| (service, calls.into_iter().collect())).collect())
     }
 
+    /// From calls seen one by one: caller and callee. A service that calls itself needs nobody.
+    pub fn of_calls(calls: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut needs: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for (caller, callee) in calls {
+            if caller != callee {
+                needs.entry(caller).or_default().insert(callee);
+            }
+        }
+        Self(needs)
+    }
+
     /// Services that `service` needs, nearest first, each with the way to it.
     fn below(&self, service: &str) -> Vec<Vec<String>> {
         let mut seen: HashSet<&str> = HashSet::from([service]);
@@ -90,6 +101,11 @@ impl Dependencies {
 impl Inhibitor {
     pub fn new(rules: Vec<InhibitRule>, graph: Dependencies) -> Self {
         Self { rules, graph, ..Self::default() }
+    }
+
+    /// Services call others than before. What fires stays known.
+    pub fn follow(&mut self, graph: Dependencies) {
+        self.graph = graph;
     }
 
     /// An alert fires that is not held back itself: what is held back holds nothing back.

@@ -127,13 +127,25 @@ fn source(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Source> {
     let mark = fields.mark;
     fields.finish(reader);
     let source_type = source_type?;
-    reader.warn(mark, path, format!("source type {source_type} is not measured yet"));
     let spec = MapBuilder::default()
         .text("queryType", query_type.as_deref())
         .text("query", query.as_deref())
         .maybe("metadata", metadata)
         .build();
-    Some(Source::Foreign { source_type: Some(source_type), data_source: None, spec })
+    let found = Source::Foreign { source_type: Some(source_type), data_source: None, spec };
+    match found.promql().map(crate::metric::Question::parse) {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => {
+            reader.error(mark, &format!("{path}.query"), format!("PromQL: {error}"), error.hint.clone());
+            return None;
+        }
+        None => {
+            if let Source::Foreign { source_type: Some(spoken), .. } = &found {
+                reader.warn(mark, path, format!("source type {spoken} is not measured yet"));
+            }
+        }
+    }
+    Some(found)
 }
 
 fn time_windows(reader: &mut Reader<'_>, spec: &mut Fields<'_>) -> Option<Window> {

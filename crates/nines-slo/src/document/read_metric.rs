@@ -5,7 +5,7 @@ use nines_model::{Dataset, field};
 
 use super::Meta;
 use super::period::{parse_latency, unit_nanos};
-use super::slo::{Metric, NinesSource, Objective, RatioParts, Sli, Source, Threshold};
+use super::slo::{Metric, NinesSource, Objective, QUERY_KEYS, RatioParts, Sli, Source, Threshold};
 use super::yaml::Yaml;
 use nines_yaml::{Fields, Reader};
 use nines_yaml::{Mark, Node, Raw};
@@ -128,9 +128,39 @@ fn metric_source(reader: &mut Reader<'_>, node: &Node, path: &str, threshold: bo
         reader.error(mark, &source_path, "has neither `type` nor `metricSourceRef`", hint);
         return None;
     }
-    let spoken = source_type.as_deref().unwrap_or("of another data source");
-    reader.warn(mark, &source_path, format!("source type {spoken} is not measured yet"));
-    Some(Source::Foreign { source_type, data_source, spec: Yaml::from(spec) })
+    let found = Source::Foreign { source_type, data_source, spec: Yaml::from(spec) };
+    if found.promql().is_some() {
+        check_query(reader, spec, &spec_path, &found)?;
+    } else if let Source::Foreign { source_type: Some(spoken), .. } = &found {
+        let message = if found.is_of_prometheus() {
+            "has no `query`, so it is not measured".to_owned()
+        } else {
+            format!("source type {spoken} is not measured yet")
+        };
+        reader.warn(mark, &source_path, message);
+    }
+    Some(found)
+}
+
+/// Reads a PromQL query and points into it: at the character in the file when the text stands there as it is.
+fn check_query(reader: &mut Reader<'_>, spec: &Node, path: &str, source: &Source) -> Option<()> {
+    let query = source.promql()?;
+    let error = match crate::metric::Question::parse(query) {
+        Ok(_) => return Some(()),
+        Err(error) => error,
+    };
+    let written = match &spec.value {
+        Raw::Map(entries) => entries.iter().find(|entry| QUERY_KEYS.contains(&entry.key.as_str())),
+        _ => None,
+    };
+    let (node, key) = written.map_or((spec, "query"), |entry| (&entry.value, entry.key.as_str()));
+    let mark = mark_inside(reader.source, node, query.trim(), error.span.start);
+    let mut message = format!("PromQL: {}", error.message);
+    if let Some(place) = error.to_string().split(": parse error").next() {
+        message = format!("{message} (at {place} of the query)");
+    }
+    reader.error(mark, &format!("{path}.{key}"), message, error.hint);
+    None
 }
 
 fn nines_source(reader: &mut Reader<'_>, mut spec: Fields<'_>, threshold: bool) -> Option<NinesSource> {

@@ -14,8 +14,17 @@ use nines_yaml::{Fields, Reader};
 use nines_yaml::{Node, Raw};
 
 /// Annotations that we read. Others under `nines/` are mistakes; those elsewhere are somebody else's.
-const ANNOTATIONS: [&str; 6] =
-    ["nines/sla", "nines/runbook", "nines/owner", "nines/min-events", "nines/paused", "nines/channels"];
+const ANNOTATIONS: [&str; 7] = [
+    "nines/sla",
+    "nines/runbook",
+    "nines/owner",
+    "nines/min-events",
+    "nines/paused",
+    "nines/channels",
+    "nines/interval",
+];
+/// How often a metric may be asked: not more often than counts are kept, and often enough for the shortest alert.
+const INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=300;
 
 /// `metadata`. An inline object may do without.
 pub(super) fn meta(reader: &mut Reader<'_>, root: &mut Fields<'_>, required: bool) -> Meta {
@@ -140,6 +149,20 @@ pub(super) fn settings(reader: &mut Reader<'_>, meta: &Meta, weakest: Option<Rat
             _ => {
                 wrong(reader, "nines/paused", format!("`{text}` is neither true nor false"), "write \"true\"")
             }
+        }
+    }
+    if let Some(text) = annotation("nines/interval") {
+        let seconds = super::period::parse_latency(text).map(|nanos| nanos / 1e9);
+        match seconds.filter(|seconds| seconds.fract() == 0.0).map(|seconds| seconds as u64) {
+            Some(seconds) if INTERVAL_SECS.contains(&seconds) => {
+                settings.interval = Some(std::time::Duration::from_secs(seconds));
+            }
+            _ => wrong(
+                reader,
+                "nines/interval",
+                format!("`{text}` is not an interval from 1s to 300s"),
+                "write \"15s\", or the scrape interval",
+            ),
         }
     }
     if let Some(text) = annotation("nines/channels") {

@@ -142,7 +142,8 @@ pub enum Threshold {
     Number(f64),
 }
 
-/// Our annotations: `nines/sla`, `nines/runbook`, `nines/owner`, `nines/min-events`, `nines/paused`, `nines/channels`.
+/// Our annotations: `nines/sla`, `nines/runbook`, `nines/owner`, `nines/min-events`, `nines/paused`, `nines/channels`,
+/// `nines/interval`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settings {
     /// The contract's target, beside the tighter objective.
@@ -151,6 +152,8 @@ pub struct Settings {
     pub owner: Option<String>,
     pub min_events: Option<u64>,
     pub paused: bool,
+    /// How often a metric is asked; whole seconds.
+    pub interval: Option<Duration>,
     pub channels: Vec<String>,
 }
 
@@ -185,7 +188,41 @@ impl Op {
     }
 }
 
+/// Types of metric sources whose query is PromQL, in lower case.
+const PROMQL_TYPES: [&str; 4] = ["prometheus", "thanos", "cortex", "mimir"];
+/// Where documents of different tools write the query in a source's spec.
+pub(crate) const QUERY_KEYS: [&str; 3] = ["query", "promql", "expr"];
+
+impl Source {
+    /// Whether its type says that its query is PromQL.
+    pub fn is_of_prometheus(&self) -> bool {
+        matches!(self, Self::Foreign { source_type: Some(source_type), .. }
+            if PROMQL_TYPES.contains(&source_type.to_ascii_lowercase().as_str()))
+    }
+
+    /// The query, if it is PromQL: asked of the series that this server has, wherever they came from.
+    pub fn promql(&self) -> Option<&str> {
+        let Self::Foreign { spec, .. } = self else { return None };
+        if !self.is_of_prometheus() {
+            return None;
+        }
+        QUERY_KEYS.iter().find_map(|key| match spec.get(key) {
+            Some(Yaml::Str(query)) => Some(query.as_str()),
+            _ => None,
+        })
+    }
+}
+
 impl Metric {
+    pub(crate) fn sources_mut(&mut self) -> Vec<&mut Source> {
+        match self {
+            Self::Threshold(source) => vec![source],
+            Self::Ratio { parts: RatioParts::Good { good, total }, .. } => vec![good, total],
+            Self::Ratio { parts: RatioParts::Bad { bad, total }, .. } => vec![bad, total],
+            Self::Ratio { parts: RatioParts::Raw { raw, .. }, .. } => vec![raw],
+        }
+    }
+
     /// Every source, with its place below the SLI's `spec`.
     pub fn sources(&self) -> Vec<(&'static str, &Source)> {
         match self {

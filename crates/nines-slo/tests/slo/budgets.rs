@@ -26,7 +26,7 @@ fn promise(window: Window, budgeting: Budgeting, slice: Option<(Duration, Slices
         window,
         budgeting,
         slice,
-        indicator: Ok(indicator()),
+        indicator: Ok(indicator().into()),
         min_events: 25,
         settings: Settings::default(),
     }
@@ -166,7 +166,7 @@ fn a_document_becomes_promises_that_measure() {
     let promises = registry.promises();
     let ids: Vec<&str> = promises.iter().map(|promise| promise.id.as_str()).collect();
     assert_eq!(ids, ["checkout-availability", "checkout-latency"]);
-    let latency = promises[1].indicator.as_ref().unwrap();
+    let latency = promises[1].indicator.as_ref().unwrap().events().unwrap();
     assert_eq!(latency.good.to_string(), "duration_ns <= 300000000");
     assert!(latency.total.to_string().contains("duration_ns: *"), "{}", latency.total);
     assert_eq!(promises[0].settings.sla, Ratio::from_f64(0.99));

@@ -125,7 +125,7 @@ spec:
     apply(&mut registry, &threshold.replace("field: duration", "field: duration, threshold: 300ms")).unwrap();
     let promise = registry.promises().remove(0);
     assert_eq!(
-        (promise.id.as_str(), promise.indicator.unwrap().good.to_string().as_str()),
+        (promise.id.as_str(), promise.indicator.unwrap().events().unwrap().good.to_string().as_str()),
         ("shop:1", "duration_ns <= 300000000")
     );
 }
