@@ -5,15 +5,22 @@
 //! and only bounds a broken one.
 
 mod api;
+mod mail;
 mod node;
 mod otlp;
 mod person;
+mod provider;
+pub mod remote_write;
+mod storm;
 mod tools;
 
 pub use api::{Api, Events, client};
+pub use mail::{Mail, MailSink};
 pub use node::{Addresses, Node, binary, command};
 pub use otlp::{Spans, span_request};
 pub use person::Browser;
+pub use provider::Provider;
+pub use storm::{Ledger, Storm, WINDOW};
 pub use tools::{run_tool, shared_folder, workspace_root};
 
 use std::time::Duration;

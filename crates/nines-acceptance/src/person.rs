@@ -49,6 +49,11 @@ impl Browser {
         Ok(browser)
     }
 
+    /// What the browser sends of its own accord.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<(u16, Value)> {
         let method = reqwest::Method::from_bytes(method.as_bytes())?;
         let mut request = self.client.request(method, format!("{}{path}", self.base));

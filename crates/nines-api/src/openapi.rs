@@ -23,7 +23,7 @@ pub fn openapi(version: &str) -> Value {
         .into_iter()
         .map(|(name, schema)| (name, serde_json::to_value(schema).expect("schemas are plain data")))
         .collect();
-    json!({
+    sorted(json!({
         "openapi": "3.1.0",
         "info": { "title": "Nines", "version": version, "description": "SRE as a service" },
         "paths": paths,
@@ -34,7 +34,20 @@ pub fn openapi(version: &str) -> Value {
                 "session": { "type": "apiKey", "in": "cookie", "name": "nines_session" },
             },
         },
-    })
+    }))
+}
+
+/// Keys in order at every depth, whether or not a dependency has asked JSON objects to keep theirs as they come.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            let entries: std::collections::BTreeMap<String, Value> =
+                entries.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
 }
 
 fn operation(route: &Route) -> Value {
@@ -68,7 +81,7 @@ fn operation(route: &Route) -> Value {
     if let Some(request) = route.request {
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": reference(request) } } });
-    } else if route.operation == "apply" {
+    } else if matches!(route.operation, "apply" | "import_slos") {
         operation["requestBody"] = json!({ "required": true, "content": { "application/yaml": { "schema": { "type": "string" } } } });
     }
     if !matches!(route.access, Access::Public | Access::Signed) {

@@ -68,6 +68,9 @@ pub struct PlanRequest {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub arguments: ActionArguments,
+    /// The incident that the run would belong to: policies may ask for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -99,6 +102,18 @@ pub struct ActionPlan {
     /// What no other run may touch meanwhile, such as `instance/i-…`.
     pub targets: Vec<String>,
     pub radius: BlastRadius,
+    /// The policy that would refuse the caller to start this now; absent if none would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_by: Option<PlanRefusal>,
+}
+
+/// A policy that stands in the way.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PlanRefusal {
+    /// `document/id`.
+    pub policy: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

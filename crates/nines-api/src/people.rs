@@ -9,7 +9,7 @@ use crate::Time;
 pub struct Account {
     pub id: String,
     pub name: String,
-    /// `viewer`, `responder`, `editor`, `admin`, `owner`.
+    /// `member`, `viewer`, `responder`, `editor`, `admin`, `owner`.
     pub role: String,
     pub created_at: Time,
     pub disabled: bool,
@@ -97,6 +97,40 @@ pub struct OpenSession {
 pub struct SessionsResponse {
     /// The newest first.
     pub sessions: Vec<OpenSession>,
+}
+
+/// A team, and what those who are in it may do there.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Team {
+    pub name: String,
+    /// No document declares it (any more): its members may do nothing there.
+    pub is_declared: bool,
+    /// The services that it answers for.
+    pub services: Vec<String>,
+    /// By name.
+    pub members: Vec<Member>,
+    /// Whether the caller may change its members.
+    pub may_manage: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// The account's name.
+    pub name: String,
+    /// `viewer`, `responder`, `editor`, `admin`.
+    pub role: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MemberRequest {
+    /// `viewer`, `responder`, `editor`, `admin`.
+    pub role: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TeamsResponse {
+    /// By name.
+    pub teams: Vec<Team>,
 }
 
 /// Ways to sign in besides keys, links and passwords.

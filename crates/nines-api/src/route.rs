@@ -15,6 +15,8 @@ pub enum Method {
 /// What people may do, each including the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
+    /// Signs in; what else they may do, they may do in their teams.
+    Member,
     /// Reads everything but secrets.
     Viewer,
     /// Runs incidents.
@@ -39,6 +41,20 @@ pub enum Access {
     AtLeast(Role),
 }
 
+/// How much of a route those get who have a role in a team alone, or whose key sees some rows alone. A row that says
+/// nothing is closed to both, so that a route that is added later is no way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// All or nothing.
+    Node,
+    /// The handler keeps to the services of the caller's teams. Closed to keys that see some rows.
+    Teams,
+    /// The handler keeps to rows of telemetry that the caller may see.
+    Rows,
+    /// It is about the caller alone.
+    Caller,
+}
+
 /// The name and schema of a wire type, and those of the types that it is made of.
 #[derive(Clone, Copy)]
 pub struct Body {
@@ -61,6 +77,8 @@ pub struct Route {
     pub response: Option<Body>,
     /// The word under which each call is written to the audit log; `None` for questions and telemetry.
     pub audit: Option<&'static str>,
+    /// How much of what it answers those get who do not see everything.
+    pub reach: Reach,
 }
 
 pub(crate) const fn body<T: ToSchema + PartialSchema>() -> Option<Body> {
@@ -90,6 +108,7 @@ pub(crate) const fn get(
         request: None,
         response,
         audit: None,
+        reach: Reach::Node,
     }
 }
 
@@ -111,6 +130,7 @@ pub(crate) const fn post(
         request,
         response,
         audit: None,
+        reach: Reach::Node,
     }
 }
 
@@ -141,12 +161,31 @@ pub(crate) const fn delete(
         request: None,
         response: None,
         audit: None,
+        reach: Reach::Node,
     }
 }
 
 impl Route {
     pub(crate) const fn query(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
+        self
+    }
+
+    /// In teams: see [`Reach::Teams`].
+    pub(crate) const fn in_teams(mut self) -> Self {
+        self.reach = Reach::Teams;
+        self
+    }
+
+    /// By rows: see [`Reach::Rows`].
+    pub(crate) const fn by_rows(mut self) -> Self {
+        self.reach = Reach::Rows;
+        self
+    }
+
+    /// About the caller: see [`Reach::Caller`].
+    pub(crate) const fn of_caller(mut self) -> Self {
+        self.reach = Reach::Caller;
         self
     }
 
@@ -178,6 +217,7 @@ pub(crate) const fn infra(
     Route { method, query: &["dryRun"], ..post(path, operation, access, None, None, summary) }
 }
 
+pub(crate) const MEMBER: Access = Access::AtLeast(Role::Member);
 pub(crate) const VIEWER: Access = Access::AtLeast(Role::Viewer);
 pub(crate) const RESPONDER: Access = Access::AtLeast(Role::Responder);
 pub(crate) const EDITOR: Access = Access::AtLeast(Role::Editor);
@@ -198,10 +238,12 @@ impl Method {
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [Self::Viewer, Self::Responder, Self::Editor, Self::Admin, Self::Owner];
+    pub const ALL: [Self; 6] =
+        [Self::Member, Self::Viewer, Self::Responder, Self::Editor, Self::Admin, Self::Owner];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Member => "member",
             Self::Viewer => "viewer",
             Self::Responder => "responder",
             Self::Editor => "editor",

@@ -1,5 +1,7 @@
 //! Signing in, keys.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,8 +29,11 @@ pub struct SignInRequest {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Session {
     pub name: String,
-    /// `viewer`, `responder`, `editor`, `admin`, `owner`.
+    /// `member`, `viewer`, `responder`, `editor`, `admin`, `owner`: what they may do everywhere.
     pub role: String,
+    /// What they may do in each of their teams, by the team's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teams: BTreeMap<String, String>,
     /// Send as `x-nines-csrf` with every unsafe call that is authenticated by the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csrf_token: Option<String>,
@@ -46,6 +51,9 @@ pub struct KeyRequest {
     /// The name of the account that it is for; without one, the caller's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Its role holds in this team and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// In the filter language: the rows of telemetry that it sees. Calls that cannot be narrowed to them are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
@@ -66,6 +74,9 @@ pub struct Key {
     pub prefix: String,
     pub created_at: Time,
     pub created_by: String,
+    /// Its role holds in this team and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

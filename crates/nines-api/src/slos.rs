@@ -77,6 +77,49 @@ pub struct Slo {
     /// The filters that define it, for links into search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub indicator: Option<Indicator>,
+    /// How it is read from series, if that is what it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<SloMetric>,
+}
+
+/// An indicator that is read from series with PromQL.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SloMetric {
+    /// `counted` from the samples of counters, `observed` in a histogram, or `sampled` once per interval.
+    pub method: String,
+    /// What `part_query` gives: `good`, `bad`, or `value`.
+    pub part: String,
+    pub part_query: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_query: Option<String>,
+    /// Good is `lt`, `lte`, `gt` or `gte` the threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    pub interval_secs: u64,
+    /// Series that had samples, the last time that it was asked.
+    pub series: u64,
+    /// Up to when it is counted; absent while history is being read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_until: Option<Time>,
+    /// Why it could not be asked, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<SloMetricBound>,
+}
+
+/// How exact it is where the threshold is no boundary of the histogram.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SloMetricBound {
+    pub below: f64,
+    /// Absent above the highest boundary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above: Option<f64>,
+    /// Good fractions between which the truth lies, over the last ten minutes.
+    pub sli_min: f64,
+    pub sli_max: f64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -156,6 +199,34 @@ pub struct SuspectsResponse {
     /// `users_hit` is a lower bound.
     pub users_hit_at_least: bool,
     pub sample_trace_ids: Vec<String>,
+}
+
+/// SLO documents of another generator, translated.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ImportSlosResponse {
+    pub dry_run: bool,
+    /// OpenSLO documents that load as they are; empty if all was left out.
+    pub yaml: String,
+    /// One for each promise of the source, in its order.
+    pub report: Vec<ImportedSlo>,
+    /// What applying did, or would do.
+    pub results: Vec<Applied>,
+    pub warnings: Vec<Fault>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ImportedSlo {
+    /// `sloth` or `pyrra`.
+    pub source: String,
+    /// As the source names it.
+    pub name: String,
+    /// Name of the SLO that came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo: Option<String>,
+    /// `translated`, `approximated`, or `left_out`.
+    pub outcome: String,
+    /// What is not the same here and what to do about it; empty where all is.
+    pub notes: Vec<String>,
 }
 
 /// The result of `apply`: all documents or none.

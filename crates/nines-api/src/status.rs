@@ -127,6 +127,15 @@ pub struct PagingStatus {
     /// Seconds since the evaluator last finished a round.
     pub evaluated_secs_ago: f64,
     pub oldest_queued_secs: Option<f64>,
+    /// Seconds since escalations were last walked.
+    #[serde(default)]
+    pub walked_secs_ago: f64,
+    /// Seconds since the auditor last looked whether each open incident has a next step; it looks once a minute.
+    #[serde(default)]
+    pub audited_secs_ago: f64,
+    /// How often it has looked since the node started.
+    #[serde(default)]
+    pub audits: u64,
     /// Open incidents that escalate by a policy.
     #[serde(default)]
     pub escalating: u64,
@@ -139,4 +148,21 @@ pub struct PagingStatus {
     /// Teams whose pages go by the routes of the SLO or of the team, because they have no policy.
     #[serde(default)]
     pub teams_without_policy: Vec<String>,
+}
+
+/// Every setting of a node, as it was started.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConfigResponse {
+    pub settings: Vec<ConfigSetting>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ConfigSetting {
+    /// As in the configuration file; `aws.region` for the key of a table.
+    pub key: String,
+    /// Without what is secret; absent where it is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `default`, `FILE:LINE`, `$NAME` or `--flag`.
+    pub origin: String,
 }

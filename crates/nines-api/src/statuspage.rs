@@ -21,8 +21,22 @@ pub struct StatusPage {
     pub private: bool,
     /// Where it is. Of a private page with its secret, once: when the page is made.
     pub url: String,
+    /// The e-mail channel by which subscribers are written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_channel: Option<String>,
+    #[serde(default)]
+    pub subscribers: SubscriberCounts,
     pub updated_at: Time,
     pub updated_by: String,
+}
+
+/// How many are told of news. Who they are is shown nowhere.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct SubscriberCounts {
+    pub email: u64,
+    pub webhook: u64,
+    /// Addresses whose link has not been followed; they are forgotten after a day.
+    pub pending: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -41,6 +55,9 @@ pub struct StatusPageRequest {
     /// Makes a new link each time it is saved as private.
     #[serde(default)]
     pub private: bool,
+    /// The name of an e-mail channel: with it, people can subscribe by mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_channel: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -60,6 +60,8 @@ pub enum Command {
     Rules(commands::rules::Arguments),
     #[command(about = "Promises, how much of their budget is left and what burns it")]
     Slo(commands::slo::Arguments),
+    #[command(about = "Dashboards: list, show, export, import from Grafana and Perses")]
+    Dashboards(commands::dashboards::Arguments),
     #[command(about = "Put a stored window through today's rules: what would have paged")]
     Replay(commands::replay::Arguments),
     #[command(about = "Alerts: send, list and silence them")]
@@ -86,8 +88,22 @@ pub enum Command {
     Key(commands::key::Arguments),
     #[command(about = "People who can sign in: invite, list, disable")]
     Account(commands::account::Arguments),
+    #[command(about = "Who may do what in which team: list, add, remove")]
+    Team(commands::team::Arguments),
     #[command(about = "Secrets that documents refer to: set, rotate, list, remove")]
     Secret(commands::secret::Arguments),
+    #[command(about = "Settings: where each comes from, and what a file would change")]
+    Config(commands::config::Arguments),
+    #[command(about = "Policies of the organisation in Cedar: apply, show, test on the past, remove")]
+    Policy(commands::policy::Arguments),
+    #[command(about = "What there is, and whether it keeps to the standards")]
+    Inventory(commands::inventory::Arguments),
+    #[command(about = "How clients behave, and who is blocked: status, explain, rehearse, set, release")]
+    Credit(commands::credit::Arguments),
+    #[command(about = "Hosts, pods, containers: what reports, what is absent, who is high or low")]
+    Infra(commands::infra::Arguments),
+    #[command(about = "What has a limit, and when it is reached")]
+    Saturation(commands::infra::SaturationArguments),
     #[command(about = "What the node takes in, refuses, keeps and owes")]
     Status(commands::status::Arguments),
     #[command(about = "Check a node and say what is wrong with it")]

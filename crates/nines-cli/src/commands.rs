@@ -9,15 +9,21 @@ pub mod backup;
 pub mod change;
 pub mod collect;
 pub mod completions;
+pub mod config;
+pub mod credit;
+pub mod dashboards;
 pub mod demo;
 pub mod doctor;
 pub mod import;
 pub mod incident;
+pub mod infra;
+pub mod inventory;
 pub mod key;
 pub mod login;
 pub mod objects;
 pub mod oncall;
 pub mod ops;
+pub mod policy;
 pub mod probe;
 pub mod promql;
 pub mod replay;
@@ -29,6 +35,7 @@ pub mod serve;
 pub mod slo;
 pub mod sql;
 pub mod status;
+pub mod team;
 pub mod version;
 
 use nines_client::Client;
@@ -64,19 +71,27 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Incident(incident) => incident::run(incident, &session()?).await,
         Command::Review(review) => review::run(review, &session()?).await,
         Command::Ops(ops) => ops::run(ops, &session()?).await,
+        Command::Credit(credit) => credit::run(credit, &session()?).await,
+        Command::Inventory(inventory) => inventory::run(inventory, &session()?).await,
+        Command::Config(config) => config::run(config, output, session).await,
+        Command::Policy(policy) => policy::run(policy, output, session).await,
+        Command::Infra(infra) => infra::run(infra, &session()?).await,
+        Command::Saturation(saturation) => infra::saturation(saturation, &session()?).await,
         Command::Audit(audit) => audit::run(audit, &session()?).await,
         Command::Apply(apply) => apply::run(apply, &session()?).await,
         Command::Get(get) => objects::get(get, &session()?).await,
         Command::Delete(delete) => objects::delete(delete, &session()?).await,
+        Command::Dashboards(dashboards) => dashboards::run(dashboards, &session()?).await,
         Command::Change(change) => change::run(change, &session()?).await,
         Command::Key(key) => key::run(key, &session()?).await,
         Command::Account(account) => account::run(account, &session()?).await,
+        Command::Team(team) => team::run(team, &session()?).await,
         Command::Secret(secret) => secret::run(secret, &session()?).await,
         Command::Status(status) => status::run(status, &session()?).await,
         Command::Doctor(_) => doctor::run(&session()?).await,
         Command::Verify(verify) => backup::verify(verify, output).await,
         Command::Backup(backup) => backup::backup(backup, output).await,
-        Command::Restore(restore) => backup::restore(&restore, output),
+        Command::Restore(restore) => backup::restore(&restore, output).await,
         Command::Version(_) => version::run(output),
         Command::Completions(completions) => completions::run(completions),
     }

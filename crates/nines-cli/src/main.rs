@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Command};
 
 /// Rows are made by one thread and dropped by another, and memory must go back once a peak is over: see
 /// `docs/decisions/0013-allocator.md`.
@@ -27,10 +27,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let matches = help::command().get_matches();
-    let arguments = match Arguments::from_arg_matches(&matches) {
+    let mut arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
+    if let (Command::Serve(serve), Some((_, given))) = (&mut arguments.command, matches.subcommand()) {
+        serve.note_origins(given);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

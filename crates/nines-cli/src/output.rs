@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::table::Table;
+use crate::table::{Table, printable, printable_json};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -24,8 +24,8 @@ impl Format {
     /// Like [`Format::print`], for what is no table.
     pub fn print_text<T: Serialize>(self, answer: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         let text = match self {
-            Self::Table => text(answer),
-            Self::Json => serde_json::to_string_pretty(answer)? + "\n",
+            Self::Table => printable(&text(answer)),
+            Self::Json => printable_json(&serde_json::to_string_pretty(answer)?) + "\n",
             Self::Yaml => serde_saphyr::to_string(answer)?,
         };
         write(&text)

@@ -64,11 +64,35 @@ impl Table {
     }
 }
 
-/// A cell must not break its line, nor let data write control codes to the terminal. Our own colours are kept.
+/// A cell must not break its line, let data write control codes to the terminal, or turn the direction of what follows
+/// (CVE-2021-42574). Our own colours are kept.
 pub fn one_line(text: &str) -> String {
+    escaped(text, is_unprintable)
+}
+
+/// The same for text of several lines, which keeps its line breaks and tabs. Everything that is written to standard output
+/// goes through here, so that a command that forgets [`one_line`] is no way in.
+pub fn printable(text: &str) -> String {
+    escaped(text, |c| !matches!(c, '\n' | '\t') && is_unprintable(c))
+}
+
+/// JSON that is safe to look at: what could steer a terminal occurs inside strings alone, where `\u` says the same.
+pub fn printable_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' => safe.push(c),
+            c if is_unprintable(c) => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn escaped(text: &str, is_unprintable: impl Fn(char) -> bool + Copy) -> String {
     let mut line = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(char::is_control) {
+    while let Some(at) = rest.find(is_unprintable) {
         line.push_str(&rest[..at]);
         rest = &rest[at..];
         if let Some(length) = colour_length(rest) {
@@ -84,11 +108,20 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Length of the colour code (`ESC [ digits ; m`) that `text` begins with.
+/// Control characters, line and paragraph separators, and marks of direction.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Codes that this program writes itself: plain, bold, dim, and six colours. Others could hide or cover text.
+const COLOURS: [&str; 11] = ["", "0", "1", "2", "31", "32", "33", "34", "35", "36", "39"];
+
+/// Length of the colour code (`ESC [ digits m`) that `text` begins with.
 fn colour_length(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\x1b[")?;
-    let length = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-    codes[length..].starts_with('m').then_some(2 + length + 1)
+    let length = codes.find('m')?;
+    COLOURS.contains(&&codes[..length]).then_some(2 + length + 1)
 }
 
 fn width(cell: &str) -> usize {
@@ -116,5 +149,9 @@ mod tests {
     #[test]
     fn data_cannot_move_the_cursor_or_break_a_line() {
         assert_eq!(one_line("a\nb\x1b[2Jc\x1b]0;t\x07"), "a\\nb\\u{1b}[2Jc\\u{1b}]0;t\\u{7}");
+        assert_eq!(printable("a\n\tb\u{9b}2Jc\x1b[31mr\x1b[0m"), "a\n\tb\\u{9b}2Jc\x1b[31mr\x1b[0m");
+        let json = serde_json::to_string("a\u{9b}\u{202e}\x1b名").unwrap();
+        assert_eq!(printable_json(&json), r#""a\u009b\u202e\u001b名""#);
+        assert_eq!(one_line("pay\u{202e}gpj.exe\x1b[8mhidden"), "pay\\u{202e}gpj.exe\\u{1b}[8mhidden");
     }
 }

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::ClientError;
 use crate::call::{ANSWER_BYTES_MAX, ANSWER_WAIT_MAX, Call};
 
+mod policies;
+
 /// One node, as one caller sees it. Cloning is cheap and shares the connections.
 #[derive(Clone)]
 pub struct Client {
@@ -141,6 +143,24 @@ impl Client {
         self.done(Call::new("disable_account").parameter(id)).await
     }
 
+    pub async fn teams(&self) -> Result<TeamsResponse, ClientError> {
+        self.ask(Call::new("teams")).await
+    }
+
+    /// Gives an account a role in a team.
+    pub async fn put_member(
+        &self,
+        team: &str,
+        person: &str,
+        request: &MemberRequest,
+    ) -> Result<Member, ClientError> {
+        self.tell(Call::new("put_member").parameter(team).parameter(person), request).await
+    }
+
+    pub async fn remove_member(&self, team: &str, person: &str) -> Result<(), ClientError> {
+        self.done(Call::new("remove_member").parameter(team).parameter(person)).await
+    }
+
     pub async fn secrets(&self) -> Result<SecretsResponse, ClientError> {
         self.ask(Call::new("secrets")).await
     }
@@ -218,6 +238,50 @@ impl Client {
         self.done(Call::new("delete_saved").parameter(name)).await
     }
 
+    pub async fn dashboards(&self, service: Option<&str>) -> Result<DashboardsResponse, ClientError> {
+        self.ask(Call::new("dashboards").query("service", service)).await
+    }
+
+    /// The newest version, or another one that is kept.
+    pub async fn dashboard(&self, name: &str, version: Option<&str>) -> Result<Dashboard, ClientError> {
+        self.ask(Call::new("dashboard").parameter(name).query("version", version)).await
+    }
+
+    /// Fails with a conflict if another version than the one that was edited is there.
+    pub async fn put_dashboard(
+        &self,
+        name: &str,
+        request: &DashboardRequest,
+    ) -> Result<Dashboard, ClientError> {
+        self.tell(Call::new("put_dashboard").parameter(name), request).await
+    }
+
+    pub async fn remove_dashboard(&self, name: &str) -> Result<(), ClientError> {
+        self.done(Call::new("remove_dashboard").parameter(name)).await
+    }
+
+    pub async fn dashboard_history(&self, name: &str) -> Result<DashboardHistory, ClientError> {
+        self.ask(Call::new("dashboard_history").parameter(name)).await
+    }
+
+    /// `format` is `yaml`, `json` or `perses`.
+    pub async fn export_dashboard(&self, name: &str, format: &str) -> Result<DashboardExport, ClientError> {
+        self.ask(Call::new("export_dashboard").parameter(name).query("format", Some(format))).await
+    }
+
+    /// What a dashboard of Grafana or Perses is here. Keeps nothing.
+    pub async fn import_dashboard(
+        &self,
+        request: &DashboardImportRequest,
+    ) -> Result<DashboardImport, ClientError> {
+        self.tell(Call::new("import_dashboard"), request).await
+    }
+
+    /// The dashboard that a service has: the kept one, else one made from its telemetry.
+    pub async fn service_dashboard(&self, service: &str) -> Result<Dashboard, ClientError> {
+        self.ask(Call::new("service_dashboard").parameter(service)).await
+    }
+
     /// A stored window through today's promises and rules.
     pub async fn replay(&self, request: &ReplayRequest) -> Result<ReplayResponse, ClientError> {
         self.tell(Call::new("replay"), request).await
@@ -279,6 +343,17 @@ impl Client {
     ) -> Result<ApplyResponse, ClientError> {
         let call =
             Call::new("apply").query("dry_run", dry_run.then_some(true)).query("file", file).yaml(yaml);
+        self.ask(call).await
+    }
+
+    /// Documents of Sloth or Pyrra, translated; and applied unless `dry_run`.
+    pub async fn import_slos(
+        &self,
+        text: String,
+        file: Option<&str>,
+        dry_run: bool,
+    ) -> Result<ImportSlosResponse, ClientError> {
+        let call = Call::new("import_slos").query("dry_run", Some(dry_run)).query("file", file).yaml(text);
         self.ask(call).await
     }
 
@@ -410,7 +485,7 @@ impl Client {
 
     /// The page as everybody sees it.
     pub async fn status_page(&self, name: &str) -> Result<String, ClientError> {
-        self.read(Call::new("status_page").parameter(name)).await
+        self.read(Call::new("status_page").parameter(name).query("form", Some("none"))).await
     }
 
     /// `file` is `atom.xml` or `rss.xml`.
@@ -490,6 +565,130 @@ impl Client {
     /// What there is to act on.
     pub async fn cloud_inventory(&self) -> Result<CloudInventory, ClientError> {
         self.ask(Call::new("cloud_inventory")).await
+    }
+
+    /// How clients behave, and who is blocked.
+    pub async fn credit(&self) -> Result<CreditStatus, ClientError> {
+        self.ask(Call::new("credit")).await
+    }
+
+    pub async fn explain_address(&self, address: &str) -> Result<CreditExplanation, ClientError> {
+        self.ask(Call::new("explain_address").query("address", Some(address))).await
+    }
+
+    pub async fn set_credit(&self, settings: &CreditSettings) -> Result<CreditStatus, ClientError> {
+        self.tell(Call::new("set_credit"), settings).await
+    }
+
+    /// Who would have been blocked. Nothing is done.
+    pub async fn rehearse_credit(
+        &self,
+        request: &CreditRehearsalRequest,
+    ) -> Result<CreditRehearsal, ClientError> {
+        self.tell(Call::new("rehearse_credit"), request).await
+    }
+
+    pub async fn release_address(&self, request: &CreditReleaseRequest) -> Result<CreditBlock, ClientError> {
+        self.tell(Call::new("release_address"), request).await
+    }
+
+    /// How much keeps to the standards.
+    pub async fn inventory_score(&self) -> Result<InventoryScore, ClientError> {
+        self.ask(Call::new("inventory_score")).await
+    }
+
+    /// Resources; `query` holds pairs as the route names them.
+    pub async fn inventory_resources(
+        &self,
+        query: &[(&'static str, Option<&str>)],
+    ) -> Result<InventoryResources, ClientError> {
+        let call = Call::new("inventory_resources");
+        self.ask(query.iter().fold(call, |call, (name, value)| call.query(name, *value))).await
+    }
+
+    /// The same as CSV, a line for each verdict.
+    pub async fn inventory_csv(&self, query: &[(&'static str, Option<&str>)]) -> Result<String, ClientError> {
+        let call = Call::new("inventory_resources").query("format", Some("csv"));
+        self.read(query.iter().fold(call, |call, (name, value)| call.query(name, *value))).await
+    }
+
+    pub async fn inventory_resource(&self, key: &str) -> Result<InventoryResource, ClientError> {
+        self.ask(Call::new("inventory_resource").query("key", Some(key))).await
+    }
+
+    pub async fn import_inventory(&self, request: &InventoryImport) -> Result<InventoryTaken, ClientError> {
+        self.tell(Call::new("import_inventory"), request).await
+    }
+
+    /// Asks the providers for everything now.
+    pub async fn collect_inventory(&self) -> Result<InventoryTaken, ClientError> {
+        self.ask(Call::new("collect_inventory")).await
+    }
+
+    pub async fn inventory_standards(&self) -> Result<InventoryStandards, ClientError> {
+        self.ask(Call::new("inventory_standards")).await
+    }
+
+    pub async fn apply_standards(&self, request: &StandardsRequest) -> Result<StandardsApplied, ClientError> {
+        self.tell(Call::new("apply_standards"), request).await
+    }
+
+    pub async fn remove_standard(&self, name: &str) -> Result<(), ClientError> {
+        self.done(Call::new("remove_standard").parameter(name)).await
+    }
+
+    pub async fn inventory_waivers(&self) -> Result<WaiversResponse, ClientError> {
+        self.ask(Call::new("inventory_waivers")).await
+    }
+
+    pub async fn ask_waiver(&self, request: &WaiverRequest) -> Result<ComplianceWaiver, ClientError> {
+        self.tell(Call::new("ask_waiver"), request).await
+    }
+
+    pub async fn approve_waiver(&self, id: &str) -> Result<ComplianceWaiver, ClientError> {
+        self.ask(Call::new("approve_waiver").parameter(id)).await
+    }
+
+    pub async fn remove_waiver(&self, id: &str) -> Result<(), ClientError> {
+        self.done(Call::new("remove_waiver").parameter(id)).await
+    }
+
+    /// What reports and what has stopped; `query` holds pairs as the route names them.
+    pub async fn infrastructure(
+        &self,
+        query: &[(&'static str, Option<&str>)],
+    ) -> Result<InfraResponse, ClientError> {
+        let call = Call::new("infrastructure");
+        self.ask(query.iter().fold(call, |call, (name, value)| call.query(name, *value))).await
+    }
+
+    pub async fn infrastructure_unit(&self, kind: &str, id: &str) -> Result<InfraUnitDetail, ClientError> {
+        self.ask(Call::new("infrastructure_unit").query("kind", Some(kind)).query("id", Some(id))).await
+    }
+
+    pub async fn retire_unit(&self, request: &InfraRetire) -> Result<InfraUnit, ClientError> {
+        self.tell(Call::new("retire_unit"), request).await
+    }
+
+    pub async fn infra_watches(&self) -> Result<InfraWatches, ClientError> {
+        self.ask(Call::new("infra_watches")).await
+    }
+
+    pub async fn put_infra_watch(&self, watch: &InfraWatch) -> Result<InfraWatchStatus, ClientError> {
+        self.tell(Call::new("put_infra_watch"), watch).await
+    }
+
+    pub async fn delete_infra_watch(&self, name: &str) -> Result<(), ClientError> {
+        self.done(Call::new("delete_infra_watch").parameter(name)).await
+    }
+
+    /// What has a limit, the soonest full first; `query` holds pairs as the route names them.
+    pub async fn saturation(
+        &self,
+        query: &[(&'static str, Option<&str>)],
+    ) -> Result<SaturationResponse, ClientError> {
+        let call = Call::new("saturation");
+        self.ask(query.iter().fold(call, |call, (name, value)| call.query(name, *value))).await
     }
 
     /// Carries out an action that only reads.

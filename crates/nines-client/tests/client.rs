@@ -135,6 +135,7 @@ async fn every_method_is_a_route() {
         role: String::new(),
         expires_at: None,
         account: None,
+        team: None,
         filter: None,
         scopes: Vec::new(),
         rate_per_minute: None,

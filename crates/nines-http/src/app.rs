@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use nines_access::Access;
 use nines_api as api;
 use nines_base::{Random, SharedClock, Shutdown};
+use nines_dashboards::DashboardStore;
 use nines_incidents::{Incidents, Language};
 use nines_ingest::Ingest;
 use nines_notify::{OutboxStore, Page, PageFilter, Subject, Targets};
@@ -59,6 +60,9 @@ pub struct App {
     pub access: Access,
     pub audit: Auditor,
     pub secrets: crate::Secrets,
+    pub policies: crate::PolicyDesk,
+    /// As the node was started.
+    pub settings: Vec<api::ConfigSetting>,
     /// The identity provider, if one is set up.
     pub oidc: Option<Arc<nines_oidc::Provider>>,
     /// Senders of telemetry need no key on this listener.
@@ -82,12 +86,17 @@ pub struct App {
     pub patterns: crate::SharedBook,
     pub metrics: MetricQuestions,
     pub saved: Arc<dyn SavedQuestions>,
+    pub dashboards: Arc<dyn DashboardStore>,
     pub status_pages: Arc<dyn nines_statuspage::StatusStore>,
+    pub subscribers: crate::Subscribers,
     pub hooks: crate::ChatHooks,
     pub learning: Arc<dyn nines_learning::LearningStore>,
     pub oncall: Oncall,
     pub operations: crate::Operations,
+    pub inventory: crate::InventoryDesk,
+    pub credit: crate::CreditDesk,
     pub uptime: Arc<dyn crate::Uptime>,
+    pub fleet: Arc<dyn crate::Fleet>,
 }
 
 impl App {
@@ -148,6 +157,10 @@ impl App {
         let wanted = objects
             .into_iter()
             .filter(|object| kind.is_none_or(|kind| object.kind.eq_ignore_ascii_case(kind)));
+        let dashboards = match kind {
+            Some(kind) if !kind.eq_ignore_ascii_case(nines_dashboards::KIND) => Vec::new(),
+            _ => self.declared_dashboards().await?,
+        };
         Ok(wanted
             .map(|object| api::DeclaredObject {
                 yaml: shown(&object.kind, &object.name, object.yaml),
@@ -157,7 +170,25 @@ impl App {
                 applied_at: object.applied_at.to_string(),
                 applied_by: object.applied_by,
             })
+            .chain(dashboards)
             .collect())
+    }
+
+    /// Dashboards among the applied documents; they have a store of their own, which keeps their versions.
+    async fn declared_dashboards(&self) -> ApiResult<Vec<api::DeclaredObject>> {
+        let mut declared = Vec::new();
+        for summary in self.dashboards.list().await? {
+            let stored = self.dashboards.get(&summary.name).await?;
+            declared.push(api::DeclaredObject {
+                kind: nines_dashboards::KIND.to_owned(),
+                name: summary.name,
+                revision: stored.revision.version,
+                yaml: nines_dashboards::yaml(&stored.dashboard),
+                applied_at: stored.revision.at.to_string(),
+                applied_by: stored.revision.by,
+            });
+        }
+        Ok(declared)
     }
 }
 
@@ -203,7 +234,7 @@ fn known_kind(kind: &str) -> ApiResult<()> {
         .iter()
         .map(|kind| kind.as_str())
         .chain(nines_oncall::document::KINDS)
-        .chain([RUNBOOK_KIND, SCRAPE_KIND, RULES_KIND])
+        .chain([RUNBOOK_KIND, SCRAPE_KIND, RULES_KIND, nines_dashboards::KIND])
         .chain(crate::uptime::KINDS)
         .collect();
     if known.iter().any(|known| known.eq_ignore_ascii_case(kind)) {

@@ -1,5 +1,7 @@
 //! What handlers take from a request, each with a precise refusal.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -24,8 +26,12 @@ pub struct Caller {
     pub name: String,
     /// `None` for a key that may only send telemetry.
     pub role: Option<Role>,
-    /// The rows that the key sees, if that is not all.
+    /// The rows of telemetry that they see, if that is not all.
     pub sees: Option<Filter>,
+    /// The services that they see, if that is not all.
+    pub services: Option<Arc<BTreeSet<String>>>,
+    /// Services that a policy keeps from them, besides.
+    pub hidden: Arc<BTreeSet<String>>,
 }
 
 impl Caller {
@@ -35,6 +41,25 @@ impl Caller {
             Some(sees) => sees.clone().and(asked),
             None => asked,
         }
+    }
+
+    /// Whether what belongs to this service is for them.
+    pub fn sees_service(&self, service: &str) -> bool {
+        self.services.as_ref().is_none_or(|services| services.contains(service))
+            && !self.hidden.contains(service)
+    }
+
+    /// Whether what mixes all services is for them.
+    pub fn sees_all(&self) -> bool {
+        self.services.is_none() && self.hidden.is_empty()
+    }
+
+    /// The same for what belongs to several, any of which is enough.
+    pub fn sees_one_of<'a>(&self, services: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut services = services.into_iter().peekable();
+        // What belongs to no service is for all who are not kept to some.
+        (self.services.is_none() && services.peek().is_none())
+            || services.any(|service| self.sees_service(service))
     }
 }
 

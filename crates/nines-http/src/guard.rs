@@ -1,5 +1,6 @@
 //! The way in: one check of the path, one of the caller, one decision, before any handler runs.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use nines_access::{AccessError, Action, Actor, Credentials, Resource, RouteAccess, authorize};
-use nines_api::Route;
+use nines_access::{AccessError, Action, Actor, Credentials, Realm, Resource, RouteAccess, authorize};
+use nines_api::{Reach, Route};
 use nines_base::ErrorKind;
-use nines_filter::Filter;
+use nines_filter::{Expr, Filter};
+use nines_model::field;
 
 use crate::SharedApp;
 use crate::audit::{AuditNote, Call};
@@ -22,10 +24,11 @@ use crate::problem::{ApiError, ApiResult, REQUEST_ID};
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("nines-request-id");
 
 /// What a browser may do with our pages: scripts and everything else from here alone, frames never. Inline style
-/// attributes are how the component library positions things; inline style *elements* and scripts stay forbidden.
+/// attributes are how the component library positions things; inline style *elements* and scripts stay forbidden. No code
+/// of ours makes markup or scripts from text, so Trusted Types refuse all of it without exception.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; \
-    form-action 'none'; frame-ancestors 'none'";
+    form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
@@ -132,20 +135,29 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         (true, RouteAccess::Ingest) => Actor::anonymous(gate.app.anonymous_ingest),
         _ => actor,
     };
-    if let Err(denial) = authorize(&actor, Action::CallRoute(gate.access), &Resource::Node).into_result() {
-        let denial = AccessError::from(denial);
-        audit.refused(&actor, &call, &denial.to_string()).await;
-        return ApiError::from(denial).into_response();
-    }
-    let role = actor.role().and_then(|role| nines_api::Role::parse(role.as_str()));
-    let sees = match rows_seen(&actor, gate.route) {
-        Ok(sees) => sees,
+    let resource = match gate.route.reach {
+        Reach::Teams | Reach::Rows => Resource::AnyTeam,
+        Reach::Node | Reach::Caller => Resource::Node,
+    };
+    let permit = match authorize(&actor, Action::CallRoute(gate.access), &resource).into_result() {
+        Ok(permit) => permit,
+        Err(denial) => {
+            let denial = AccessError::from(denial);
+            audit.refused(&actor, &call, &denial.to_string()).await;
+            return ApiError::from(denial).into_response();
+        }
+    };
+    let narrowed = caller(&gate, &actor, permit.realm()).and_then(|mut caller| {
+        crate::policies::check_route(&gate.app, gate.route, &actor, &mut caller)?;
+        Ok(caller)
+    });
+    match narrowed {
+        Ok(caller) => request.extensions_mut().insert(caller),
         Err(refusal) => {
             audit.refused(&actor, &call, refusal.detail()).await;
             return refusal.into_response();
         }
     };
-    request.extensions_mut().insert(Caller { name: actor.name.clone(), role, sees });
     let actor = Arc::new(actor);
     request.extensions_mut().insert(Arc::clone(&actor));
     if gate.route.audit.is_none() {
@@ -165,23 +177,68 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     }
 }
 
-/// Calls that a key with a filter may make: those whose handlers narrow what they read by [`Caller::narrowed`], and
-/// those that show no telemetry. Every other is refused, so that a call that is added later is no way round.
-const NARROWED: [&str; 6] = ["search", "histogram", "facets", "tail", "session", "sign_out"];
-
-/// The filter of the key that was shown.
-fn rows_seen(actor: &Actor, route: &Route) -> ApiResult<Option<Filter>> {
-    let Some(text) = actor.bounds.as_ref().and_then(|bounds| bounds.filter.as_deref()) else {
-        return Ok(None);
-    };
-    let is_open = matches!(route.access, nines_api::Access::Public | nines_api::Access::Ingest);
-    if !is_open && !NARROWED.contains(&route.operation) {
+/// What the handler is told of its caller: who, and how much of the node is theirs.
+fn caller(gate: &Gate, actor: &Actor, realm: &Realm) -> ApiResult<Caller> {
+    let bounds = actor.bounds.as_deref();
+    let (filter, team) =
+        (bounds.and_then(|it| it.filter.as_deref()), bounds.and_then(|it| it.team.as_deref()));
+    // Who signs is known by that, and who sends sees nothing.
+    let is_open = matches!(gate.access, RouteAccess::Public | RouteAccess::Ingest);
+    let reach = gate.route.reach;
+    if let Some(text) = filter
+        && !is_open
+        && !matches!(reach, Reach::Rows | Reach::Caller)
+    {
         return Err(ApiError::new(ErrorKind::Forbidden, format!("this key sees only rows that match `{text}`"))
             .code("narrowed_key")
             .hint("this call cannot be narrowed to them: search, count, group by facets or tail, or use another key"));
     }
+    if let Some(team) = team
+        && !is_open
+        && reach == Reach::Node
+    {
+        return Err(ApiError::new(ErrorKind::Forbidden, format!("this key is kept to team `{team}`"))
+            .code("narrowed_key")
+            .hint("this call is not about one team: use another key"));
+    }
     // It was read when the key was made; if it cannot be read now, nothing is shown rather than everything.
-    Ok(Some(Filter::parse(text)?))
+    let by_key = filter.map(Filter::parse).transpose()?;
+    let (services, by_team) = match realm {
+        Realm::Node => (None, None),
+        Realm::Teams(teams) => {
+            let services = gate.app.oncall.rota.roster().services_of(teams);
+            let rows = match reach {
+                Reach::Rows => Some(rows_of(teams, &services)?),
+                _ => None,
+            };
+            (Some(Arc::new(services)), rows)
+        }
+    };
+    let sees = match (by_key, by_team) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    };
+    let everywhere = actor.role();
+    let here = match realm {
+        Realm::Node => everywhere,
+        // The least that lets them in anywhere: nothing beyond the route's own need is decided by it.
+        Realm::Teams(teams) => teams.iter().filter_map(|team| actor.teams.get(team)).min().copied(),
+    };
+    let role = here.and_then(|role| nines_api::Role::parse(role.as_str()));
+    Ok(Caller { name: actor.name.clone(), role, sees, services, hidden: Arc::default() })
+}
+
+/// The rows of the services that teams answer for.
+fn rows_of(teams: &BTreeSet<String>, services: &BTreeSet<String>) -> ApiResult<Filter> {
+    if services.is_empty() {
+        let teams: Vec<&str> = teams.iter().map(String::as_str).collect();
+        let detail = format!("no service belongs to {}", teams.join(", "));
+        return Err(ApiError::new(ErrorKind::Forbidden, detail).code("no_services").hint(
+            "somebody who may change documents declares one: `kind: Service` with the team as `owner`",
+        ));
+    }
+    let of = services.iter().map(|service| Expr::equals(field::SERVICE_NAME, service.as_str()));
+    Ok(Filter::from_ast(Expr::or(of.collect())))
 }
 
 pub fn peer_of(request: &Request) -> SocketAddr {
@@ -218,7 +275,7 @@ pub fn route_access(access: nines_api::Access) -> RouteAccess {
         nines_api::Access::Public | nines_api::Access::Signed => RouteAccess::Public,
         nines_api::Access::Ingest => RouteAccess::Ingest,
         nines_api::Access::AtLeast(role) => RouteAccess::AtLeast(
-            nines_access::Role::parse(role.as_str()).expect("both enums spell the same five roles"),
+            nines_access::Role::parse(role.as_str()).expect("both enums spell the same roles"),
         ),
     }
 }

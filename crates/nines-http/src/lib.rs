@@ -10,33 +10,42 @@
 mod app;
 mod audit;
 mod chat;
+mod credit;
 mod desk;
 mod difference;
 mod extract;
 mod feed;
+mod fleet;
 mod guard;
 mod handlers;
+mod inventory;
 mod learning;
 mod metric_questions;
 mod operations;
+mod policies;
 mod problem;
 mod promises;
 pub mod render;
 mod router;
 mod secrets;
+mod subscribers;
 mod tail;
 mod uptime;
 
 pub use app::{App, Health, Oncall, SharedApp};
 pub use audit::Auditor;
 pub use chat::{ChatHooks, Hook};
+pub use credit::{AccessLog, AccessLogError, CreditDesk, Observed, StoredAccess};
 pub use desk::{AlertDesk, DeskError, Receipt};
 pub use difference::{Tally, differences};
 pub use feed::Feed;
+pub use fleet::{Fleet, FleetError, InfraQuestion, SaturationQuestion};
 pub use handlers::patterns::SharedBook;
+pub use inventory::{Collected, Collector, InventoryDesk};
 pub use learning::{DraftError, drafted};
 pub use metric_questions::MetricQuestions;
 pub use operations::{Chat, ChatPerson, Operations, RUNBOOK_KIND, Runbooks};
+pub use policies::PolicyDesk;
 pub use problem::status_of;
 pub use promises::{
     AppliedDocument, ApplyError, FILE_MARK, PromiseView, Promises, RULES_KIND, Rehearsal, ReplayError,
@@ -44,5 +53,6 @@ pub use promises::{
 };
 pub use router::router;
 pub use secrets::{SecretFollower, Secrets};
+pub use subscribers::Subscribers;
 pub use tail::{TailReader, Tails};
 pub use uptime::{Uptime, UptimeError};

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use nines_access::{Actor, Grant, Role, Via};
 use nines_actions::infra::slack::{SIGNATURE_AGE_MAX, verify};
 use nines_actions::runbook::Runbook;
-use nines_actions::{ActionError, Actions, Caller, History, Intent, Level, Person as ActionPerson};
+use nines_actions::{ActionError, Actions, Bars, Caller, History, Intent, Level, Person as ActionPerson};
 use nines_api::ActionArguments;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
@@ -68,13 +68,13 @@ impl Runbooks {
     }
 }
 
-/// What a caller may do with actions: viewers read, responders and editors change what is protected, administrators
+/// What a caller may do with actions by the table; [`crate::policies::operator`] asks the policies too. Viewers read, responders and editors change what is protected, administrators
 /// what is private, and approve.
 pub fn operator(actor: &Actor) -> Caller {
     let level = match actor.role() {
         Some(Role::Admin | Role::Owner) => Level::Private,
         Some(Role::Responder | Role::Editor) => Level::Protected,
-        Some(Role::Viewer) | None => Level::Public,
+        Some(Role::Member | Role::Viewer) | None => Level::Public,
     };
     Caller {
         name: actor.name.clone(),
@@ -89,6 +89,7 @@ pub fn operator(actor: &Actor) -> Caller {
         },
         may_approve: level == Level::Private,
         is_automated: false,
+        bars: Bars::default(),
     }
 }
 
@@ -155,7 +156,13 @@ impl Chat {
         let person = self.people.get(user)?;
         let grant = Grant::Role(person.role);
         let eyes = nines_access::Person { id: format!("chat:{user}"), key_maker: None };
-        Some(Actor { name: person.name.clone(), grant, via: Via::System, person: Some(eyes), bounds: None })
+        Some(Actor {
+            name: person.name.clone(),
+            grant,
+            via: Via::System,
+            person: Some(eyes),
+            ..Actor::anonymous(false)
+        })
     }
 }
 
@@ -166,13 +173,7 @@ mod tests {
     #[test]
     fn levels_follow_roles_and_only_administrators_approve() {
         let level = |grant| {
-            let caller = operator(&Actor {
-                name: "x".to_owned(),
-                grant,
-                via: Via::System,
-                person: None,
-                bounds: None,
-            });
+            let caller = operator(&Actor { grant, ..Actor::system("test") });
             (caller.level, caller.may_approve)
         };
         assert_eq!(level(Grant::Ingest), (Level::Public, false));

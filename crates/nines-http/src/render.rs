@@ -2,7 +2,10 @@
 
 pub mod alerts;
 pub mod apm;
+pub mod credit;
+pub mod csv;
 pub mod incidents;
+pub mod inventory;
 pub mod jaeger;
 pub mod learning;
 pub mod oncall;

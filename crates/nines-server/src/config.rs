@@ -11,6 +11,10 @@ use ipnet::IpNet;
 use nines_base::ByteSize;
 use serde::Deserialize;
 
+mod settings;
+
+pub use settings::{DEFAULT, FileFault, Setting};
+
 /// How long metrics are kept if nothing else is said: a quarter of a year, so that last quarter can be looked at.
 const METRICS_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
@@ -55,6 +59,8 @@ pub struct Config {
     pub disk_bytes: Option<u64>,
     /// How long metrics are kept.
     pub metrics_retention: Duration,
+    /// After which they keep fewer samples. `None`: never.
+    pub metrics_thin_after: Option<Duration>,
     /// How often they are sealed, whether or not there are many. Only measurements set it.
     pub metrics_seal_every: Duration,
     /// Where sealed telemetry is kept besides the disk: `s3://bucket/prefix` or `file:///mounted/folder`. The disk budget then costs no data.
@@ -70,8 +76,12 @@ pub struct Config {
     pub scrape_files: Option<PathBuf>,
     pub probes: ProbesConfig,
     pub secrets: SecretsConfig,
+    /// Where the audit log's end is written down every half minute: a file where nobody who can write the log can.
+    pub audit_anchors: Option<PathBuf>,
     /// Who vouches for people. `None`: nobody but this node.
     pub oidc: Option<OidcSettings>,
+    /// Where settings come from that are not defaults, by the key of [`Setting`].
+    pub origins: BTreeMap<String, String>,
 }
 
 /// An identity provider that speaks OpenID Connect.
@@ -112,7 +122,7 @@ pub struct ProbesConfig {
 /// What secrets are sealed by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretsConfig {
-    /// A file, `env:NAME` or `kms:KEY`. `None`: a key that the node makes and keeps in its data directory.
+    /// A file, `env:NAME`, `age:FILE` or `kms:KEY`. `None`: a key that the node makes and keeps in its data directory.
     pub master_key: Option<String>,
     /// Those before it, for as long as something is still sealed by them: the next start wraps it anew.
     pub previous_master_keys: Vec<String>,
@@ -146,6 +156,20 @@ pub struct AwsSettings {
     pub terminated_table: String,
     /// Of the firewall's address sets: `regional` (the default) or `cloudfront`.
     pub waf_scope: Option<String>,
+    /// Further accounts and regions for the inventory, which only looks.
+    #[serde(default)]
+    pub inventory: Vec<InventoryAccount>,
+}
+
+/// Another account or region that is only looked at: `[[aws.inventory]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryAccount {
+    /// The role there that is taken on; without one, the node's own credentials.
+    pub role: Option<String>,
+    pub external_id: Option<String>,
+    /// The region of `[aws]` unless it is given.
+    pub region: Option<String>,
 }
 
 /// The name of the table unless it is given.
@@ -207,6 +231,7 @@ pub struct ConfigFile {
     pub disk_max: Option<String>,
     /// As text with a unit: `90d`.
     pub metrics_retention: Option<String>,
+    pub metrics_thin_after: Option<String>,
     pub object_store: Option<String>,
     pub syslog_udp: Option<SocketAddr>,
     pub syslog_tcp: Option<SocketAddr>,
@@ -224,9 +249,10 @@ pub struct ConfigFile {
     pub statsd_tcp: Option<SocketAddr>,
     pub probe_references: Option<Vec<String>>,
     pub heartbeat_url: Option<String>,
-    /// A file, `env:NAME` or `kms:KEY`.
+    /// A file, `env:NAME`, `age:FILE` or `kms:KEY`.
     pub master_key: Option<String>,
     pub previous_master_keys: Option<Vec<String>>,
+    pub audit_anchors: Option<PathBuf>,
     /// A table: `[oidc]` with `issuer`, `client_id` and `roles`.
     pub oidc: Option<OidcSettings>,
 }
@@ -246,6 +272,7 @@ impl Default for Config {
             memory_bytes: None,
             disk_bytes: None,
             metrics_retention: METRICS_RETENTION,
+            metrics_thin_after: None,
             metrics_seal_every: METRICS_SEAL_EVERY,
             object_store: None,
             confirm_limits: false,
@@ -255,7 +282,9 @@ impl Default for Config {
             scrape_files: None,
             probes: ProbesConfig::default(),
             secrets: SecretsConfig::default(),
+            audit_anchors: None,
             oidc: None,
+            origins: BTreeMap::new(),
         }
     }
 }
@@ -265,12 +294,22 @@ impl Config {
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let file: ConfigFile = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })?;
+        Self::from_text(path, &text).map_err(|faults| {
+            let told = |fault: &FileFault| {
+                let hint = fault.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+                format!("line {}, column {}: {}{hint}", fault.line, fault.column, fault.message)
+            };
+            let message = faults.iter().map(told).collect::<Vec<_>>().join("; ");
+            ConfigError::Parse { path: path.to_owned(), message }
+        })
+    }
+
+    /// The defaults, changed by what a file says; else the key of the value that cannot be read, and why.
+    fn of_file(file: ConfigFile) -> Result<Self, (&'static str, String)> {
         let default = Self::default();
-        let size = |text: Option<String>| match text.map(|text| text.parse::<ByteSize>()).transpose() {
-            Ok(size) => Ok(size.map(|ByteSize(bytes)| bytes)),
-            Err(error) => Err(ConfigError::Parse { path: path.to_owned(), message: error.to_string() }),
+        let size = |key: &'static str, text: Option<String>| {
+            let size = text.map(|text| text.parse::<ByteSize>()).transpose();
+            size.map(|size| size.map(|ByteSize(bytes)| bytes)).map_err(|error| (key, error.to_string()))
         };
         Ok(Self {
             data_dir: file.data.unwrap_or(default.data_dir),
@@ -281,13 +320,17 @@ impl Config {
             anonymous_ingest: file.anonymous_ingest.or(default.anonymous_ingest),
             allow_plaintext: file.allow_plaintext.unwrap_or(default.allow_plaintext),
             allow_egress: file.allow_egress.unwrap_or(default.allow_egress),
-            memory_bytes: size(file.memory_max)?,
-            disk_bytes: size(file.disk_max)?,
+            memory_bytes: size("memory_max", file.memory_max)?,
+            disk_bytes: size("disk_max", file.disk_max)?,
             metrics_retention: match file.metrics_retention {
                 None => default.metrics_retention,
-                Some(text) => parse_retention(&text)
-                    .map_err(|message| ConfigError::Parse { path: path.to_owned(), message })?,
+                Some(text) => parse_retention(&text).map_err(|message| ("metrics_retention", message))?,
             },
+            metrics_thin_after: file
+                .metrics_thin_after
+                .map(|text| parse_retention(&text))
+                .transpose()
+                .map_err(|message| ("metrics_thin_after", message))?,
             metrics_seal_every: default.metrics_seal_every,
             object_store: file.object_store.or(default.object_store),
             confirm_limits: false,
@@ -315,7 +358,9 @@ impl Config {
                 master_key: file.master_key,
                 previous_master_keys: file.previous_master_keys.unwrap_or_default(),
             },
+            audit_anchors: file.audit_anchors,
             oidc: file.oidc,
+            origins: BTreeMap::new(),
         })
     }
 

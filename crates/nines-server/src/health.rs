@@ -17,6 +17,7 @@ use nines_receive::OtlpReceiver;
 use nines_storage::Store;
 use parking_lot::Mutex;
 
+use crate::audit_anchors::AuditAlarm;
 use crate::oncall::Shared;
 use crate::paging::{Vitals, count};
 use crate::promises::PromiseKeeper;
@@ -42,6 +43,7 @@ pub struct NodeHealth {
     pub receivers: Vec<OtlpReceiver>,
     /// What recovery found damaged, in words.
     pub recovery_damage: Vec<String>,
+    pub audit_alarm: AuditAlarm,
     /// Accepted events when they were last looked at, for the rate.
     pub last_rate: Mutex<(Duration, u64, f64)>,
 }
@@ -74,8 +76,11 @@ impl Health for NodeHealth {
         if !damage.is_empty() {
             modes.push("storage_damaged".to_owned());
         }
-        if evaluated_ago > EVALUATION_LATE {
+        if evaluated_ago > EVALUATION_LATE || self.vitals.standstill(&self.clock).is_some() {
             modes.push("paging_delayed".to_owned());
+        }
+        if self.audit_alarm.is_on() {
+            modes.push("audit_log_cut".to_owned());
         }
         let millis = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64() * 1e3);
         Ok(api::Status {
@@ -140,6 +145,9 @@ impl Health for NodeHealth {
                     .oldest_due()
                     .await?
                     .map(|due| self.clock.now().since(due).as_secs_f64()),
+                walked_secs_ago: self.vitals.walked_ago(&self.clock).as_secs_f64(),
+                audited_secs_ago: self.vitals.audited_ago(&self.clock).as_secs_f64(),
+                audits: self.vitals.audits.load(Ordering::Relaxed),
                 escalating: self.shared.escalating.load(Ordering::Relaxed),
                 escalation_defects: self.shared.defects.load(Ordering::Relaxed),
                 digesting: self.shared.digesting.load(Ordering::Relaxed),

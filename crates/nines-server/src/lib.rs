@@ -7,14 +7,20 @@
 //! - the *page* runtime (threads of its own) evaluates promises, records alerts, opens incidents and delivers pages. It
 //!   reads live counters without locks and opens only `response.db`, so nothing above can hold it up.
 
+mod audit_anchors;
 mod channels;
 mod config;
+mod credit;
+mod dashboards;
 mod first_run;
+mod fleet;
 mod gate;
 mod health;
+mod inventory;
 mod learning;
 mod masking;
 mod memory;
+mod metric_slis;
 mod node;
 mod notices;
 mod object_store;
@@ -23,6 +29,7 @@ mod oncall;
 mod operations;
 mod paging;
 mod patterns;
+mod policies;
 mod probes;
 mod prometheus;
 mod promises;
@@ -33,13 +40,15 @@ mod runbooks;
 mod secrets;
 mod series;
 mod statsd;
+mod subscribers;
 mod syslog;
 mod translate;
 
 pub use config::{
-    AwsSettings, Config, ConfigError, ConfigFile, OidcSettings, OperationsConfig, ProbesConfig,
-    SecretsConfig, StatsdConfig, parse_retention, terminated_table,
+    AwsSettings, Config, ConfigError, ConfigFile, DEFAULT, FileFault, OidcSettings, OperationsConfig,
+    ProbesConfig, SecretsConfig, Setting, StatsdConfig, parse_retention, terminated_table,
 };
 pub use node::{Node, start};
 pub use object_store::{RemoteConfig, open as open_object_store};
+pub use policies::disable_all as disable_policies;
 pub use probes::{environment as probe_environment, result_of as probe_result};

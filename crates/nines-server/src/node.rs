@@ -35,16 +35,21 @@ use nines_wal::JournalConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::audit_anchors;
 use crate::config::Config;
+use crate::credit;
 use crate::first_run;
+use crate::fleet;
 use crate::gate::KeyGate;
 use crate::health::NodeHealth;
+use crate::inventory;
 use crate::learning;
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
+use crate::metric_slis;
 use crate::object_store;
 use crate::oidc;
-use crate::oncall::{self, Desk, DeskParts, Escalator, EscalatorParts};
+use crate::oncall::{self, Auditor as PageAuditor, Desk, DeskParts, Escalator, EscalatorParts};
 use crate::operations;
 use crate::paging::{Paging, Vitals};
 use crate::patterns::PatternKeeper;
@@ -56,6 +61,7 @@ use crate::runbooks::Declared;
 use crate::secrets;
 use crate::series::{self, Metrics};
 use crate::statsd::{StatsdParts, StatsdSockets};
+use crate::subscribers;
 use crate::syslog::SyslogSockets;
 
 /// What the page path and those who look at it find in `response.db`.
@@ -80,6 +86,7 @@ pub struct Node {
     page_thread: Option<std::thread::JoinHandle<()>>,
     rules_thread: Option<std::thread::JoinHandle<()>>,
     probe_thread: Option<std::thread::JoinHandle<()>>,
+    sli_threads: Vec<std::thread::JoinHandle<()>>,
     ingest: Ingest,
     store: Store,
     metrics: Metrics,
@@ -148,6 +155,11 @@ impl Node {
         {
             tracing::error!("the probes ended badly");
         }
+        for thread in self.sli_threads.drain(..) {
+            if tokio::task::spawn_blocking(move || thread.join()).await.is_err() {
+                tracing::error!("the measuring of metrics ended badly");
+            }
+        }
         self.page_shutdown.begin();
         if let Some(thread) = self.page_thread.take()
             && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
@@ -208,6 +220,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let observer =
         LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes), tails: tails.clone() };
     let masking = Arc::new(MaskingSwitch::open(data, &random)?);
+    let accesses = Arc::new(credit::AccessObserver::default());
     let patterns = PatternKeeper::start(data, Arc::clone(&disk), Arc::clone(&clock))?;
     let (ingest, ingest_recovery) = Ingest::start(
         IngestConfig {
@@ -219,7 +232,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         Arc::clone(&disk),
         Arc::clone(&clock),
         random.clone(),
-        vec![Arc::new(observer), Arc::clone(&patterns.observer) as _],
+        vec![Arc::new(observer), Arc::clone(&patterns.observer) as _, Arc::clone(&accesses) as _],
     )
     .await?;
     let metrics = {
@@ -262,12 +275,17 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
             access::DOMAIN,
             audit::DOMAIN,
             saved::DOMAIN,
+            nines_state::dashboards::DOMAIN,
             actions::DOMAIN,
             nines_state::learning::DOMAIN,
             rules::DOMAIN,
             watch::DOMAIN,
             state_secrets::DOMAIN,
+            nines_state::policies::DOMAIN,
             nines_state::statuspage::DOMAIN,
+            nines_state::inventory::DOMAIN,
+            nines_state::credit::DOMAIN,
+            nines_state::fleet::DOMAIN,
         ],
     )
     .await?;
@@ -294,7 +312,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         store.clone(),
         engine.clone(),
         objects.clone(),
-        live,
+        Arc::clone(&live),
         Followers {
             targets: targets.clone(),
             masking,
@@ -302,11 +320,18 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
             hooks: hooks.clone(),
             rota: rota.clone(),
             secrets: Arc::new(vault.clone()),
+            questions: metrics.questions.clone(),
         },
     );
     let keeper = Arc::new(keeper);
     let (secrets, vault_keeper) = secrets::start(&vault, &keeper, &clock, &random, &shutdown);
     keeper.load().await?;
+    let sli_threads = metric_slis::start(metric_slis::MetricSlis {
+        live,
+        questions: metrics.questions.clone(),
+        clock: Arc::clone(&clock),
+        shutdown: shutdown.clone(),
+    })?;
 
     // The page path: its own file handle, threads and stop signal.
     let feed = Feed::new(Arc::clone(&clock));
@@ -369,6 +394,18 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         public_url: public_url.clone(),
     };
     let prometheus = prometheus::start(&config, prometheus, &shutdown).await?;
+    let (fleet, observing) = fleet::start(
+        fleet::Surroundings {
+            clock: Arc::clone(&clock),
+            control: control.clone(),
+            questions: prometheus.questions.clone(),
+            desk: Arc::clone(&desk),
+            feed: feed.clone(),
+            public_url: public_url.clone(),
+        },
+        &shutdown,
+    )
+    .await?;
     let surroundings = operations::Surroundings {
         control: control.clone(),
         clock: Arc::clone(&clock),
@@ -379,6 +416,20 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         runbooks: Arc::clone(&runbooks),
     };
     let (operations, action_machine) = operations::start(&config, surroundings, &shutdown).await?;
+    let judged = credit::Surroundings {
+        config: &config,
+        public_url: &public_url,
+        control: control.clone(),
+        actions: Arc::clone(&operations.actions),
+        observer: accesses,
+        store: store.clone(),
+        engine: engine.clone(),
+        ingest: ingest.clone(),
+        clock: Arc::clone(&clock),
+        random: random.clone(),
+    };
+    let (credit, crediting) = credit::start(judged, &shutdown).await?;
+    let (inventory, collecting) = inventory::start(&config, &control, &clock, &random, &shutdown).await?;
     let (learning, drafting) = learning::start(
         learning::Surroundings {
             control: control.clone(),
@@ -389,7 +440,15 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         },
         &shutdown,
     );
+    let audit = Arc::new(SqliteAudit::new(control.clone()));
+    let (audit_alarm, anchoring) =
+        audit_anchors::start(config.audit_anchors.as_deref(), audit.clone(), &clock, &shutdown)?;
+    let status = Arc::new(nines_state::statuspage::SqliteStatus::new(
+        control.clone(),
+        vault.sealer("subscribers").await?,
+    ));
     let disk_of_statsd = Arc::clone(&disk);
+    let (engine_of_map, shared_of_map) = (engine.clone(), Arc::clone(&shared));
     let health = NodeHealth {
         clock: Arc::clone(&clock),
         started_at,
@@ -405,18 +464,22 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         shared,
         receivers: vec![web_receiver.clone(), grpc_receiver.clone(), http_receiver.clone()],
         recovery_damage,
+        audit_alarm,
         last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),
     };
     let imports = StoredImports { store: store.clone(), engine: engine.clone() };
     let doors = web_receiver.doors(Some(Arc::new(imports))).with_series(metrics.store.clone());
+    let dashboards = crate::dashboards::open(prometheus.promises, &control, &clock);
     let app = Arc::new(App {
         version: env!("CARGO_PKG_VERSION"),
         clock: Arc::clone(&clock),
         random,
         shutdown: shutdown.clone(),
         access: access.clone(),
-        audit: Auditor::new(Arc::new(SqliteAudit::new(control.clone())), Arc::clone(&clock)),
+        audit: Auditor::new(audit, Arc::clone(&clock)),
         secrets,
+        settings: config.shown(),
+        policies: crate::policies::open(&control, &clock).await?,
         oidc: oidc::provider(&config, &public_url, &vault, &egress, &clock)?,
         anonymous_ingest: config.takes_anonymous(config.listen),
         public_url: public_url.clone(),
@@ -425,7 +488,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         ingest: ingest.clone(),
         receiver: web_receiver,
         doors,
-        promises: prometheus.promises,
+        promises: dashboards.declared,
         objects,
         alerts: Alerts::new(response.clone()),
         outbox,
@@ -437,8 +500,10 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         patterns: Arc::clone(&patterns.book),
         metrics: MetricQuestions::new(prometheus.questions),
         saved: Arc::new(SqliteSaved::new(control.clone())),
+        dashboards: dashboards.store,
         learning,
-        status_pages: Arc::new(nines_state::statuspage::SqliteStatus::new(control)),
+        status_pages: Arc::clone(&status) as _,
+        subscribers: nines_http::Subscribers::new(status),
         hooks,
         oncall: nines_http::Oncall {
             rota,
@@ -448,9 +513,15 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
             egress,
         },
         operations,
+        inventory,
+        credit,
         uptime: probes.tower,
+        fleet,
     });
 
+    let mapping =
+        oncall::dependencies::start(engine_of_map, shared_of_map, Arc::clone(&clock), shutdown.clone());
+    let telling = subscribers::start(&app, &shutdown);
     let mut tasks = vec![tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
         async move {
@@ -479,6 +550,12 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     tasks.extend(statsd_sockets.serve(statsd, &shutdown));
     tasks.push(action_machine);
     tasks.push(drafting);
+    tasks.push(telling);
+    tasks.push(mapping);
+    tasks.push(collecting);
+    tasks.push(anchoring);
+    tasks.push(crediting);
+    tasks.push(observing);
     tasks.push(prometheus.scraping);
     tasks.push(tokio::spawn({
         let (keeper, stop) = (Arc::clone(&keeper), shutdown.clone());
@@ -507,6 +584,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         page_thread: Some(page_thread),
         rules_thread: Some(prometheus.rules),
         probe_thread: Some(probes.thread),
+        sli_threads,
         ingest,
         store,
         metrics,
@@ -622,7 +700,20 @@ async fn run_page_path(
         feed: parts.feed.clone(),
         public_url: parts.public_url.clone(),
         shared: Arc::clone(&parts.shared),
+        vitals: Arc::clone(&parts.vitals),
     });
+    let auditor = PageAuditor {
+        clock: Arc::clone(&parts.clock),
+        rota: parts.rota.clone(),
+        repository: Arc::clone(&repository),
+        incidents: incidents.clone(),
+        outbox: Arc::clone(&outbox),
+        deliverer: deliverer.clone(),
+        keeper: Arc::clone(&parts.keeper),
+        public_url: parts.public_url.clone(),
+        shared: Arc::clone(&parts.shared),
+        vitals: Arc::clone(&parts.vitals),
+    };
     let (desk, intake) = Desk::new(DeskParts {
         clock: Arc::clone(&parts.clock),
         rota: parts.rota.clone(),
@@ -649,7 +740,8 @@ async fn run_page_path(
     };
     if ready.send(Ok((incidents, desk))).is_ok() {
         let (calling, taking) = (escalator.run(shutdown.clone()), intake.run(shutdown.clone()));
-        let beside = [tokio::spawn(calling), tokio::spawn(taking)];
+        let auditing = tokio::spawn(auditor.run(shutdown.clone()));
+        let beside = [tokio::spawn(calling), tokio::spawn(taking), auditing];
         paging.run(shutdown).await;
         for task in beside {
             if let Err(error) = task.await {

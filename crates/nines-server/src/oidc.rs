@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use nines_access::Role;
+use nines_access::{Role, Standing};
 use nines_base::{Random, SharedClock};
 use nines_egress::Egress;
 use nines_oidc::{Provider, ProviderConfig};
@@ -32,7 +32,9 @@ pub fn provider(
         );
     }
     for (group, role) in &settings.roles {
-        if Role::parse(role).with_context(|| format!("the role of the group `{group}`"))? == Role::Owner {
+        let standings =
+            Standing::parse_all(role).with_context(|| format!("the role of the group `{group}`"))?;
+        if standings.contains(&Standing::Everywhere(Role::Owner)) {
             bail!("the group `{group}` cannot be owner: owners are made here; take admin");
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
-use nines_access::{Actor, AuditEntry, AuditLog, AuditResult, Grant, Role, Via};
+use nines_access::{Actor, AuditEntry, AuditLog, AuditResult, Role, Via};
 use nines_actions::cloud::aws::{Aws, AwsConfig, Chain, Role as AwsRole, WafScope};
 use nines_actions::cloud::sim::{SimCloud, SimConfig, World};
 use nines_actions::{
@@ -254,7 +254,7 @@ fn told(event: &Event) -> String {
 
 /// Whoever is behind an event was authenticated when they gave the command; that entry says how.
 fn named(name: &str) -> Actor {
-    Actor { name: name.to_owned(), grant: Grant::Nothing, via: Via::System, person: None, bounds: None }
+    Actor { name: name.to_owned(), via: Via::System, ..Actor::anonymous(false) }
 }
 
 /// Compares the promises of the incident's services before and after the run.

@@ -67,14 +67,68 @@ pub struct Paging {
 pub struct Vitals {
     /// Monotonic milliseconds at the end of the last round.
     evaluated_ms: AtomicU64,
+    /// The same of the loop that walks escalations; 0 before its first round.
+    walked_ms: AtomicU64,
+    /// The same of the auditor, and how often it has looked.
+    audited_ms: AtomicU64,
+    pub audits: AtomicU64,
     pub firing: AtomicU64,
 }
+
+/// A loop of the page path that has not finished a round for this long stands still. The slowest of them turns once a
+/// second.
+const STANDSTILL: Duration = Duration::from_secs(30);
+/// The auditor looks once a minute; two looks missed are too many.
+const AUDIT_LATE: Duration = Duration::from_secs(150);
 
 impl Vitals {
     /// How long ago the evaluator finished a round.
     pub fn evaluated_ago(&self, clock: &SharedClock) -> Duration {
-        clock.monotonic().saturating_sub(Duration::from_millis(self.evaluated_ms.load(Ordering::Relaxed)))
+        ago(&self.evaluated_ms, clock)
     }
+
+    /// The same of the loop that walks escalations.
+    pub fn walked_ago(&self, clock: &SharedClock) -> Duration {
+        ago(&self.walked_ms, clock)
+    }
+
+    /// The same of the auditor.
+    pub fn audited_ago(&self, clock: &SharedClock) -> Duration {
+        ago(&self.audited_ms, clock)
+    }
+
+    pub(crate) fn walked(&self, clock: &SharedClock) {
+        // At least 1: 0 says that there was no round yet.
+        self.walked_ms.store(millis(clock.monotonic()).max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_walked(&self) -> bool {
+        self.walked_ms.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn audited(&self, clock: &SharedClock) {
+        self.audited_ms.store(millis(clock.monotonic()), Ordering::Relaxed);
+        self.audits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Which loop of the page path stands still, in words. `None`: all of them turn.
+    pub fn standstill(&self, clock: &SharedClock) -> Option<String> {
+        let checks = [
+            ("rules have not been evaluated", self.evaluated_ago(clock), STANDSTILL),
+            ("escalations have not been walked", self.walked_ago(clock), STANDSTILL),
+            ("paging has not been audited", self.audited_ago(clock), AUDIT_LATE),
+        ];
+        let (what, ago, _) = checks.into_iter().find(|(_, ago, late)| ago > late)?;
+        Some(format!("{what} for {} s", ago.as_secs()))
+    }
+}
+
+fn millis(monotonic: Duration) -> u64 {
+    u64::try_from(monotonic.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn ago(at_ms: &AtomicU64, clock: &SharedClock) -> Duration {
+    clock.monotonic().saturating_sub(Duration::from_millis(at_ms.load(Ordering::Relaxed)))
 }
 
 impl Paging {
@@ -123,9 +177,7 @@ impl Paging {
             }
             self.keeper.publish(readings);
             let ended = self.clock.monotonic();
-            self.vitals
-                .evaluated_ms
-                .store(u64::try_from(ended.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.vitals.evaluated_ms.store(millis(ended), Ordering::Relaxed);
             let pause = ROUND.max((ended - started) * ROUND_SHARE);
             tokio::select! {
                 () = shutdown.begun() => {}

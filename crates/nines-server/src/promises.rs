@@ -14,6 +14,7 @@ use nines_api::ReplayResponse;
 use nines_base::{SharedClock, Shutdown};
 use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError, Tails};
 use nines_ingest::Observer;
+use nines_metrics::Questions;
 use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_notify::Targets;
 use nines_oncall::document::{Documents, KINDS};
@@ -76,6 +77,8 @@ pub struct Followers {
     pub masking: Arc<MaskingSwitch>,
     pub rota: Rota,
     pub secrets: Arc<dyn nines_secrets::SecretResolver>,
+    /// What promises over metrics are read from.
+    pub questions: Questions,
 }
 
 pub struct PromiseKeeper {
@@ -89,6 +92,7 @@ pub struct PromiseKeeper {
     egress: nines_egress::Egress,
     hooks: nines_http::ChatHooks,
     secrets: Arc<dyn nines_secrets::SecretResolver>,
+    questions: Questions,
     registry: Mutex<Registry>,
     /// On-call documents, as declared; changed only with the registry locked.
     oncall: Mutex<Documents>,
@@ -112,7 +116,7 @@ impl PromiseKeeper {
         followers: Followers,
     ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
         let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
-        let Followers { targets, masking, egress, hooks, rota, secrets } = followers;
+        let Followers { targets, masking, egress, hooks, rota, secrets, questions } = followers;
         let keeper = Self {
             clock,
             store,
@@ -124,6 +128,7 @@ impl PromiseKeeper {
             egress,
             hooks,
             secrets,
+            questions,
             registry: Mutex::default(),
             oncall: Mutex::default(),
             rota,
@@ -215,7 +220,8 @@ impl PromiseKeeper {
             {
                 let live =
                     self.live.add(&promise.id, indicator.clone(), &promise.window, promise.budgeting)?;
-                if self.backfill.try_send(live).is_err() {
+                // History of series is counted by the threads that ask for them.
+                if live.indicator.events().is_some() && self.backfill.try_send(live).is_err() {
                     tracing::error!(promise = promise.id, "history is not counted: the queue is full");
                 }
             }
@@ -343,6 +349,7 @@ impl PromiseKeeper {
     }
 
     async fn count_history(&self, live: &LiveSli) -> anyhow::Result<()> {
+        let Some(indicator) = live.indicator.events() else { return Ok(()) };
         let now = self.clock.now();
         let plan = live.backfill_plan(now);
         let whole = plan
@@ -350,12 +357,12 @@ impl PromiseKeeper {
             .map(|part| part.range)
             .reduce(|all, part| TimeRange::new(all.start.min(part.start), all.end.max(part.end)));
         let whole = whole.unwrap_or(TimeRange::new(now, now));
-        let snapshot = self.store.snapshot(live.indicator.dataset, whole)?;
+        let snapshot = self.store.snapshot(indicator.dataset, whole)?;
         let last_sequence = snapshot.last_sequence;
         let mut parts = Vec::new();
         for part in plan {
             let limits = Limits { timeout: Some(BACKFILL_TIMEOUT), ..Limits::default() };
-            let (total, good) = (live.indicator.total.clone(), live.indicator.good.clone());
+            let (total, good) = (indicator.total.clone(), indicator.good.clone());
             let counted = self
                 .engine
                 .count_buckets(snapshot.clone(), total, good, part.range, part.step, limits)
@@ -366,7 +373,7 @@ impl PromiseKeeper {
             });
             parts.push((part.step, buckets.collect()));
         }
-        let since = self.known_since(live.indicator.dataset, now);
+        let since = self.known_since(indicator.dataset, now);
         self.live.finish(live, last_sequence, now, since, &parts)?;
         tracing::info!(promise = live.id, since = since.to_string(), "history is counted");
         Ok(())
@@ -398,9 +405,11 @@ impl Promises for PromiseKeeper {
         let keys: Vec<DocumentKey> = parsed.documents.iter().map(|parsed| parsed.document.key()).collect();
         let mut registry = self.registry.lock().await;
         let mut next = registry.clone();
+        let checked = parsed.documents.clone();
         let applied = next.apply(parsed.documents).map_err(ApplyError::Faults)?;
         self.masking.check(&next).map_err(|fault| ApplyError::Faults(vec![fault]))?;
         warnings.extend(applied.warnings.iter().cloned());
+        warnings.extend(crate::metric_slis::check::unknown_metrics(&self.questions, &next, &checked));
         let outcome = |key: &DocumentKey| match key {
             key if applied.created.contains(key) => "created",
             key if applied.changed.contains(key) => "changed",
@@ -501,6 +510,7 @@ impl Promises for PromiseKeeper {
     async fn replay(&self, rehearsal: Rehearsal) -> Result<ReplayResponse, ReplayError> {
         let _turn = self.replaying.try_lock().map_err(|_| ReplayError::Busy)?;
         let kept = self.rehearsed(&rehearsal).await?;
-        crate::replay::replay(&self.store, &self.engine, &self.clock, kept, rehearsal.range).await
+        crate::replay::replay(&self.store, &self.engine, &self.questions, &self.clock, kept, rehearsal.range)
+            .await
     }
 }

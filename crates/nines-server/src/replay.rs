@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use nines_alerting::{AlertMessage, Evidence, Language, OpenAlert, Policy, Track, Transition, decide};
 use nines_api as api;
-use nines_base::SharedClock;
+use nines_base::{SharedClock, Shutdown};
 use nines_http::ReplayError;
+use nines_metrics::Questions;
 use nines_model::{Dataset, TimeRange, Timestamp};
 use nines_notify::plan;
 use nines_query::{Engine, Limits};
-use nines_slo::{Bucket, Counts, Indicator, Promise, Replay, evaluate};
+use nines_slo::{Bucket, Counts, Indicator, Measure, MetricIndicator, Promise, Replay, evaluate};
 use nines_storage::Store;
 
 use crate::promises::Kept;
@@ -36,6 +37,7 @@ const SECOND: Duration = Duration::from_secs(1);
 pub async fn replay(
     store: &Store,
     engine: &Engine,
+    questions: &Questions,
     clock: &SharedClock,
     promises: Vec<Kept>,
     range: TimeRange,
@@ -65,10 +67,17 @@ pub async fn replay(
     };
     for kept in promises {
         let replayed = match kept.promise.indicator.clone() {
-            Ok(indicator) => {
-                let counted = count(store, engine, &kept.promise, &indicator, range, step).await?;
+            Ok(measure) => {
+                let (counted, since) = match measure {
+                    Measure::Events(indicator) => {
+                        let counted = count(store, engine, &kept.promise, &indicator, range, step).await?;
+                        (counted, known_since(store, indicator.dataset, range.start))
+                    }
+                    Measure::Series(indicator) => {
+                        count_series(questions, &kept.promise, indicator, range, step).await?
+                    }
+                };
                 add_partial(&mut answer.stats, &counted.partial);
-                let since = known_since(store, indicator.dataset, range.start);
                 tokio::task::spawn_blocking(move || rehearse(&kept, counted, since, range, step))
                     .await
                     .map_err(|error| ReplayError::Store(Box::new(error)))?
@@ -128,6 +137,33 @@ async fn count(
         history.push((part.step, buckets(part.range, part.step).await?));
     }
     Ok(Counted { history, window: buckets(range, step).await?, partial })
+}
+
+/// The same of series, and since when there are any.
+async fn count_series(
+    questions: &Questions,
+    promise: &Promise,
+    indicator: MetricIndicator,
+    range: TimeRange,
+    step: Duration,
+) -> Result<(Counted, Timestamp), ReplayError> {
+    let (plan, questions) = (Replay::history(promise, range.start), questions.clone());
+    let counted = tokio::task::spawn_blocking(move || {
+        let buckets = |range, step| {
+            crate::metric_slis::count_buckets(&questions, &indicator, range, step, &Shutdown::default())
+        };
+        let mut history = Vec::with_capacity(plan.len());
+        for part in plan {
+            history.push((part.step, buckets(part.range, part.step)?));
+        }
+        let window = buckets(range, step)?;
+        Ok::<_, nines_slo::CountError>(Counted { history, window, partial: Vec::new() })
+    });
+    let counted = counted.await.map_err(|error| ReplayError::Store(Box::new(error)))?;
+    let counted = counted.map_err(|error| ReplayError::Store(Box::new(error)))?;
+    let all = counted.history.iter().flat_map(|(_, buckets)| buckets).map(|bucket| bucket.start);
+    let since = all.min().unwrap_or(range.start);
+    Ok((counted, since))
 }
 
 /// The window through the rule of one promise.

@@ -1,9 +1,11 @@
 //! The vault of this node: its master key, what is sealed by it, and who hears of changes.
 //!
 //! The master key is a file of the data directory that no backup copies, unless `--master-key` names another file, a
-//! variable of the environment (`env:NAME`) or a key of AWS's key service (`kms:KEY`).
+//! variable of the environment (`env:NAME`), a file that `age` encrypted (`age:FILE`) or a key of AWS's key service
+//! (`kms:KEY`).
 
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use nines_state::audit::SqliteAudit;
 use nines_state::objects::Objects;
 use nines_state::secrets::SqliteSecrets;
 use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::first_run::write_private;
@@ -32,6 +35,10 @@ use crate::promises::PromiseKeeper;
 pub const MASTER_KEY_FILE: &str = "master.key";
 /// What documents are sealed for.
 const DOCUMENTS: &str = "documents";
+/// The variable with the identity's file for a master key that `age` encrypted.
+const AGE_IDENTITY: &str = "NINES_AGE_IDENTITY";
+/// How long `age` may take: somebody may have to touch a hardware token.
+const AGE_PATIENCE: Duration = Duration::from_secs(60);
 /// How soon secrets are opened after a key service answers again.
 const REOPEN_PAUSE: Duration = Duration::from_secs(15);
 
@@ -47,11 +54,14 @@ pub async fn open(
 ) -> anyhow::Result<(Vault, Objects)> {
     let repository: Arc<dyn SecretRepository> = Arc::new(SqliteSecrets::new(control.clone()));
     let current = match &config.secrets.master_key {
-        Some(text) => master(text, config, clock, random)?,
+        Some(text) => master(text, config, clock, random).await?,
         None => own_master(&config.data_dir, &*repository, random).await?,
     };
-    let previous = config.secrets.previous_master_keys.iter().map(|text| master(text, config, clock, random));
-    let keyring = Keyring::new(current, previous.collect::<anyhow::Result<_>>()?);
+    let mut previous = Vec::new();
+    for text in &config.secrets.previous_master_keys {
+        previous.push(master(text, config, clock, random).await?);
+    }
+    let keyring = Keyring::new(current, previous);
     let vault = Vault::open(repository, keyring, clock.clone(), random.clone()).await?;
     let rewrapped = vault.rewrap().await?;
     if rewrapped > 0 {
@@ -146,8 +156,8 @@ fn from_file(path: &Path, random: &Random) -> anyhow::Result<Arc<dyn MasterKey>>
     Ok(Arc::new(LocalMaster::from_text(&text, &path.display().to_string(), random.clone())?))
 }
 
-/// `kms:KEY`, `env:NAME`, or a file.
-fn master(
+/// `kms:KEY`, `age:FILE`, `env:NAME`, or a file.
+async fn master(
     text: &str,
     config: &Config,
     clock: &SharedClock,
@@ -162,12 +172,45 @@ fn master(
         let id = format!("kms:{key}");
         return Ok(Arc::new(KmsMaster { id, kms: Kms::new(account, key.to_owned(), egress, clock.clone()) }));
     }
+    if let Some(file) = text.strip_prefix("age:") {
+        let key = decrypted_by_age(Path::new(file)).await?;
+        return Ok(Arc::new(LocalMaster::from_text(&key, text, random.clone())?));
+    }
     if let Some(name) = text.strip_prefix("env:") {
         let value = std::env::var(name)
             .with_context(|| format!("the master key is to be in the variable {name}, which is not set"))?;
         return Ok(Arc::new(LocalMaster::from_text(&value, text, random.clone())?));
     }
     from_file(Path::new(text), random)
+}
+
+/// What `age` encrypted, by its own program: an identity may be an X25519 key, an SSH key or a plugin's (a hardware token),
+/// and none of them has to be taught to the node. Called once, at the start.
+async fn decrypted_by_age(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let identity = std::env::var(AGE_IDENTITY).with_context(|| {
+        format!("the master key is encrypted by age: name the identity's file in {AGE_IDENTITY}")
+    })?;
+    let failed =
+        || format!("cannot decrypt the master key in {} with the identity {identity}", file.display());
+    let mut age = nines_base::spawn::program("age");
+    if let Some(path) = std::env::var_os("PATH") {
+        // Where age looks for plugins.
+        age.env("PATH", path);
+    }
+    age.arg("--decrypt").arg("--identity").arg(&identity).arg(file).stdin(Stdio::null());
+    let done = tokio::time::timeout(AGE_PATIENCE, age.output()).await;
+    let done = done.with_context(|| format!("{}: age did not answer in {AGE_PATIENCE:?}", failed()))?;
+    let done = done.with_context(|| format!("{}: is `age` installed?", failed()))?;
+    let plain = Zeroizing::new(done.stdout);
+    if !done.status.success() {
+        bail!(
+            "{}: {}",
+            failed(),
+            String::from_utf8_lossy(&done.stderr).lines().next().unwrap_or("age failed")
+        );
+    }
+    let text = std::str::from_utf8(&plain).with_context(|| format!("{}: it is not text", failed()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// A key that never leaves AWS's key service.

@@ -76,6 +76,7 @@ impl Metrics {
             head_bytes_max: shares.series_head_bytes,
             index_bytes_max: shares.series_index_bytes,
             budgets: budgets(shares.series_max),
+            thin_after: config.metrics_thin_after,
             age_max: config.metrics_retention.max(StoreConfig::new(&folder).age_max),
             ..StoreConfig::new(&folder)
         };

@@ -8,7 +8,7 @@ use nines_http::render::slos::{error_rate_normal, indicator, short_duration};
 use nines_model::{Dataset, TimeRange, Timestamp, field};
 use nines_patterns::PatternView;
 use nines_slo::{
-    Exhaustion, MeasurementState, RecentChanges, Rings, SloReading, TierReading, Verdict, burn_rate,
+    Exhaustion, Measure, MeasurementState, RecentChanges, Rings, SloReading, TierReading, Verdict, burn_rate,
 };
 
 use crate::promises::Kept;
@@ -85,19 +85,18 @@ pub fn reading_of(kept: &Kept, rings: Option<&Rings>, reading: &SloReading) -> a
 
 /// What the SLI counts, for sentences.
 fn noun(kept: &Kept) -> &'static str {
-    match kept.promise.indicator.as_ref().map(|indicator| indicator.dataset) {
-        Ok(Dataset::Spans) => "requests",
-        Ok(Dataset::Logs) => "log records",
+    match kept.promise.indicator.as_ref().ok().and_then(Measure::events).map(|indicator| indicator.dataset) {
+        Some(Dataset::Spans) => "requests",
+        Some(Dataset::Logs) => "log records",
         _ => "events",
     }
 }
 
 fn failing(kept: &Kept) -> alerting::Failing {
-    let slow = kept
-        .promise
-        .indicator
-        .as_ref()
-        .is_ok_and(|indicator| indicator.good.fields().contains(&field::DURATION_NS));
+    let slow = kept.promise.indicator.as_ref().is_ok_and(|measure| match measure {
+        Measure::Events(indicator) => indicator.good.fields().contains(&field::DURATION_NS),
+        Measure::Series(indicator) => indicator.method() == "observed",
+    });
     if slow { alerting::Failing::TooSlow } else { alerting::Failing::Fail }
 }
 
@@ -243,14 +242,23 @@ fn links(
     evidence: &alerting::Evidence,
     public_url: &str,
 ) -> alerting::Links {
+    let (from, to) = (started_at - SEARCH_BEFORE, started_at + SEARCH_AFTER);
     let search = kept.promise.indicator.as_ref().ok().map(|ours| {
-        let ours = indicator(ours);
+        let ours = match ours {
+            Measure::Events(ours) => indicator(ours),
+            Measure::Series(ours) => {
+                let query = ours.questions().first().map(|question| encoded(&question.text));
+                let (query, from, to) =
+                    (query.unwrap_or_default(), encoded(&from.to_string()), encoded(&to.to_string()));
+                return format!("{public_url}/metrics?expr={query}&from={from}&to={to}");
+            }
+        };
         format!(
             "{public_url}/search?dataset={}&q={}&from={}&to={}",
             ours.dataset,
             encoded(&ours.bad_filter),
-            encoded(&(started_at - SEARCH_BEFORE).to_string()),
-            encoded(&(started_at + SEARCH_AFTER).to_string()),
+            encoded(&from.to_string()),
+            encoded(&to.to_string()),
         )
     });
     alerting::Links {

@@ -6,14 +6,20 @@
 use std::fmt::Write as _;
 
 use nines_acceptance::{Api, Node, alone, workspace_root};
-use nines_api::{Access, Method, ROUTES, Role, Route};
+use nines_api::{Access, Method, ROUTES, Reach, Role, Route};
 use serde_json::json;
+
+/// A team with a service: rows can be told to belong to it.
+const TEAM: &str = "apiVersion: nines/v1\nkind: Team\nmetadata: {name: shop}\nspec: {}\n---\n\
+    apiVersion: nines/v1\nkind: Service\nmetadata: {name: cart}\nspec: {owner: shop}\n";
 
 /// Who knocks.
 struct Visitor {
     name: &'static str,
     key: String,
     role: Option<Role>,
+    /// What they may do in one team.
+    in_team: Option<Role>,
     /// May send telemetry.
     sends: bool,
     /// The key itself is refused, whatever the route.
@@ -25,14 +31,16 @@ async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> 
     let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--anonymous-ingest", "false"]).await?;
+    node.api()?.apply(TEAM).await?;
     let visitors = visitors(&node).await?;
+    println!("{} routes as {} visitors", ROUTES.len(), visitors.len());
     let mut faults = Vec::new();
     for route in ROUTES {
         for visitor in &visitors {
             let api = Api::new(&node.addresses.http, &visitor.key);
             let status = api.status(route.method.as_str(), &concrete(route.path), sample(route)).await?;
             let admitted = status != 401 && status != 403;
-            let expected = expected(route.access, visitor);
+            let expected = expected(route, visitor);
             // Somebody who tries wrong keys again and again is made to wait, which is no way in either.
             if visitor.refused && status == wait_status(route) {
                 continue;
@@ -113,7 +121,7 @@ fn the_matrix_in_the_reference_is_fresh() {
     let mut text = String::from(
         "# Who may call what\n\nGenerated from `nines_api::ROUTES`; `NINES_BLESS=1` with the test `the_matrix_in_the_reference_is_fresh` rewrites it.\n\n",
     );
-    text.push_str("| method | path | anybody | ingest key | viewer | responder | editor | admin | owner |\n|---|---|---|---|---|---|---|---|---|\n");
+    text.push_str("| method | path | anybody | ingest key | member | viewer | responder | editor | admin | owner | in a team |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
     for route in ROUTES {
         let _ = write!(text, "| {} | `{}` |", route.method.as_str(), route.path);
         let mark = |yes: bool| if yes { " ✓ |" } else { " · |" };
@@ -128,7 +136,12 @@ fn the_matrix_in_the_reference_is_fresh() {
                 Access::AtLeast(least) => role >= least,
             }));
         }
-        text.push('\n');
+        text.push_str(match route.reach {
+            Reach::Node => " · |\n",
+            Reach::Teams => " its services |\n",
+            Reach::Rows => " its rows |\n",
+            Reach::Caller => " ✓ |\n",
+        });
     }
     let path = workspace_root().join("docs/reference/access.md");
     if std::env::var_os("NINES_BLESS").is_some() {
@@ -145,11 +158,19 @@ fn the_matrix_in_the_reference_is_fresh() {
 async fn visitors(node: &Node) -> anyhow::Result<Vec<Visitor>> {
     let owner = node.api()?;
     let mut visitors = vec![
-        Visitor { name: "nobody", key: String::new(), role: None, sends: false, refused: false },
+        Visitor {
+            name: "nobody",
+            key: String::new(),
+            role: None,
+            in_team: None,
+            sends: false,
+            refused: false,
+        },
         Visitor {
             name: "a wrong key",
             key: "nin_k_AAAAAAAAAAAA_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
             role: None,
+            in_team: None,
             sends: false,
             refused: true,
         },
@@ -157,6 +178,7 @@ async fn visitors(node: &Node) -> anyhow::Result<Vec<Visitor>> {
             name: "an ingest key",
             key: node.key("ingest.key")?,
             role: None,
+            in_team: None,
             sends: true,
             refused: false,
         },
@@ -164,6 +186,7 @@ async fn visitors(node: &Node) -> anyhow::Result<Vec<Visitor>> {
             name: "owner",
             key: node.key("owner.key")?,
             role: Some(Role::Owner),
+            in_team: None,
             sends: true,
             refused: false,
         },
@@ -176,7 +199,22 @@ async fn visitors(node: &Node) -> anyhow::Result<Vec<Visitor>> {
             name: role.as_str(),
             key,
             role: Some(role),
+            in_team: None,
             sends: role >= Role::Editor,
+            refused: false,
+        });
+    }
+    for role in [Role::Viewer, Role::Responder, Role::Editor, Role::Admin] {
+        let name = format!("{} of a team", role.as_str());
+        let made = json!({ "name": name, "role": role.as_str(), "team": "shop" });
+        let made = owner.post("/api/v1/keys", &made).await?;
+        let key = made["secret"].as_str().unwrap_or_default().to_owned();
+        visitors.push(Visitor {
+            name: role.as_str(),
+            key,
+            role: Some(Role::Member),
+            in_team: Some(role),
+            sends: false,
             refused: false,
         });
     }
@@ -185,19 +223,31 @@ async fn visitors(node: &Node) -> anyhow::Result<Vec<Visitor>> {
         .call("DELETE", &format!("/api/v1/keys/{}", revoked["key"]["id"].as_str().unwrap_or_default()), None)
         .await?;
     let key = revoked["secret"].as_str().unwrap_or_default().to_owned();
-    visitors.push(Visitor { name: "a revoked key", key, role: None, sends: false, refused: true });
+    visitors.push(Visitor {
+        name: "a revoked key",
+        key,
+        role: None,
+        in_team: None,
+        sends: false,
+        refused: true,
+    });
     Ok(visitors)
 }
 
 /// 200 stands for "let in": what the handler then says about the sample is its own affair.
-fn expected(access: Access, visitor: &Visitor) -> u16 {
+fn expected(route: &Route, visitor: &Visitor) -> u16 {
     let known = visitor.role.is_some() || visitor.sends;
-    let let_in = match access {
+    let let_in = match route.access {
         Access::Public => return 200,
         // Nobody here can sign, whatever their key.
         Access::Signed => return 401,
         Access::Ingest => visitor.sends,
-        Access::AtLeast(least) => visitor.role.is_some_and(|role| role >= least),
+        // A key that is kept to a team opens what is about teams, rows, or the key itself.
+        Access::AtLeast(least) => match (visitor.in_team, route.reach) {
+            (Some(_), Reach::Node) => false,
+            (Some(role), Reach::Teams | Reach::Rows) => role >= least,
+            _ => visitor.role.is_some_and(|role| role >= least),
+        },
     };
     match (let_in, known) {
         (true, _) => 200,
@@ -215,6 +265,7 @@ fn concrete(path: &str) -> String {
         .replace("{kind}", "SLO")
         .replace("{name}", "no-such-thing")
         .replace("{token}", "no-such-token")
+        .replace("{person}", "nobody")
         .replace("{code}", "no-such-code")
         .replace("{id}", "INC-2000-9999")
 }

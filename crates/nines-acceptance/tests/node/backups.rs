@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, Spans, alone, command};
+use nines_acceptance::{Api, Node, Spans, alone, command, eventually};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -57,10 +57,19 @@ async fn a_backup_of_a_busy_node_goes_on_where_it_was_and_damage_is_named() -> a
     let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     let (data, repository) = (folder.path().join("data"), folder.path().join("backups"));
-    let node = Node::start(&data, &[]).await?;
+    let anchors = folder.path().join("anchors");
+    let node = Node::start(&data, &["--audit-anchors", text(&anchors)]).await?;
     let owner_key = node.key("owner.key")?;
     let api = Api::new(&node.addresses.http, &owner_key);
     api.post("/api/v1/keys", &json!({"name": "board", "role": "viewer"})).await?;
+    let token = json!({"value": "a token of somebody else's"}).to_string();
+    api.call("PUT", "/api/v1/secrets/hook", Some(("application/json", token.into_bytes()))).await?;
+    api.apply(
+        "apiVersion: nines/v1\nkind: Channel\nmetadata: {name: hook}\n\
+         spec: {type: webhook, url: 'http://127.0.0.1:9/', secret: 'secret://hook'}\n---\n\
+         apiVersion: nines/v1\nkind: Team\nmetadata: {name: shop}\nspec: {}\n",
+    )
+    .await?;
 
     #[expect(clippy::disallowed_methods, reason = "the spans must be of now")]
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())?;
@@ -92,8 +101,42 @@ async fn a_backup_of_a_busy_node_goes_on_where_it_was_and_damage_is_named() -> a
     ensure!(its_api.get("/api/v1/audit/verify").await?["intact"] == true, "the audit log is broken");
     restored.stop().await?;
 
-    // A stopped node has sealed: the next backup takes the segment, the one after it costs no segment again.
+    // With the key lost for good, everything else is there, and what is gone is named.
+    let bare = folder.path().join("bare");
+    let (ok, answer, told) =
+        nines(&["restore", "--from", text(&repository), "--data", text(&bare), "--give-up-secrets"]).await?;
+    ensure!(ok, "{told}");
+    ensure!(
+        answer["given_up"]
+            == json!({"secrets": ["hook"], "documents": ["Channel/hook"], "second_factors": []}),
+        "{answer}"
+    );
+    let restored = Node::start(&bare, &[]).await?;
+    let its_api = Api::new(&restored.addresses.http, &owner_key);
+    ensure!(its_api.sql_number("select count(*) from spans").await? as u64 == count, "rows are missing");
+    ensure!(its_api.get("/api/v1/audit/verify").await?["intact"] == true, "the audit log is broken");
+    let objects = its_api.get("/api/v1/objects").await?;
+    ensure!(objects["objects"].as_array().is_some_and(|all| all.len() == 1), "{objects}");
+    ensure!(its_api.get("/api/v1/secrets").await?["secrets"] == json!([]), "a secret outlived its key");
+    restored.stop().await?;
+
+    // Entries were made since the backup, and their end is written down elsewhere: a log that goes back is found out.
+    api.post("/api/v1/keys", &json!({"name": "wall", "role": "viewer"})).await?;
     node.stop().await?;
+    let cut = Node::start(&copy, &["--audit-anchors", text(&anchors)]).await?;
+    let its_api = Api::new(&cut.addresses.http, &owner_key);
+    eventually("the status to say that the audit log was cut", || async {
+        Ok((its_api.get("/api/v1/status").await?["modes"] == json!(["audit_log_cut"])).then_some(()))
+    })
+    .await?;
+    ensure!(its_api.get("/api/v1/audit/verify").await?["intact"] == true, "the chain alone shows nothing");
+    let asked = ["audit", "verify", "--anchors", text(&anchors), "--url", &cut.addresses.http];
+    let (ok, answer, _) = nines_with(&asked, &[("NINES_KEY", &owner_key)]).await?;
+    let fault = answer["fault"].as_str().unwrap_or("");
+    ensure!(!ok && fault.contains("cut off or written anew after entry"), "{answer}");
+    cut.stop().await?;
+
+    // A stopped node has sealed: the next backup takes the segment, the one after it costs no segment again.
     let (_, second, _) = nines(&["backup", "--data", text(&data), "--to", text(&repository)]).await?;
     let size = second["bytes"].as_u64().context("bytes")?;
     let (_, third, _) =

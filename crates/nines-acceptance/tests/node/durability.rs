@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
+use nines_acceptance::remote_write::{Series, written};
 use nines_acceptance::{Api, Node, Spans, alone};
 use nines_base::Random;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-
-use crate::remote_write::{Series, written};
 
 /// Kills of an ordinary run; `NINES_KILLS` asks for more.
 const KILLS: usize = 20;

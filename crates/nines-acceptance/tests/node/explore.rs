@@ -150,6 +150,50 @@ async fn search_guides_to_the_cause_and_streams_what_it_finds() -> anyhow::Resul
     node.stop().await
 }
 
+/// Applied, shown, exported and applied again; replaced only by who saw the newest version; imported with a report.
+async fn dashboards_are_documents(
+    api: &Api,
+    folder: &std::path::Path,
+    cli: &impl AsyncFn(&[&str]) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    let file = folder.join("shop.yaml");
+    let path = file.to_str().context("a path of ASCII")?;
+    let text = "apiVersion: nines/v1\nkind: Dashboard\nmetadata: {name: shop}\nspec:\n  title: Shop\n  service: shop\n  panels:\n    - {title: Up, view: stat, queries: [{promql: vector(1)}]}\n";
+    tokio::fs::write(&file, text).await?;
+    assert!(cli(&["apply", "-f", path]).await?.contains("created"));
+    assert!(cli(&["dashboards", "show", "shop"]).await?.contains("vector(1)"));
+    let exported = cli(&["dashboards", "export", "shop"]).await?;
+    tokio::fs::write(&file, &exported).await?;
+    assert!(cli(&["apply", "-f", path]).await?.contains("unchanged"));
+    assert_eq!(cli(&["dashboards", "export", "shop"]).await?, exported);
+
+    let put = async |document: &Value, version: u64| {
+        let body = json!({ "document": document, "version": version }).to_string().into_bytes();
+        api.call("PUT", "/api/v1/dashboards/shop", Some(("application/json", body))).await
+    };
+    let mut document = api.get("/api/v1/dashboards/shop").await?["document"].take();
+    document["spec"]["title"] = json!("Shop, by hand");
+    let (status, answer) = put(&document, 1).await?;
+    assert_eq!((status, &answer["revision"]["version"]), (200, &json!(2)), "{answer}");
+    let (status, answer) = put(&document, 1).await?;
+    assert_eq!((status, &answer["code"]), (409, &json!("conflict")), "{answer}");
+    document["spec"]["panels"][0]["view"] = json!("stats");
+    let (status, answer) = put(&document, 2).await?;
+    assert_eq!((status, &answer["faults"][0]["hint"]), (400, &json!("did you mean `stat`?")), "{answer}");
+    assert!(cli(&["dashboards", "history", "shop"]).await?.contains("applied"));
+
+    let grafana = json!({ "title": "Hosts", "panels": [
+        { "id": 1, "type": "stat", "title": "Up", "targets": [{ "expr": "up" }] },
+        { "id": 2, "type": "nodeGraph", "title": "Graph" },
+    ] });
+    let import = api.post("/api/v1/dashboards/import", &json!({ "text": grafana.to_string() })).await?;
+    assert_eq!((&import["taken"], &import["left_out"]), (&json!(1), &json!(1)), "{import}");
+    let made = api.get("/api/v1/services/nobody/dashboard").await?;
+    assert_eq!(made["revision"]["version"], json!(0), "{made}");
+    cli(&["dashboards", "remove", "shop"]).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn questions_are_saved_for_everybody_and_survive_a_restart() -> anyhow::Result<()> {
     let _machine = alone().await;
@@ -182,6 +226,7 @@ async fn questions_are_saved_for_everybody_and_survive_a_restart() -> anyhow::Re
         anyhow::ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     };
+    dashboards_are_documents(&api, folder.path(), &cli).await?;
     cli(&["sql", "select 41 + 1 as answer", "--save", "the answer"]).await?;
     assert!(cli(&["sql", "--saved", "The Answer"]).await?.contains("42"));
     cli(&["search", "", "-d", "changes", "--save", "what changed"]).await?;

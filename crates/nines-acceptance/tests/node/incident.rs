@@ -7,6 +7,8 @@ use axum::extract::{Path, State};
 use nines_acceptance::{Api, Node, alone, eventually, run_tool, workspace_root};
 use serde_json::{Value, json};
 
+use crate::subscribers;
+
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 #[derive(Clone, Default)]
@@ -91,6 +93,9 @@ async fn an_incident_is_run_from_a_chat_told_to_the_public_and_learnt_from() -> 
     owner.apply(&documents(&base)).await?;
     let id = from_a_chat(&node, &owner, &slack, &base).await.context("the chat")?;
     to_the_public(&node, &owner, &id).await.context("the public")?;
+    let press = owner.post("/api/v1/keys", &json!({"name": "press", "role": "editor"})).await?;
+    let press = Api::new(&node.addresses.http, press["secret"].as_str().context("secret")?);
+    subscribers::told_and_left_alone(&node, &owner, &id, &press).await.context("subscribers")?;
     tickets_and_telegram(&node, &owner).await.context("tickets and Telegram")?;
     learnt(&owner, &id).await.context("learning")?;
     node.stop().await

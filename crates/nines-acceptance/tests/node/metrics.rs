@@ -5,10 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::ensure;
-use nines_acceptance::{Api, Node, alone, client, command, eventually, run_tool};
+use nines_acceptance::remote_write::{Series, written};
+use nines_acceptance::{Api, Node, alone, client, command, eventually, run_tool, workspace_root};
 use serde_json::{Value, json};
-
-use crate::remote_write::{Series, written};
 
 /// Debian's package of this name; `scripts/tools test` installs it.
 pub const PROMETHEUS: &str = "prometheus";
@@ -107,6 +106,24 @@ async fn a_real_prometheus_writes_and_both_answer_the_same() -> anyhow::Result<(
         let said = run_tool("promtool", &arguments, folder.path()).await?;
         ensure!(said.contains(expected), "promtool {arguments:?}: {said}");
     }
+    // The Python client; the one for JavaScript asks beside the rule files, and promtool is Go's.
+    let root = workspace_root();
+    let (base, python) =
+        (format!("{}/prometheus", node.addresses.http), root.join("target/metrics-venv/bin/python"));
+    let said = run_tool(python, &["tests/metrics/ask.py", &base, &owner, "up"], &root).await?;
+    let said: Value = serde_json::from_str(&said)?;
+    for (question, expected) in [
+        ("reachable", json!(true)),
+        ("value", json!("1")),
+        ("instant", json!("1")),
+        ("jobs", json!(["nines"])),
+        ("series", json!(1)),
+        ("metrics", json!(true)),
+    ] {
+        ensure!(said[question] == expected, "{question}: {said}");
+    }
+    let stored = said["stored"].as_u64().unwrap_or(0);
+    ensure!(stored >= 10 && said["points"].as_u64() > Some(0), "{said}");
     // The same in our own words.
     let said = command(&["promql", "up", "--range", "30s", "--step", "1s", "--output", "json"])?
         .env("NINES_URL", &node.addresses.http)
@@ -126,6 +143,90 @@ fn sorted(data: &Value) -> Vec<String> {
         data["result"].as_array().into_iter().flatten().map(Value::to_string).collect();
     lines.sort();
     lines
+}
+
+const PYRRA: &str = "apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {name: pages}\nspec:\n  target: '99'\n  window: 4w\n  indicator:\n    ratio:\n      errors: {metric: 'pages_total{code=\"500\"}'}\n      total: {metric: pages_total}\n";
+
+/// A promise over counters and one over a histogram: declared with a misspelt metric at first, measured from what is
+/// stored, breached by what comes in, the same when counted again from the store.
+async fn promises_over_metrics(api: &Api, now: i64) -> anyhow::Result<()> {
+    let minutes_ago = |back: i64| now / 15_000 * 15_000 - back * 60_000;
+    // 20 minutes at 15 s, 30 requests each time; in the last three minutes half of them fail.
+    let steps: Vec<i64> = (0..=80).map(|step| minutes_ago(20) + step * 15_000).collect();
+    let failing = |at: i64| if at > minutes_ago(3) { 15.0 } else { 0.0 };
+    let counter = |gain: &dyn Fn(i64) -> f64| -> Vec<(f64, i64)> {
+        let mut value = 1_000.0;
+        let mut samples = Vec::new();
+        for at in &steps {
+            value += gain(*at);
+            samples.push((value, *at));
+        }
+        samples
+    };
+    let (bad, good) = (counter(&failing), counter(&|at| 30.0 - failing(at)));
+    let quick = counter(&|_| 20.0);
+    let all = counter(&|_| 30.0);
+    let bucket = |le: &str, samples: &[(f64, i64)]| {
+        Series::new(&[("__name__", "page_seconds_bucket"), ("le", le)], samples)
+    };
+    let series = [
+        Series::new(&[("__name__", "pages_total"), ("code", "500")], &bad),
+        Series::new(&[("__name__", "pages_total"), ("code", "200")], &good),
+        bucket("0.1", &quick),
+        bucket("0.5", &all),
+        bucket("+Inf", &all),
+    ];
+    let headers = [("content-type", "application/x-protobuf")];
+    let (status, _) = api.send("POST", "/prometheus/api/v1/write", &headers, written(series)).await?;
+    ensure!(status == 204);
+    let source = |query: &str| format!("{{metricSource: {{type: Prometheus, spec: {{query: '{query}'}}}}}}");
+    let slo = |name: &str, metric: String, objective: &str| {
+        format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{name: {name}}}\nspec:\n  service: pages\n  indicator:\n    metadata: {{name: {name}}}\n    spec: {metric}\n  timeWindow: [{{duration: 30d, isRolling: true}}]\n  budgetingMethod: Occurrences\n  objectives: [{{target: 0.99{objective}}}]\n"
+        )
+    };
+    let ratio = |metric: &str| {
+        let (bad, total) =
+            (format!("sum(rate({metric}{{code=\"500\"}}[5m]))"), format!("sum(rate({metric}[5m]))"));
+        format!("{{ratioMetric: {{bad: {}, total: {}}}}}", source(&bad), source(&total))
+    };
+    let misspelt = api.apply(&slo("pages-answer", ratio("page_total"), "")).await?;
+    ensure!(misspelt["warnings"].to_string().contains("did you mean `pages_total`?"), "{misspelt}");
+    let (status, answer) = api
+        .call(
+            "POST",
+            "/api/v1/apply",
+            Some(("application/yaml", slo("pages-answer", ratio("pages_total["), "").into())),
+        )
+        .await?;
+    ensure!(status >= 400 && answer["faults"][0]["line"] == 8, "{answer}");
+    let latency = format!("{{thresholdMetric: {}}}", source("page_seconds_bucket"));
+    let both =
+        [slo("pages-answer", ratio("pages_total"), ""), slo("pages-quick", latency, ", op: lte, value: 0.3")];
+    api.apply(&both.join("---\n")).await?;
+    eventually("the promises over metrics to be measured", || async {
+        let slo = api.get("/api/v1/slos/pages-answer").await?;
+        let quick = api.get("/api/v1/slos/pages-quick").await?;
+        let (good, total) = (slo["good"].as_u64().unwrap_or(0), slo["total"].as_u64().unwrap_or(0));
+        let fires = slo["burns"].as_array().into_iter().flatten().any(|burn| burn["firing"] == true);
+        // 20 of the 30 are at most 0.1 s, all at most 0.5 s: half of the rest by interpolation.
+        let bound = &quick["metric"]["bound"];
+        Ok((total - good >= 150
+            && total >= 2_340
+            && fires
+            && quick["metric"]["method"] == "observed"
+            && bound["below"] == 0.1
+            && bound["above"] == 0.5)
+            .then_some(()))
+    })
+    .await?;
+    let replay = api.get("/api/v1/slos/pages-answer/replay").await?;
+    ensure!(
+        replay["live_total"] == replay["stored_total"] && replay["live_good"] == replay["stored_good"],
+        "{replay}"
+    );
+    ensure!(replay["stored_total"].as_u64().is_some_and(|total| total > 2_000), "{replay}");
+    Ok(())
 }
 
 /// OTLP as JSON: a cumulative counter, a delta one and an exponential histogram.
@@ -230,6 +331,15 @@ async fn otlp_is_series_and_rows_and_grafana_finds_its_way() -> anyhow::Result<(
     ensure!(status == 200 && answer["data"]["resultType"] == "matrix", "{answer}");
     let (status, answer) = api.call("GET", "/prometheus/api/v1/query?query=sum(", None).await?;
     ensure!(status == 400 && answer["errorType"] == "bad_data", "{answer}");
+
+    promises_over_metrics(&api, now).await?;
+    let (_, imported) =
+        api.call("POST", "/api/v1/import/slos", Some(("application/yaml", PYRRA.into()))).await?;
+    ensure!(imported["report"][0]["outcome"] == "translated" && imported["dry_run"] == true, "{imported}");
+    let (status, answer) =
+        api.call("POST", "/api/v1/apply", Some(("application/yaml", PYRRA.into()))).await?;
+    ensure!(status == 422 || status == 400, "{answer}");
+    ensure!(answer.to_string().contains("nines slo import"), "{answer}");
 
     // A backup of the node while it runs holds them, and so does the node after a kill.
     let series = (0..500)

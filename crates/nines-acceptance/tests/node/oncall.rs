@@ -2,9 +2,10 @@
 //! person on call.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, eventually};
+use nines_acceptance::{Api, Node, Provider, Storm, alone, eventually};
 use serde_json::{Value, json};
 
 use crate::reports::receiver;
@@ -204,66 +205,16 @@ async fn schedules_are_changed_by_hand_and_silences_say_what_they_would_hide() -
 
 #[tokio::test]
 async fn a_storm_calls_nobody_to_death_and_hides_no_p0() -> anyhow::Result<()> {
-    const SERVICES: usize = 50;
-    const OF_EACH: usize = 100;
     let _machine = alone().await;
     let folder = tempfile::tempdir()?;
-    let (hook, taken) = receiver().await?;
+    let provider = Provider::start().await?;
     let node = Node::start(&folder.path().join("data"), &EGRESS).await?;
-    let api = node.api()?;
-    api.apply(&documents(&hook)).await?;
-    let batches = (0..OF_EACH).map(|batch| {
-        let alerts: Vec<Value> = (0..SERVICES)
-            .map(|service| {
-                json!({
-                    "title": format!("pod {batch} of service {service} is not ready"), "level": "P1",
-                    "service": format!("service-{service}"), "labels": {"pod": format!("{service}-{batch}")},
-                })
-            })
-            .collect();
-        let api = api.clone();
-        async move { api.post("/api/v1/alerts", &Value::Array(alerts)).await }
-    });
-    let mut sending: tokio::task::JoinSet<_> = tokio::task::JoinSet::new();
-    for batch in batches {
-        sending.spawn(batch);
-    }
-    let grave = json!({"title": "payments are lost", "level": "P0", "service": "payment"});
-    let answer = api.post("/api/v1/alerts", &grave).await?;
-    ensure!(answer["alerts"][0]["received"] == "new", "{answer}");
-    while let Some(sent) = sending.join_next().await {
-        sent??;
-    }
-    eventually("the P0 to call ann in the middle of the storm", || async {
-        let taken = taken.lock().unwrap();
-        Ok(calls(&taken, "ann").find(|page| page["data"]["service"] == "payment").map(|_| ()))
-    })
-    .await?;
-    // Fifty services, fifty incidents; what is too much for one person waits for a digest.
-    let waiting = eventually("the storm to have become incidents and a digest", || async {
-        let open = api.get("/api/v1/incidents?state=open").await?;
-        let status = api.get("/api/v1/status").await?;
-        let digesting = status["paging"]["digesting"].as_u64().unwrap_or(0);
-        let all_open = open["incidents"].as_array().is_some_and(|open| open.len() == SERVICES + 1);
-        Ok((all_open && digesting > 0).then_some(digesting))
-    })
-    .await?;
-    let alerts = api.get("/api/v1/alerts").await?;
-    let counts = &alerts["foreign_counts"];
-    ensure!(
-        counts["received"] == SERVICES * OF_EACH + 1 && counts["alerts"] == counts["received"],
-        "{counts}"
-    );
-    let reached = taken.lock().unwrap().clone();
-    for person in ["ann", "bo"] {
-        let messages = reached.iter().filter(|page| page["data"]["person"] == person).count();
-        ensure!(messages <= 10, "{person} had {messages} messages");
-    }
-    println!(
-        "{} alerts became {} incidents; ann had {} messages, {waiting} wait for a digest",
-        counts["received"],
-        SERVICES + 1,
-        calls(&reached, "ann").count()
-    );
+    node.api()?.apply(&documents(&provider.url)).await?;
+    // A tenth of what `make bench-paging` sends, as fast as it is taken.
+    let storm = Storm { alerts: 5_000, services: 50, over: Duration::ZERO };
+    let ledger = storm.rage(&node, &provider).await?;
+    println!("{ledger}");
+    ensure!(ledger.received == ledger.sent as u64 && ledger.open == ledger.received, "{ledger}");
+    ensure!(ledger.most.1 <= 10, "{ledger}");
     node.stop().await
 }

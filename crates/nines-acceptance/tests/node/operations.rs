@@ -4,7 +4,10 @@
 //! A run mostly waits for machines that boot and drain, so these tests leave the machine to others.
 
 mod clouds;
+mod credit;
+mod inventory;
 mod kills;
+mod policies;
 mod refusals;
 
 use std::path::Path;

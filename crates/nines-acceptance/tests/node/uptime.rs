@@ -308,6 +308,20 @@ async fn agent(api: &Api, url: &str, key: &str, kubelet: &str, folder: &Path) ->
         })
         .await?;
     }
+    eventually("the host in the infrastructure, with its region and what runs there", || async {
+        let answer = api.get("/api/v1/infrastructure?by=cloud.region&q=cloud.region:mars").await?;
+        let unit = answer["groups"][0]["units"][0].clone();
+        if answer["groups"][0]["name"] != "mars" || unit["state"] != "reporting" {
+            return Ok(None);
+        }
+        let name = unit["id"].as_str().unwrap_or_default();
+        let detail = api.get(&format!("/api/v1/infrastructure/unit?kind=host&id={name}")).await?;
+        let runs = |kind: &str| {
+            detail["parts"].as_array().is_some_and(|all| all.iter().any(|it| it["kind"] == kind))
+        };
+        Ok((runs("process") && runs("pod") && detail["interval_secs"].as_f64() <= Some(5.0)).then_some(()))
+    })
+    .await?;
     eventually("the line of the file", || async {
         let count = "SELECT count(*) FROM logs WHERE body = 'touched down' AND \"service.name\" = 'lander'";
         Ok((api.sql_number(count).await? == 1.0).then_some(()))

@@ -85,7 +85,31 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .audited("takeover.edit"),
     // Status pages
-    get("/status/{name}", "status_page", Access::Public, None, "A status page, readable without a program").query(&["key"]),
+    get("/status/{name}", "status_page", Access::Public, None, "A status page, readable without a program")
+        .query(&["key", "lang", "form"]),
+    door(
+        Method::Post,
+        "/status/{name}/subscribers",
+        "subscribe_status",
+        Access::Public,
+        "A form: ask for news of a status page by mail or webhook",
+    )
+    .audited("status_page.subscribe"),
+    get(
+        "/status/{name}/subscribers/{key}",
+        "status_subscription",
+        Access::Public,
+        None,
+        "The link of a subscriber: confirms or ends by a button",
+    ),
+    door(
+        Method::Post,
+        "/status/{name}/subscribers/{key}",
+        "change_status_subscription",
+        Access::Public,
+        "A form: confirm a subscription, or end it with one click (RFC 8058)",
+    )
+    .audited("status_page.subscription"),
     get("/status/{name}/{file}", "status_page_feed", Access::Public, None, "Its feeds: atom.xml and rss.xml")
         .query(&["key"]),
     get("/api/v1/status-pages", "status_pages", VIEWER, body::<StatusPagesResponse>(), "The status pages"),

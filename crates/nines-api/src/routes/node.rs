@@ -15,6 +15,13 @@ pub(super) const ROUTES: &[Route] = &[
         body::<Status>(),
         "What the node takes in, refuses, keeps and owes",
     ),
+    get(
+        "/api/v1/config",
+        "config",
+        ADMIN,
+        body::<ConfigResponse>(),
+        "Every setting of the node with its value, secrets redacted, and where it comes from",
+    ),
     // The web application
     get("/", "ui", Access::Public, None, "The web application"),
     get("/{*path}", "ui_asset", Access::Public, None, "The web application's pages and assets"),

@@ -5,7 +5,7 @@ use crate::*;
 
 pub(super) const ROUTES: &[Route] = &[
     // Signing in
-    get("/api/v1/session", "session", VIEWER, body::<Session>(), "Who am I"),
+    get("/api/v1/session", "session", MEMBER, body::<Session>(), "Who am I").of_caller(),
     post(
         "/api/v1/session",
         "sign_in",
@@ -15,7 +15,7 @@ pub(super) const ROUTES: &[Route] = &[
         "Exchange a key or the first-run token for a session",
     )
     .audited("session.sign_in"),
-    delete("/api/v1/session", "sign_out", VIEWER, "End the session").audited("session.sign_out"),
+    delete("/api/v1/session", "sign_out", MEMBER, "End the session").audited("session.sign_out").of_caller(),
     // People
     get(
         "/api/v1/sign-in",
@@ -60,11 +60,32 @@ pub(super) const ROUTES: &[Route] = &[
         "Take everything away from an account, at once and for ever",
     )
     .audited("account.disable"),
-    get("/api/v1/me", "me", VIEWER, body::<Me>(), "The caller's account and what it signs in with"),
+    get("/api/v1/me", "me", MEMBER, body::<Me>(), "The caller's account and what it signs in with"),
+    get(
+        "/api/v1/teams",
+        "teams",
+        VIEWER,
+        body::<TeamsResponse>(),
+        "Teams with their services and members; for somebody in teams alone, those",
+    )
+    .in_teams(),
+    put(
+        "/api/v1/teams/{name}/members/{person}",
+        "put_member",
+        ADMIN,
+        body::<MemberRequest>(),
+        body::<Member>(),
+        "Give an account a role in a team, in place of the one that it had there",
+    )
+    .audited("team.put_member")
+    .in_teams(),
+    delete("/api/v1/teams/{name}/members/{person}", "remove_member", ADMIN, "Take an account out of a team")
+        .audited("team.remove_member")
+        .in_teams(),
     post(
         "/api/v1/me/password",
         "set_password",
-        VIEWER,
+        MEMBER,
         body::<PasswordRequest>(),
         None,
         "Set one's own password; ends one's other sessions",
@@ -73,7 +94,7 @@ pub(super) const ROUTES: &[Route] = &[
     post(
         "/api/v1/me/totp",
         "begin_totp",
-        VIEWER,
+        MEMBER,
         None,
         body::<TotpBegun>(),
         "Begin a second factor: a secret, and its picture for an authenticator app",
@@ -82,7 +103,7 @@ pub(super) const ROUTES: &[Route] = &[
     post(
         "/api/v1/me/totp/confirm",
         "confirm_totp",
-        VIEWER,
+        MEMBER,
         body::<CodeRequest>(),
         body::<RecoveryCodes>(),
         "Make the second factor count; recovery codes are shown once",
@@ -91,7 +112,7 @@ pub(super) const ROUTES: &[Route] = &[
     post(
         "/api/v1/me/totp/remove",
         "remove_totp",
-        VIEWER,
+        MEMBER,
         body::<CodeRequest>(),
         None,
         "Take the second factor away; needs a code of it",
@@ -100,7 +121,7 @@ pub(super) const ROUTES: &[Route] = &[
     get(
         "/api/v1/sessions",
         "sessions",
-        VIEWER,
+        MEMBER,
         body::<SessionsResponse>(),
         "One's own open sessions; with `all` everybody's, for administrators",
     )
@@ -108,7 +129,7 @@ pub(super) const ROUTES: &[Route] = &[
     delete(
         "/api/v1/sessions/{id}",
         "end_session",
-        VIEWER,
+        MEMBER,
         "End a session of one's own, or as an administrator anybody's",
     )
     .audited("session.end"),
@@ -132,21 +153,21 @@ pub(super) const ROUTES: &[Route] = &[
     get(
         "/api/v1/device/{code}",
         "device",
-        VIEWER,
+        MEMBER,
         body::<DeviceWaiting>(),
         "Which terminal waits under a code",
     ),
     post(
         "/api/v1/device/{code}/answer",
         "answer_device",
-        VIEWER,
+        MEMBER,
         body::<DeviceAnswer>(),
         None,
         "Let a terminal in as oneself, or refuse it",
     )
     .audited("device.answer"),
     // Keys and the audit log
-    get("/api/v1/keys", "keys", ADMIN, body::<KeysResponse>(), "All keys, without their secrets"),
+    get("/api/v1/keys", "keys", ADMIN, body::<KeysResponse>(), "All keys, without their secrets").in_teams(),
     post(
         "/api/v1/keys",
         "create_key",
@@ -155,8 +176,9 @@ pub(super) const ROUTES: &[Route] = &[
         body::<KeyCreated>(),
         "Make a key; the secret is shown once",
     )
-    .audited("key.create"),
-    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once").audited("key.revoke"),
+    .audited("key.create")
+    .in_teams(),
+    delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once").audited("key.revoke").in_teams(),
     get(
         "/api/v1/audit",
         "audit",

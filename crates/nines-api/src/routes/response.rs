@@ -6,8 +6,8 @@ use crate::*;
 pub(super) const ROUTES: &[Route] = &[
     // Promises
     get("/api/v1/slos", "slos", VIEWER, body::<SlosResponse>(), "The promise board, worst first")
-        .query(&["lang"]),
-    get("/api/v1/slos/{name}", "slo", VIEWER, body::<Slo>(), "One promise").query(&["lang"]),
+        .query(&["lang"]).in_teams(),
+    get("/api/v1/slos/{name}", "slo", VIEWER, body::<Slo>(), "One promise").query(&["lang"]).in_teams(),
     get(
         "/api/v1/slos/{name}/series",
         "slo_series",
@@ -15,7 +15,7 @@ pub(super) const ROUTES: &[Route] = &[
         body::<SloSeriesResponse>(),
         "Good, total and budget over time",
     )
-    .query(&["start", "end"]),
+    .query(&["start", "end"]).in_teams(),
     get(
         "/api/v1/slos/{name}/suspects",
         "slo_suspects",
@@ -23,7 +23,7 @@ pub(super) const ROUTES: &[Route] = &[
         body::<SuspectsResponse>(),
         "What stands out among the bad events of the last minutes",
     )
-    .query(&["window_secs"]),
+    .query(&["window_secs"]).in_teams(),
     get(
         "/api/v1/slos/{name}/replay",
         "slo_replay",
@@ -31,7 +31,7 @@ pub(super) const ROUTES: &[Route] = &[
         body::<SloReplayResponse>(),
         "The live count beside the count from stored data",
     )
-    .query(&["start", "end"]),
+    .query(&["start", "end"]).in_teams(),
     post(
         "/api/v1/replay",
         "replay",
@@ -50,18 +50,28 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .audited("objects.apply")
     .query(&["dry_run", "file"]),
+    post(
+        "/api/v1/import/slos",
+        "import_slos",
+        EDITOR,
+        None,
+        body::<ImportSlosResponse>(),
+        "Translate SLO documents of Sloth or Pyrra; with dry_run=false they are applied, all or none",
+    )
+    .audited("objects.apply")
+    .query(&["dry_run", "file"]),
     get("/api/v1/objects", "objects", VIEWER, body::<ObjectsResponse>(), "Applied documents")
         .query(&["kind"]),
     delete("/api/v1/objects/{kind}/{name}", "delete_object", EDITOR, "Remove an applied document")
     .audited("objects.delete"),
     // Alerts and incidents
     get("/api/v1/alerts", "alerts", VIEWER, body::<AlertsResponse>(), "Alerts, firing first")
-        .query(&["state", "slo"]),
-    get("/api/v1/alerts/{id}", "alert", VIEWER, body::<Alert>(), "One alert with its pages"),
+        .query(&["state", "slo"]).in_teams(),
+    get("/api/v1/alerts/{id}", "alert", VIEWER, body::<Alert>(), "One alert with its pages").in_teams(),
     get("/api/v1/pages", "pages", VIEWER, body::<PagesResponse>(), "Pages and where they are")
         .query(&["state"]),
     get("/api/v1/incidents", "incidents", VIEWER, body::<IncidentsResponse>(), "Incidents, open first")
-        .query(&["state"]),
+        .query(&["state"]).in_teams(),
     post(
         "/api/v1/incidents",
         "report_incident",
@@ -70,9 +80,9 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ReportResponse>(),
         "Report an incident with the six fields",
     )
-    .audited("incident.report"),
+    .audited("incident.report").in_teams(),
     get("/api/v1/incidents/{id}", "incident", VIEWER, body::<IncidentDetail>(), "One incident, whole")
-        .query(&["lang"]),
+        .query(&["lang"]).in_teams(),
     post(
         "/api/v1/incidents/{id}/{step}",
         "step_incident",
@@ -81,7 +91,7 @@ pub(super) const ROUTES: &[Route] = &[
         body::<Incident>(),
         "acknowledge, escalate, confirm, assign, update, note, mitigate, relapse, resolve, reopen, review, cancel",
     )
-    .audited("incident.step"),
+    .audited("incident.step").in_teams(),
     get(
         "/api/v1/events",
         "events",
@@ -89,7 +99,7 @@ pub(super) const ROUTES: &[Route] = &[
         body::<StreamEvent>(),
         "What changes, as it changes (server-sent events)",
     )
-    .query(&["since"]),
+    .query(&["since"]).in_teams(),
     // On call
     get("/api/v1/oncall", "oncall", VIEWER, body::<OncallResponse>(), "Who is on call now, by team and schedule"),
     get(

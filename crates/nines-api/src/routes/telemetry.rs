@@ -20,7 +20,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<SearchRequest>(),
         body::<SearchResponse>(),
         "Rows that a filter matches, newest first; by `Accept` also streamed, as NDJSON or CSV",
-    ),
+    )
+    .by_rows(),
     post(
         "/api/v1/search/histogram",
         "histogram",
@@ -28,7 +29,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<HistogramRequest>(),
         body::<HistogramResponse>(),
         "Counts over time of what a filter matches",
-    ),
+    )
+    .by_rows(),
     post(
         "/api/v1/search/facets",
         "facets",
@@ -36,7 +38,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<FacetsRequest>(),
         body::<FacetsResponse>(),
         "Top values of the fields of what a filter matches",
-    ),
+    )
+    .by_rows(),
     post(
         "/api/v1/search/suggest",
         "suggest",
@@ -52,7 +55,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<CompareRequest>(),
         body::<CompareResponse>(),
         "What is different about some rows: values that they have more often than the rest",
-    ),
+    )
+    .by_rows(),
     post(
         "/api/v1/search/around",
         "around",
@@ -60,7 +64,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<AroundRequest>(),
         body::<AroundResponse>(),
         "The rows before and after one",
-    ),
+    )
+    .by_rows(),
     get(
         "/api/v1/tail",
         "tail",
@@ -68,7 +73,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<TailRows>(),
         "Rows that a filter matches, as they come in (server-sent events)",
     )
-    .query(&["dataset", "filter"]),
+    .query(&["dataset", "filter"])
+    .by_rows(),
     get("/api/v1/saved", "saved", VIEWER, body::<SavedResponse>(), "Searches and SQL that teams keep")
         .query(&["kind", "team"]),
     get("/api/v1/saved/{name}", "saved_one", VIEWER, body::<SavedQuestion>(), "One saved question"),
@@ -101,7 +107,8 @@ pub(super) const ROUTES: &[Route] = &[
         VIEWER,
         body::<TraceResponse>(),
         "A trace with its critical path and its logs",
-    ),
+    )
+    .in_teams(),
     get(
         "/api/v1/services",
         "services",
@@ -109,7 +116,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ServicesResponse>(),
         "Services seen in spans, busiest first",
     )
-    .query(&["start", "end"]),
+    .query(&["start", "end"])
+    .in_teams(),
     get(
         "/api/v1/patterns",
         "patterns",
@@ -117,7 +125,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<PatternsResponse>(),
         "Patterns of log lines with their trends, and which are new or surging",
     )
-    .query(&["start", "end", "filter", "limit"]),
+    .query(&["start", "end", "filter", "limit"])
+    .by_rows(),
     get(
         "/api/v1/apm/services",
         "apm_services",
@@ -125,7 +134,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ApmServicesResponse>(),
         "Services by the time that callers waited for them, with their versions",
     )
-    .query(&["start", "end", "service", "filter"]),
+    .query(&["start", "end", "service", "filter"])
+    .by_rows(),
     get(
         "/api/v1/apm/endpoints",
         "apm_endpoints",
@@ -133,7 +143,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<EndpointsResponse>(),
         "Endpoints by impact: rate, errors, latency, share of all time",
     )
-    .query(&["start", "end", "service", "filter"]),
+    .query(&["start", "end", "service", "filter"])
+    .by_rows(),
     get(
         "/api/v1/apm/map",
         "apm_map",
@@ -149,7 +160,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ErrorGroupsResponse>(),
         "Error groups from exceptions, error logs and failed spans",
     )
-    .query(&["start", "end", "service", "filter"]),
+    .query(&["start", "end", "service", "filter"])
+    .by_rows(),
     get(
         "/api/v1/apm/errors/{fingerprint}",
         "apm_error",
@@ -157,7 +169,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ErrorGroupResponse>(),
         "One error group with its stack",
     )
-    .query(&["start", "end", "service", "filter"]),
+    .query(&["start", "end", "service", "filter"])
+    .by_rows(),
     post(
         "/api/v1/apm/compare",
         "apm_compare",
@@ -165,7 +178,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ApmCompareRequest>(),
         body::<ApmCompareResponse>(),
         "Two versions or two times beside each other, endpoint by endpoint",
-    ),
+    )
+    .by_rows(),
     get(
         "/api/v1/changes",
         "changes",
@@ -173,7 +187,8 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ChangesResponse>(),
         "Deploys, flags and configuration changes, newest first",
     )
-    .query(&["start", "end", "service"]),
+    .query(&["start", "end", "service"])
+    .by_rows(),
     post(
         "/api/v1/changes",
         "record_change",

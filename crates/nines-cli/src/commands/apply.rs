@@ -32,18 +32,9 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     let bundle = Bundle::read(&arguments.files)?;
     let answer = session.client.apply(bundle.text.clone(), bundle.only_name(), arguments.dry_run).await;
-    let answer = match answer {
-        Err(ClientError::Problem(mut problem)) if !problem.faults.is_empty() => {
-            for fault in &mut problem.faults {
-                bundle.place(fault);
-                eprint!("{}", fault_lines(fault));
-            }
-            let count = problem.faults.len();
-            let faults = if count == 1 { "fault" } else { "faults" };
-            eprintln!("{} {count} {faults}; nothing was changed", style::red("error:"));
-            return Ok(Code::Failed);
-        }
-        answer => answer?,
+    let answer = match bundle.faults(answer)? {
+        Ok(answer) => answer,
+        Err(code) => return Ok(code),
     };
     for warning in &answer.warnings {
         let mut warning = warning.clone();
@@ -81,15 +72,15 @@ const DEPTH_MAX: usize = 8;
 
 /// Files joined to one set of documents.
 #[derive(Debug, Default)]
-struct Bundle {
-    text: String,
+pub(super) struct Bundle {
+    pub text: String,
     /// Name and first line (counted from 1) of each file, ascending.
     files: Vec<(String, u32)>,
     lines: u32,
 }
 
 impl Bundle {
-    fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+    pub fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let mut bundle = Self::default();
         let mut all: Vec<(String, String)> = Vec::new();
         for path in paths {
@@ -128,11 +119,27 @@ impl Bundle {
         self.lines += u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
     }
 
-    fn only_name(&self) -> Option<&str> {
+    pub fn only_name(&self) -> Option<&str> {
         match self.files.as_slice() {
             [(name, _)] => Some(name),
             _ => None,
         }
+    }
+
+    /// Prints the faults of an answer where they stand in the files; the inner error is the command's end then.
+    pub fn faults<T>(&self, answer: Result<T, ClientError>) -> anyhow::Result<Result<T, Code>> {
+        let mut problem = match answer {
+            Err(ClientError::Problem(problem)) if !problem.faults.is_empty() => problem,
+            answer => return Ok(Ok(answer?)),
+        };
+        for fault in &mut problem.faults {
+            self.place(fault);
+            eprint!("{}", fault_lines(fault));
+        }
+        let count = problem.faults.len();
+        let faults = if count == 1 { "fault" } else { "faults" };
+        eprintln!("{} {count} {faults}; nothing was changed", style::red("error:"));
+        Ok(Err(Code::Failed))
     }
 
     /// Gives a fault in the bundle its file and its line there.

@@ -1,9 +1,11 @@
 //! The audit log. Its chain is checked here, hash by hash, so that the node's own word need not be taken for it.
 
-use anyhow::{Context, bail};
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use nines_access::audit::GENESIS;
-use nines_access::{AuditEntry, AuditError, AuditRecord, AuditResult, Digest, verify_chain};
+use nines_access::anchor::{Check, Checked as Found, read_anchors};
+use nines_access::{Anchor, AuditEntry, AuditRecord, AuditResult, Digest};
 use nines_api::AuditResponse;
 use nines_model::Timestamp;
 use serde::Serialize;
@@ -19,7 +21,7 @@ const SHOWN: usize = 50;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nines audit list\n  nines audit verify\n  nines audit verify --anchor 1042:9f86d081…     the log must still hold this entry\n  nines audit export > audit.ndjson"
+    after_help = "Examples:\n  nines audit list\n  nines audit verify\n  nines audit verify --anchor 1042:9f86d081…     the log must still hold this entry\n  nines audit verify --anchors /mnt/elsewhere/nines.anchors\n  nines audit export > audit.ndjson"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -32,9 +34,12 @@ enum Command {
     List,
     /// Check the whole chain, and print its end to be kept elsewhere
     Verify {
-        /// NUMBER:HASH of an entry, as an earlier check printed it
+        /// NUMBER:HASH of an entry, as an earlier check printed it; may be given several times
         #[arg(long, value_name = "NUMBER:HASH")]
-        anchor: Option<String>,
+        anchor: Vec<Anchor>,
+        /// The file that `nines serve --audit-anchors` writes
+        #[arg(long, value_name = "FILE")]
+        anchors: Option<PathBuf>,
     },
     /// Every entry as a line of JSON
     Export,
@@ -47,6 +52,8 @@ struct Checked {
     entries: u64,
     /// `NUMBER:HASH` of the last entry: keep it where nobody who can write the log can write.
     anchor: Option<String>,
+    /// Those given that the log still holds.
+    anchors_held: usize,
     /// What is wrong.
     fault: Option<String>,
 }
@@ -76,8 +83,14 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
             })
             .await?;
         }
-        Command::Verify { anchor } => {
-            let checked = verify(session, anchor.as_deref()).await?;
+        Command::Verify { anchor: mut anchors, anchors: file } => {
+            if let Some(file) = file {
+                let text = std::fs::read_to_string(&file)
+                    .with_context(|| format!("cannot read anchors from {}", file.display()))?;
+                let read = read_anchors(&text).map_err(|fault| anyhow!("{}, {fault}", file.display()))?;
+                anchors.extend(read);
+            }
+            let checked = verify(session, anchors).await?;
             session.output.print_text(&checked, shown)?;
             return Ok(if checked.intact { Code::Ok } else { Code::Failed });
         }
@@ -85,45 +98,21 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
     Ok(Code::Ok)
 }
 
-async fn verify(session: &Session, anchor: Option<&str>) -> anyhow::Result<Checked> {
-    let anchor = anchor.map(read_anchor).transpose()?;
-    let (mut count, mut last) = (0, GENESIS);
-    let mut is_anchored = anchor.is_none();
-    let mut broken = None;
+async fn verify(session: &Session, anchors: Vec<Anchor>) -> anyhow::Result<Checked> {
+    let mut check = Check::new(anchors);
     each_page(session, |page| {
-        if broken.is_some() {
-            return Ok(());
-        }
-        let records = page.into_iter().map(record).collect::<anyhow::Result<Vec<_>>>()?;
-        is_anchored |= records.iter().any(|record| anchor == Some((record.sequence, record.hash)));
-        match verify_chain(count, last, &records) {
-            Ok(end) => (count, last) = end,
-            Err(AuditError::Broken { sequence }) => broken = Some(sequence),
-            Err(error) => return Err(error.into()),
-        }
+        check.take(&page.into_iter().map(record).collect::<anyhow::Result<Vec<_>>>()?);
         Ok(())
     })
     .await?;
-    let fault = match (broken, is_anchored) {
-        (Some(sequence), _) => Some(format!("entry {sequence} is not what was written")),
-        (None, false) => {
-            Some("the entry of the anchor is not there: the log was cut or written anew".to_owned())
-        }
-        (None, true) => None,
-    };
+    let Found { entries, end, anchors_held, fault } = check.end();
     Ok(Checked {
         intact: fault.is_none(),
-        entries: count,
-        anchor: (count > 0).then(|| format!("{count}:{}", last.to_hex())),
-        fault,
+        entries,
+        anchor: end.map(|end| end.to_string()),
+        anchors_held,
+        fault: fault.map(|fault| fault.to_string()),
     })
-}
-
-fn read_anchor(text: &str) -> anyhow::Result<(u64, Digest)> {
-    let wrong = || format!("`{text}` is no anchor: give NUMBER:HASH as `nines audit verify` printed it");
-    let (number, hash) = text.split_once(':').with_context(wrong)?;
-    let number = number.parse().ok().with_context(wrong)?;
-    Ok((number, Digest::from_hex(hash).with_context(wrong)?))
 }
 
 async fn each_page(
@@ -173,6 +162,9 @@ fn shown(checked: &Checked) -> String {
     };
     if let Some(anchor) = checked.anchor.as_ref().filter(|_| checked.intact) {
         text.push_str(&format!("anchor  {anchor}\n"));
+        if checked.anchors_held > 0 {
+            text.push_str(&format!("held    {} anchors of before\n", checked.anchors_held));
+        }
     }
     text
 }

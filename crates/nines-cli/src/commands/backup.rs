@@ -1,13 +1,16 @@
 //! Looking after a data directory: check it, copy it, put it back. These work on files, not through a node.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 use nines_backup::Progress;
 use nines_base::disk::RealDisk;
 use nines_base::{ByteSize, SystemClock};
 use nines_server::{RemoteConfig, open_object_store};
+use nines_state::Database;
+use nines_state::sealed::{self, GivenUp};
 use serde_json::json;
 
 use crate::exit::Code;
@@ -86,6 +89,9 @@ pub struct RestoreArguments {
     /// The data directory to make; it must not exist or be empty
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// The master key is lost: leave out secrets, documents that may hold one, and second factors, and name them
+    #[arg(long)]
+    give_up_secrets: bool,
 }
 
 pub async fn verify(arguments: VerifyArguments, output: Format) -> anyhow::Result<Code> {
@@ -164,18 +170,28 @@ pub async fn backup(arguments: BackupArguments, output: Format) -> anyhow::Resul
     Ok(if manifest.missing.is_empty() { Code::Ok } else { Code::Failed })
 }
 
-pub fn restore(arguments: &RestoreArguments, output: Format) -> anyhow::Result<Code> {
+pub async fn restore(arguments: &RestoreArguments, output: Format) -> anyhow::Result<Code> {
     let mut bar = Bar::default();
     let at = arguments.at.as_deref();
     let report = nines_backup::restore(&RealDisk, &arguments.from, at, &arguments.data, |now| bar.show(now))?;
     bar.clear();
     let manifest = &report.manifest;
-    eprintln!(
-        "no backup holds the master key: put the old directory's master.key into {}, or start with --master-key",
-        arguments.data.display()
-    );
+    let given_up = match arguments.give_up_secrets {
+        true => Some(give_up(&arguments.data).await?),
+        false => {
+            eprintln!(
+                "no backup holds the master key: put the old directory's master.key into {}, start with --master-key, \
+                 or, if it is lost, restore with --give-up-secrets",
+                arguments.data.display()
+            );
+            None
+        }
+    };
     let answer = json!({
         "name": manifest.name, "files": manifest.files.len(), "bytes": report.bytes, "missing": manifest.missing,
+        "given_up": given_up.as_ref().map(|lost| json!({
+            "secrets": lost.secrets, "documents": lost.documents, "second_factors": lost.second_factors,
+        })),
     });
     output.print_text(&answer, |_| {
         let mut text = format!(
@@ -193,9 +209,31 @@ pub fn restore(arguments: &RestoreArguments, output: Format) -> anyhow::Result<C
                 missing.reason
             ));
         }
+        if let Some(lost) = &given_up {
+            for (what, names) in [
+                ("secrets, to be set again", &lost.secrets),
+                ("documents, to be applied again", &lost.documents),
+                ("second factors, to be enrolled again", &lost.second_factors),
+            ] {
+                if !names.is_empty() {
+                    text.push_str(&format!("{} {what}: {}\n", style::yellow("given up:"), names.join(", ")));
+                }
+            }
+        }
         text
     })?;
     Ok(Code::Ok)
+}
+
+/// In the restored directory, which no node has seen yet.
+async fn give_up(data: &Path) -> anyhow::Result<GivenUp> {
+    let path = data.join("control.db");
+    let database = Database::open(&path, sealed::DOMAINS)
+        .await
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let given_up = sealed::give_up(&database, SystemClock::shared().now()).await?;
+    database.close().await;
+    Ok(given_up)
 }
 
 /// One line on a terminal that is written over; nothing elsewhere.

@@ -31,6 +31,9 @@ enum Command {
         /// Whose it is [default: your own account's]
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
+        /// The team in which its role holds, and nowhere else
+        #[arg(long, value_name = "NAME")]
+        team: Option<String>,
         /// Which rows of telemetry it sees, as a filter: calls that cannot be narrowed to them are refused
         #[arg(long)]
         filter: Option<String>,
@@ -52,9 +55,9 @@ enum Command {
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     match arguments.command {
-        Command::Create { name, role, expires_at, account, filter, scope, rate_per_minute } => {
+        Command::Create { name, role, expires_at, account, team, filter, scope, rate_per_minute } => {
             let request =
-                KeyRequest { name, role, expires_at, account, filter, scopes: scope, rate_per_minute };
+                KeyRequest { name, role, expires_at, account, team, filter, scopes: scope, rate_per_minute };
             let answer = session.client.create_key(&request).await?;
             // The secret alone, so that `key=$(nines key create …)` works.
             session.output.print_text(&answer, |answer: &KeyCreated| format!("{}\n", answer.secret))?;
@@ -80,7 +83,10 @@ fn list(answer: &KeysResponse) -> Table {
         table.row([
             key.id.clone(),
             key.name.clone(),
-            key.role.clone(),
+            match &key.team {
+                Some(team) => format!("{} in {team}", key.role),
+                None => key.role.clone(),
+            },
             key.prefix.clone(),
             short_time(&key.created_at),
             key.created_by.clone(),

@@ -206,19 +206,23 @@ async fn asked(session: &Session, what: &What) -> anyhow::Result<(PlanRequest, b
     let found = catalogue.actions.iter().find(|action| action.name == what.action);
     // The node knows the nearest name better than we do.
     let Some(action) = found else {
-        return Ok((PlanRequest { action: what.action.clone(), arguments: Default::default() }, false));
+        return Ok((
+            PlanRequest { action: what.action.clone(), arguments: Default::default(), incident: None },
+            false,
+        ));
     };
     let inventory = match values::need_inventory(action) {
         true => Some(session.client.cloud_inventory().await?),
         false => None,
     };
     let arguments = values::read(action, &what.values, inventory.as_ref())?;
-    Ok((PlanRequest { action: what.action.clone(), arguments }, action.reads))
+    Ok((PlanRequest { action: what.action.clone(), arguments, incident: None }, action.reads))
 }
 
 async fn carry_out(what: Do, session: &Session) -> anyhow::Result<Code> {
     let client = &session.client;
-    let (request, reads) = asked(session, &what.what).await?;
+    let (mut request, reads) = asked(session, &what.what).await?;
+    request.incident.clone_from(&what.incident);
     if reads {
         let answer = client.read_action(&request).await?;
         session.output.print_text(&answer, |answer| format!("{:#}\n", answer.seen))?;
@@ -380,6 +384,11 @@ fn plan(plan: &ActionPlan) -> String {
     }
     if plan.four_eyes {
         text.push_str(&format!("  {}\n", style::yellow("somebody else has to approve it")));
+    }
+    if let Some(refusal) = &plan.refused_by {
+        let reason = refusal.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let line = format!("policy {} would refuse you{reason}", refusal.policy);
+        text.push_str(&format!("  {}\n", style::red(&one_line(&line))));
     }
     text.push_str(&format!("  {}\n", style::dim(&format!("plan {}", plan.hash))));
     text

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
 use ipnet::IpNet;
 use nines_base::ByteSize;
 use nines_server::{AwsSettings, Config};
@@ -77,6 +79,16 @@ pub struct Arguments {
         help_heading = "Limits"
     )]
     metrics_retention: Option<std::time::Duration>,
+    /// Keep fewer samples of metrics that are older, such as 60d [default: all of them]
+    #[arg(
+        long,
+        env = "NINES_METRICS_THIN_AFTER",
+        hide_env_values = true,
+        value_name = "DURATION",
+        value_parser = nines_server::parse_retention,
+        help_heading = "Limits"
+    )]
+    metrics_thin_after: Option<std::time::Duration>,
     /// Keep sealed telemetry in S3 (s3://bucket/prefix) or a mounted folder (file:///mnt) too: --disk-max costs no data then
     #[arg(
         long,
@@ -257,7 +269,16 @@ pub struct Arguments {
         help_heading = "Probes"
     )]
     heartbeat_url: Option<String>,
-    /// What secrets are sealed by: a file, env:NAME or kms:KEY [default: <data>/master.key, which no backup copies]
+    /// A file elsewhere, best on another machine's disk, that the end of the audit log is written down in every half minute
+    #[arg(
+        long,
+        env = "NINES_AUDIT_ANCHORS",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Secrets"
+    )]
+    audit_anchors: Option<PathBuf>,
+    /// What secrets are sealed by: a file, env:NAME, age:FILE or kms:KEY [default: <data>/master.key, which no backup copies]
     #[arg(
         long,
         env = "NINES_MASTER_KEY",
@@ -315,6 +336,9 @@ pub struct Arguments {
     oidc_role: Vec<String>,
     #[command(flatten)]
     log: Log,
+    /// Where flags and variables were given, by setting.
+    #[arg(skip)]
+    origins: BTreeMap<String, String>,
 }
 
 // How the node's own log is written, to standard error. Not a doc comment: it would become the command's description.
@@ -350,7 +374,41 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
     }
 }
 
+/// The settings that are called otherwise on the command line.
+const RENAMED: [(&str, &str); 4] = [
+    ("slack_user", "slack_users"),
+    ("probe_reference", "probe_references"),
+    ("previous_master_key", "previous_master_keys"),
+    ("oidc_role", "oidc.roles"),
+];
+
 impl Arguments {
+    /// Remembers which settings were given as flags and which as variables.
+    pub fn note_origins(&mut self, matches: &ArgMatches) {
+        let command = crate::help::command();
+        let serve = command.find_subcommand("serve");
+        for argument in serve.into_iter().flat_map(clap::Command::get_arguments) {
+            let id = argument.get_id().as_str();
+            // Of other groups of the command line, `matches` knows nothing.
+            let Ok(true) = matches.try_contains_id(id) else { continue };
+            let origin = match matches.value_source(id) {
+                Some(ValueSource::CommandLine) => format!("--{}", argument.get_long().unwrap_or(id)),
+                Some(ValueSource::EnvVariable) => {
+                    format!("${}", argument.get_env().map(|name| name.to_string_lossy()).unwrap_or_default())
+                }
+                _ => continue,
+            };
+            let renamed =
+                RENAMED.iter().find(|(flag, _)| *flag == id).map(|(_, setting)| (*setting).to_owned());
+            let in_table = || {
+                ["aws", "oidc"]
+                    .into_iter()
+                    .find_map(|table| Some(format!("{table}.{}", id.strip_prefix(table)?.strip_prefix('_')?)))
+            };
+            self.origins.insert(renamed.or_else(in_table).unwrap_or_else(|| id.to_owned()), origin);
+        }
+    }
+
     fn config(self) -> anyhow::Result<Config> {
         let mut config = match &self.config {
             Some(path) => Config::from_file(path)?,
@@ -369,6 +427,7 @@ impl Arguments {
         config.memory_bytes = self.memory_max.map(|ByteSize(bytes)| bytes).or(config.memory_bytes);
         config.disk_bytes = self.disk_max.map(|ByteSize(bytes)| bytes).or(config.disk_bytes);
         set(&mut config.metrics_retention, self.metrics_retention);
+        config.metrics_thin_after = self.metrics_thin_after.or(config.metrics_thin_after);
         config.object_store = self.object_store.or(config.object_store);
         config.confirm_limits = self.confirm_limits;
         set(&mut config.metrics_seal_every, self.metrics_seal_every);
@@ -399,6 +458,7 @@ impl Arguments {
             probes.references = self.probe_reference;
         }
         probes.heartbeat_url = self.heartbeat_url.or(probes.heartbeat_url.take());
+        config.audit_anchors = self.audit_anchors.or(config.audit_anchors.take());
         let secrets = &mut config.secrets;
         secrets.master_key = self.master_key.or(secrets.master_key.take());
         if !self.previous_master_key.is_empty() {
@@ -424,6 +484,7 @@ impl Arguments {
         syslog.tls_cert = self.syslog_tls_cert.or(syslog.tls_cert.take());
         syslog.tls_key = self.syslog_tls_key.or(syslog.tls_key.take());
         syslog.tls_client_ca = self.syslog_tls_client_ca.or(syslog.tls_client_ca.take());
+        config.origins.extend(self.origins);
         Ok(config)
     }
 }

@@ -1,6 +1,9 @@
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use nines_api::{Burn, Slo, SlosResponse};
 
+use super::apply::Bundle;
 use super::{Session, duration, percent, short_time};
 use crate::exit::Code;
 use crate::output::style;
@@ -8,7 +11,7 @@ use crate::table::Table;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nines slo list\n  nines slo show checkout-availability\n  nines slo list --output json | jq '.slos[] | select(.status == \"exhausted\") | .name'"
+    after_help = "Examples:\n  nines slo list\n  nines slo import sloth.yml\n  nines slo import pyrra/ --apply\n  nines slo show checkout-availability\n  nines slo list --output json | jq '.slos[] | select(.status == \"exhausted\") | .name'"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -24,12 +27,53 @@ enum Command {
         /// Name of the promise
         name: String,
     },
+    /// Translate SLO documents of Sloth or Pyrra
+    ///
+    /// Prints the OpenSLO documents that come of them, and on standard error a line for each promise: translated,
+    /// approximated and how, or left out and what to do. Nothing is changed without --apply.
+    Import {
+        /// Files, directories, or - for standard input
+        #[arg(required = true, value_name = "FILE|DIR|-")]
+        files: Vec<PathBuf>,
+        /// Apply what came of them, all or none
+        #[arg(long)]
+        apply: bool,
+    },
 }
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     match arguments.command {
         Command::List => session.output.print(&session.client.slos().await?, list)?,
         Command::Show { name } => session.output.print_text(&session.client.slo(&name).await?, show)?,
+        Command::Import { files, apply } => return import(&files, apply, session).await,
+    }
+    Ok(Code::Ok)
+}
+
+async fn import(files: &[PathBuf], apply: bool, session: &Session) -> anyhow::Result<Code> {
+    let bundle = Bundle::read(files)?;
+    let answer = session.client.import_slos(bundle.text.clone(), bundle.only_name(), !apply).await;
+    let answer = match bundle.faults(answer)? {
+        Ok(answer) => answer,
+        Err(code) => return Ok(code),
+    };
+    session.output.print_text(&answer, |answer| answer.yaml.clone())?;
+    for line in &answer.report {
+        let word = match line.outcome.as_str() {
+            "translated" => style::green("translated"),
+            "approximated" => style::yellow("approximated"),
+            _ => style::red("left out"),
+        };
+        eprintln!("{word}  {}: {}", line.source, line.slo.as_ref().unwrap_or(&line.name));
+        line.notes.iter().for_each(|note| eprintln!("    {note}"));
+    }
+    for warning in &answer.warnings {
+        eprintln!("{} {}", style::yellow("warning:"), warning.message);
+    }
+    if answer.dry_run {
+        eprintln!("dry run: nothing was changed; --apply applies the documents above");
+    } else {
+        eprintln!("{} documents applied", answer.results.len());
     }
     Ok(Code::Ok)
 }
@@ -112,6 +156,17 @@ fn facts(slo: &Slo) -> Vec<(&'static str, String)> {
             .as_ref()
             .map(|it| ("bad events", format!("nines search -d {} '{}'", it.dataset, it.bad_filter))),
     );
+    if let Some(metric) = &slo.metric {
+        let how = format!("{} every {} s in {} series", metric.method, metric.interval_secs, metric.series);
+        facts.push(("read from metrics", how));
+        facts.push((if metric.part == "bad" { "bad" } else { "good" }, metric.part_query.clone()));
+        facts.extend(metric.total_query.as_ref().map(|total| ("of all", total.clone())));
+        facts.extend(metric.bound.as_ref().map(|bound| {
+            let (least, most) = (percent(bound.sli_min), percent(bound.sli_max));
+            ("exactness", format!("the threshold is no bucket boundary: between {least} and {most}"))
+        }));
+        facts.extend(metric.error.as_ref().map(|error| ("not asked", error.clone())));
+    }
     facts
 }
 

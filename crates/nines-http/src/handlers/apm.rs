@@ -10,7 +10,7 @@ use nines_model::{TimeRange, field};
 use serde::Deserialize;
 
 use crate::SharedApp;
-use crate::extract::{Body, range};
+use crate::extract::{Body, Caller, range};
 use crate::handlers::telemetry::{DEFAULT_RANGE, stats};
 use crate::problem::{ApiError, ApiResult};
 use crate::render;
@@ -24,11 +24,11 @@ pub struct ScopeQuery {
 }
 
 impl ScopeQuery {
-    fn scope(&self, app: &SharedApp) -> ApiResult<Scope> {
+    fn scope(&self, app: &SharedApp, caller: &Caller) -> ApiResult<Scope> {
         Ok(Scope {
             range: range(self.start.as_deref(), self.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?,
             service: self.service.as_deref().filter(|name| !name.is_empty()).map(Into::into),
-            filter: Filter::parse(self.filter.as_deref().unwrap_or_default())?,
+            filter: caller.narrowed(Filter::parse(self.filter.as_deref().unwrap_or_default())?),
         })
     }
 }
@@ -39,36 +39,40 @@ fn apm(app: &SharedApp) -> Apm {
 
 pub async fn services(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<ScopeQuery>,
 ) -> ApiResult<Json<api::ApmServicesResponse>> {
-    let scope = asked.scope(&app)?;
+    let scope = asked.scope(&app, &caller)?;
     let (entries, cost) = apm(&app).entries(&scope).await?;
     Ok(Json(render::apm::services(&entries, scope.range, stats(&cost))))
 }
 
 pub async fn endpoints(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<ScopeQuery>,
 ) -> ApiResult<Json<api::EndpointsResponse>> {
-    let scope = asked.scope(&app)?;
+    let scope = asked.scope(&app, &caller)?;
     let (entries, cost) = apm(&app).entries(&scope).await?;
     Ok(Json(render::apm::endpoints(&entries, scope.range, stats(&cost))))
 }
 
 pub async fn map(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<ScopeQuery>,
 ) -> ApiResult<Json<api::ServiceMapResponse>> {
-    let scope = asked.scope(&app)?;
+    let scope = asked.scope(&app, &caller)?;
     let (map, cost) = apm(&app).map(&scope).await?;
     Ok(Json(render::apm::map(&map, scope.service.as_deref(), scope.range, stats(&cost))))
 }
 
 pub async fn errors(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<ScopeQuery>,
 ) -> ApiResult<Json<api::ErrorGroupsResponse>> {
-    let scope = asked.scope(&app)?;
+    let scope = asked.scope(&app, &caller)?;
     let (groups, tally, cost) = apm(&app).errors(&scope, Some(before(scope.range))).await?;
     let answer = render::apm::groups(&groups, tally.grid(), scope.range, tally.left_out(), stats(&cost));
     Ok(Json(answer))
@@ -76,10 +80,11 @@ pub async fn errors(
 
 pub async fn error(
     State(app): State<SharedApp>,
+    caller: Caller,
     Path(fingerprint): Path<String>,
     Query(asked): Query<ScopeQuery>,
 ) -> ApiResult<Json<api::ErrorGroupResponse>> {
-    let scope = asked.scope(&app)?;
+    let scope = asked.scope(&app, &caller)?;
     let unknown = || {
         ApiError::not_found(format!("there is no error group {fingerprint} in this time"))
             .hint("widen the time range: a group is made of what happened in it")
@@ -97,12 +102,13 @@ fn before(range: TimeRange) -> TimeRange {
 
 pub async fn compare(
     State(app): State<SharedApp>,
+    caller: Caller,
     Body(request): Body<api::ApmCompareRequest>,
 ) -> ApiResult<Json<api::ApmCompareResponse>> {
     // Once, so that two sides without times are the same time.
     let now = app.clock.now();
     let side = |side: &api::CompareSide| -> ApiResult<Scope> {
-        let filter = Filter::parse(&side.filter)?;
+        let filter = caller.narrowed(Filter::parse(&side.filter)?);
         let version = side
             .version
             .as_ref()

@@ -6,13 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Query, State};
 use nines_api as api;
+use nines_filter::Filter;
 use nines_model::{Batch, Dataset, Event, Name, Resource, Value, field};
 use serde::Deserialize;
 use serde_json::Value as Json_;
 
 use crate::SharedApp;
 use crate::extract::{Body, Caller, optional_time, range};
-use crate::handlers::telemetry::search_dataset;
+use crate::handlers::telemetry::{of_service, search_dataset};
 use crate::problem::{ApiError, ApiResult};
 
 /// The kinds that alerts and charts know how to draw.
@@ -106,13 +107,13 @@ pub struct ListQuery {
 
 pub async fn list(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Json<api::ChangesResponse>> {
     let range = range(query.start.as_deref(), query.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
-    let filter = query.service.map(|service| {
-        nines_filter::Filter::from_ast(nines_filter::Expr::equals(field::SERVICE_NAME, service))
-    });
-    let rows = search_dataset(&app, Dataset::Changes, filter, range, LISTED_MAX).await?;
+    let filter = query.service.map_or_else(Filter::all, |service| of_service(&service));
+    let rows =
+        search_dataset(&app, Dataset::Changes, Some(caller.narrowed(filter)), range, LISTED_MAX).await?;
     Ok(Json(api::ChangesResponse { changes: rows.iter().map(change).collect() }))
 }
 

@@ -204,6 +204,8 @@ async fn act(app: &SharedApp, who: &Who, id: &str, step: &str, text: &str) -> Ap
         "confirm" => StepRequest { level: text, ..StepRequest::default() },
         _ => StepRequest { text, ..StepRequest::default() },
     };
+    let before = app.incidents.get(id).await?;
+    crate::policies::check_incident_step(app, who, step, &before).await?;
     let command = command(step, request, app.clock.now())?;
     let incident = app.incidents.act(id, &command, &Actor::person(who.name.clone())).await?;
     Ok(told(&incident))
@@ -333,6 +335,8 @@ async fn submitted(app: &SharedApp, who: &Who, view: &Value) -> Response {
         }
         let command = command("update", request, app.clock.now())?;
         let id: IncidentId = id.parse().map_err(|error| ApiError::from(IncidentError::from(error)))?;
+        let before = app.incidents.get(id).await?;
+        crate::policies::check_incident_step(app, who, "update", &before).await?;
         Ok(told(&app.incidents.act(id, &command, &Actor::person(who.name.clone())).await?))
     };
     let said = posted.await;
@@ -379,7 +383,7 @@ fn person(name: &str, role: Role) -> Who {
         grant: Grant::Role(role),
         via: Via::System,
         person: Some(eyes),
-        bounds: None,
+        ..Who::anonymous(false)
     }
 }
 

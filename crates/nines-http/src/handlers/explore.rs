@@ -14,7 +14,7 @@ use query::{Limits, Order};
 use super::telemetry::{DEFAULT_RANGE, dataset, stats};
 use crate::SharedApp;
 use crate::difference::{Tally, differences, explains};
-use crate::extract::{Body, optional_time, range, required_time};
+use crate::extract::{Body, Caller, optional_time, range, required_time};
 use crate::problem::{ApiError, ApiResult};
 
 /// Fields that one question counts; the engine takes no more.
@@ -33,10 +33,11 @@ const STREAM_FIELDS_MAX: usize = 8;
 
 pub async fn compare(
     State(app): State<SharedApp>,
+    caller: Caller,
     Body(request): Body<api::CompareRequest>,
 ) -> ApiResult<Json<api::CompareResponse>> {
     let dataset = dataset(&request.dataset)?;
-    let filter = Filter::parse(&request.filter)?;
+    let filter = caller.narrowed(Filter::parse(&request.filter)?);
     let all = range(request.start.as_deref(), request.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
     let selection = &request.selected;
     if selection.filter.is_none() && selection.start.is_none() && selection.end.is_none() {
@@ -119,6 +120,7 @@ impl Counted {
 
 pub async fn around(
     State(app): State<SharedApp>,
+    caller: Caller,
     Body(request): Body<api::AroundRequest>,
 ) -> ApiResult<Json<api::AroundResponse>> {
     let dataset = dataset(&request.dataset)?;
@@ -131,7 +133,7 @@ pub async fn around(
         let literal = Literal::for_field(&same.field, same.value.clone());
         Expr::compare(same.field.as_str(), Test::Is(Operator::Equal, literal))
     };
-    let filter = Filter::from_ast(Expr::and(request.stream.iter().map(equals).collect()));
+    let filter = caller.narrowed(Filter::from_ast(Expr::and(request.stream.iter().map(equals).collect())));
     let rows = |asked: Option<u32>| asked.unwrap_or(AROUND_DEFAULT).min(AROUND_MAX) as usize;
     let (before, after) = (rows(request.before), rows(request.after));
 

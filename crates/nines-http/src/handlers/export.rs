@@ -217,23 +217,8 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// RFC 4180. What a spreadsheet would run as a formula is defused with an apostrophe.
 fn csv_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let mut line = String::new();
-    for (index, cell) in cells.enumerate() {
-        if index > 0 {
-            line.push(',');
-        }
-        let formula = cell.starts_with(['=', '+', '@', '\t', '\r'])
-            || (cell.starts_with('-') && cell.parse::<f64>().is_err());
-        let safe = if formula { format!("'{cell}") } else { cell.to_owned() };
-        if safe.contains([',', '"', '\r', '\n']) {
-            line.push_str(&format!("\"{}\"", safe.replace('"', "\"\"")));
-        } else {
-            line.push_str(&safe);
-        }
-    }
-    line + "\r\n"
+    cells.map(crate::render::csv::cell).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 #[cfg(test)]

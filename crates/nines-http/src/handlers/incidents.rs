@@ -1,5 +1,6 @@
 //! Incidents: report, read, and move on step by step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -7,7 +8,7 @@ use axum::extract::{Extension, Path, Query, State};
 use nines_api as api;
 use nines_incidents::{
     Actor, Class, Command, EntryKind, Fact, Incident, IncidentError, IncidentId, Level, NewUpdate,
-    Query as Find, Record, Report, Role, Text,
+    Query as Find, Record, Report, Role, Statistics, Text,
 };
 use nines_model::{TimeRange, Timestamp};
 use serde::Deserialize;
@@ -43,6 +44,7 @@ pub struct ListQuery {
 
 pub async fn list(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Json<api::IncidentsResponse>> {
     let state = query.state.as_deref().filter(|state| *state != "open");
@@ -60,8 +62,13 @@ pub async fn list(
             incidents.push(incident);
         }
     }
+    incidents.retain(|incident| is_seen(&caller, incident));
     incidents.sort_by_key(|incident| (!incident.state.is_open(), std::cmp::Reverse(incident.id)));
-    let statistics = app.incidents.statistics(TimeRange::new(now - STATISTICS_RANGE, now)).await?;
+    let statistics = match caller.sees_all() {
+        true => app.incidents.statistics(TimeRange::new(now - STATISTICS_RANGE, now)).await?,
+        // They are taken over all incidents: nothing for those who see some.
+        false => Statistics::default(),
+    };
     Ok(Json(api::IncidentsResponse {
         incidents: incidents.iter().map(|incident| rendered(&app, incident)).collect(),
         mean: render::incidents::mean(&statistics),
@@ -74,6 +81,14 @@ pub async fn report(
     caller: Caller,
     Body(request): Body<api::ReportRequest>,
 ) -> ApiResult<(Extension<AuditNote>, Json<api::ReportResponse>)> {
+    if !caller.sees_service(&request.service) {
+        return Err(ApiError::new(
+            nines_base::ErrorKind::Forbidden,
+            format!("service `{:.100}` is not one of your teams'", request.service),
+        )
+        .code("other_team")
+        .hint("report for a service that your team answers for, or ask somebody who may report for all"));
+    }
     let report = Report {
         class: Class::parse(&request.class).map_err(IncidentError::from)?,
         level: Level::parse(&request.level).map_err(IncidentError::from)?,
@@ -103,13 +118,15 @@ pub async fn report(
 
 pub async fn show(
     State(app): State<SharedApp>,
+    caller: Caller,
     Path(id): Path<String>,
     Lang(language): Lang,
 ) -> ApiResult<Json<api::IncidentDetail>> {
     let id = incident_id(&id)?;
-    let incident = app.incidents.get(id).await?;
+    let incident = find(&app, &caller, id).await?;
     let entries = app.incidents.timeline(id, 0, TIMELINE_SHOWN_MAX).await?;
-    let readings = app.promises.of_service(&incident.intake.service);
+    let mut readings = app.promises.of_service(&incident.intake.service);
+    readings.retain(|view| caller.sees_service(&view.promise.service));
     let facts: Vec<_> =
         readings.iter().filter_map(|reading| render::slos::fact(reading, language)).map(Fact).collect();
     let draft_update = match incident.state.is_open() {
@@ -118,7 +135,7 @@ pub async fn show(
     };
     let mut alerts = Vec::new();
     for link in &incident.alerts {
-        alerts.extend(app.alert(&link.alert_id).await?);
+        alerts.extend(app.alert(&link.alert_id).await?.filter(|alert| caller.sees_service(&alert.service)));
     }
     let last_update_at = app.incidents.updates(id).await?.last().map(|update| update.posted_at.to_string());
     let mut shown = rendered(&app, &incident);
@@ -130,21 +147,24 @@ pub async fn show(
         slos: app.slos(&readings, language).await?,
         draft_update,
         escalation: super::oncall::of_incident(&app, &id.to_string()).await?,
-        foreign_alerts: super::alerts::foreign(&app, None, Some(id.to_string())).await?,
+        foreign_alerts: super::alerts::foreign(&app, &caller, None, Some(id.to_string())).await?,
     }))
 }
 
 pub async fn step(
     State(app): State<SharedApp>,
     Path((id, step)): Path<(String, String)>,
+    Extension(who): Extension<Arc<nines_access::Actor>>,
     caller: Caller,
     Body(request): Body<api::StepRequest>,
 ) -> ApiResult<Json<api::Incident>> {
     let id = incident_id(&id)?;
+    let before = find(&app, &caller, id).await?;
+    crate::policies::check_incident_step(&app, &who, &step, &before).await?;
     let actor = Actor::person(caller.name);
     if let Some(class) = &request.class {
         let class = Class::parse(class).map_err(IncidentError::from)?;
-        if app.incidents.get(id).await?.class != class {
+        if before.class != class {
             let reason = request.text.clone().unwrap_or_else(|| format!("class set to {class}"));
             app.incidents.act(id, &Command::ChangeClass { class, reason }, &actor).await?;
         }
@@ -156,7 +176,7 @@ pub async fn step(
     Ok(Json(rendered(&app, &incident)))
 }
 
-const STEPS: &[&str] = &[
+pub(crate) const STEPS: &[&str] = &[
     "acknowledge",
     "escalate",
     "confirm",
@@ -216,6 +236,19 @@ pub(super) fn command(step: &str, request: api::StepRequest, now: Timestamp) -> 
             return Err(ApiError::not_found(format!("an incident has no step `{other}`")).hint(hint));
         }
     })
+}
+
+/// The incident, if it touches a service that the caller sees; else the answer is that there is none.
+async fn find(app: &SharedApp, caller: &Caller, id: IncidentId) -> ApiResult<Incident> {
+    let incident = app.incidents.get(id).await?;
+    if !is_seen(caller, &incident) {
+        return Err(IncidentError::NotFound { id }.into());
+    }
+    Ok(incident)
+}
+
+fn is_seen(caller: &Caller, incident: &Incident) -> bool {
+    caller.sees_one_of(incident.services.iter().map(String::as_str))
 }
 
 fn incident_id(text: &str) -> ApiResult<IncidentId> {

@@ -16,7 +16,8 @@ use super::operations::check_incident;
 use crate::SharedApp;
 use crate::audit::AuditNote;
 use crate::extract::bytes;
-use crate::operations::{BadSignature, operator};
+use crate::operations::BadSignature;
+use crate::policies::operator;
 use crate::problem::{ApiError, ApiResult};
 
 /// Parameters of one action. The largest is a thousand networks.
@@ -41,7 +42,8 @@ pub async fn call(
     let is_dry = dry_run(asked.get("dryRun").map(String::as_str), body.remove("dryRun"))?;
     check_incident(&app, body.get("incident").and_then(Value::as_str)).await?;
     let body = Value::Object(body);
-    let reply = dispatch(&app.operations.actions, &path, &method, &body, is_dry, &operator(&actor)).await?;
+    let reply =
+        dispatch(&app.operations.actions, &path, &method, &body, is_dry, &operator(&app, &actor)).await?;
     Ok(match reply {
         Reply::Ok(answer) => {
             let note = AuditNote { is_question: true, ..AuditNote::default() };
@@ -148,7 +150,7 @@ pub async fn slack(State(app): State<SharedApp>, request: Request) -> ApiResult<
     };
     let mut command = Map::new();
     command.insert("text".to_owned(), Value::from(form.get("text").cloned().unwrap_or_default()));
-    let caller = operator(&actor);
+    let caller = operator(&app, &actor);
     let command = Value::Object(command);
     let answered = dispatch(&app.operations.actions, "/Ops/Slack", "POST", &command, false, &caller);
     let mut note = AuditNote {

@@ -365,8 +365,8 @@ mod tests {
             ("lookback", "1h"),
         ];
         let (filter, limit, range) = search(&asked).unwrap();
-        let expected = "name: \"GET /\" and duration_ns >= 1500000000 and duration_ns <= 90000000000 and status_code: error \
-                        and http.response.status_code: 503 and cloud.region: berlin";
+        let expected = "name: \"GET /\" and duration_ns >= 1500000000 and duration_ns <= 90000000000 \
+                        and http.response.status_code: 503 and status_code: error and cloud.region: berlin";
         let expected = Filter::parse(expected).unwrap();
         assert_eq!(Filter::parse(&filter).unwrap(), expected);
         assert_eq!((limit, range.start, range.end), (50, Timestamp::from_secs(1), Timestamp::from_secs(5)));

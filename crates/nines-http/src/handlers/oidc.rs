@@ -1,5 +1,6 @@
 //! Signing in by an identity provider: away to it, and back.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use nines_access::{AccessError, Role, SignedIn, session_cookie};
+use nines_access::{AccessError, Role, SignedIn, Standing, session_cookie};
 use nines_api as api;
 use nines_base::ErrorKind;
 use nines_oidc::{ATTEMPT_TTL, Identity, OidcError, Provider};
@@ -88,19 +89,22 @@ pub async fn callback(
         return Err(OidcError::UnknownAttempt.into());
     };
     let identity = provider.finish(&state, &code, &browser).await?;
-    let role = role(&identity)?;
+    let (role, teams) = standing(&identity, provider.roles())?;
     let origin = origin(peer, &headers);
-    let signed_in =
-        match app.access.sign_in_with_subject(&identity.subject, &identity.name, role, &origin).await {
-            // Somebody else has the name: theirs stays theirs.
-            Err(AccessError::NameTaken { name }) => {
-                let issuer = identity.subject.split('|').next().unwrap_or_default();
-                let host = issuer.split("://").nth(1).unwrap_or(issuer).split('/').next().unwrap_or(issuer);
-                let name = format!("{name} ({host})");
-                app.access.sign_in_with_subject(&identity.subject, &name, role, &origin).await?
-            }
-            other => other?,
-        };
+    let signed_in = match app
+        .access
+        .sign_in_with_subject(&identity.subject, &identity.name, role, teams.as_ref(), &origin)
+        .await
+    {
+        // Somebody else has the name: theirs stays theirs.
+        Err(AccessError::NameTaken { name }) => {
+            let issuer = identity.subject.split('|').next().unwrap_or_default();
+            let host = issuer.split("://").nth(1).unwrap_or(issuer).split('/').next().unwrap_or(issuer);
+            let name = format!("{name} ({host})");
+            app.access.sign_in_with_subject(&identity.subject, &name, role, teams.as_ref(), &origin).await?
+        }
+        other => other?,
+    };
     Ok(home(&app, signed_in))
 }
 
@@ -114,10 +118,28 @@ fn home(app: &SharedApp, signed_in: SignedIn) -> Response {
     response
 }
 
-/// The strongest of the roles that the person's groups have; nobody becomes an owner by a group.
-fn role(identity: &Identity) -> ApiResult<Role> {
-    let roles = identity.roles.iter().filter_map(|word| Role::parse(word).ok());
-    roles.filter(|role| *role < Role::Owner).max().ok_or_else(|| {
+/// The strongest role that the person's groups give everywhere and in each team; nobody becomes an owner by a group.
+/// Where no group gives a team, teams are not the provider's affair: `None`.
+fn standing<'a>(
+    identity: &Identity,
+    mut known: impl Iterator<Item = &'a str>,
+) -> ApiResult<(Role, Option<BTreeMap<String, Role>>)> {
+    let read = |word: &str| Standing::parse_all(word).unwrap_or_default();
+    let mut everywhere = None;
+    let mut teams = BTreeMap::new();
+    for standing in identity.roles.iter().flat_map(|word| read(word)) {
+        match standing {
+            Standing::Everywhere(role) if role < Role::Owner => everywhere = everywhere.max(Some(role)),
+            Standing::Everywhere(_) => {}
+            Standing::In { team, role } => {
+                let held = teams.entry(team).or_insert(role);
+                *held = role.max(*held);
+            }
+        }
+    }
+    let role = everywhere.or((!teams.is_empty()).then_some(Role::Member));
+    let by_provider = known.any(|word| read(word).iter().any(|one| matches!(one, Standing::In { .. })));
+    role.map(|role| (role, by_provider.then_some(teams))).ok_or_else(|| {
         ApiError::new(ErrorKind::Forbidden, format!("{} has no role here", identity.name))
             .hint("ask the people who run this node to give one of your groups a role")
     })

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::audit::AuditNote;
 use crate::extract::Body;
-use crate::operations::operator;
+use crate::policies::operator;
 use crate::problem::{ApiError, ApiResult};
 use crate::render::operations as render;
 use crate::{Feed, SharedApp};
@@ -40,6 +40,7 @@ impl From<ActionError> for ApiError {
             ActionError::PlanChanged { .. } => answer.code("plan_changed"),
             ActionError::ApprovalExpired { .. } => answer.code("approval_expired"),
             ActionError::OverRadius { .. } => answer.code("over_radius"),
+            ActionError::Barred { .. } => answer.code("policy"),
             ActionError::TargetBusy { .. } => answer.code("target_busy"),
             ActionError::KeyReused { .. } => answer.code("idempotency_key_reused"),
             ActionError::Damped { .. } | ActionError::Worsened { .. } => answer.code("damped"),
@@ -58,7 +59,7 @@ pub async fn list(
     State(app): State<SharedApp>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult<Json<api::ActionsResponse>> {
-    let caller = operator(&actor);
+    let caller = operator(&app, &actor);
     let operations = &app.operations;
     Ok(Json(api::ActionsResponse {
         cloud: operations.actions.cloud_name(),
@@ -80,7 +81,7 @@ pub async fn read(
     Extension(actor): Extension<Arc<Actor>>,
     Body(asked): Body<api::PlanRequest>,
 ) -> ApiResult<Json<api::SeenResponse>> {
-    let seen = app.operations.actions.read(&operator(&actor), &asked.action, &asked.arguments).await?;
+    let seen = app.operations.actions.read(&operator(&app, &actor), &asked.action, &asked.arguments).await?;
     Ok(Json(api::SeenResponse { seen: infra::seen_json(&seen) }))
 }
 
@@ -90,8 +91,10 @@ pub async fn plan(
     Body(asked): Body<api::PlanRequest>,
 ) -> ApiResult<Json<api::ActionPlan>> {
     let intent = app.operations.intent(&asked.action, &asked.arguments)?;
-    let plan = app.operations.actions.plan(&operator(&actor), intent).await?;
-    Ok(Json(render::plan(&plan)))
+    let caller = operator(&app, &actor);
+    let plan = app.operations.actions.plan(&caller, intent).await?;
+    let barred = app.operations.actions.would_bar(&caller, &plan, asked.incident.as_deref()).await;
+    Ok(Json(render::plan(&plan, barred)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,7 +140,7 @@ pub async fn start(
         incident: asked.incident,
         plan_hash: Some(asked.plan_hash),
     };
-    let run = app.operations.actions.run(&operator(&actor), intent, &request).await?;
+    let run = app.operations.actions.run(&operator(&app, &actor), intent, &request).await?;
     told(&app.feed, &run);
     Ok((Extension(note(&run)), Json(render::run(&run))))
 }
@@ -226,7 +229,7 @@ pub async fn step(
     Extension(actor): Extension<Arc<Actor>>,
     Body(asked): Body<api::RunStepRequest>,
 ) -> ApiResult<(Extension<AuditNote>, Json<api::ActionRun>)> {
-    let (actions, caller, id) = (&app.operations.actions, operator(&actor), RunId(id));
+    let (actions, caller, id) = (&app.operations.actions, operator(&app, &actor), RunId(id));
     let run = match step.as_str() {
         "approve" => {
             let hash = asked.plan_hash.ok_or_else(|| {
@@ -270,7 +273,7 @@ pub async fn stop(
         ))
         .hint("say it for everybody whose run stands still now"));
     }
-    let stop = app.operations.actions.stop_all(&operator(&actor), reason).await?;
+    let stop = app.operations.actions.stop_all(&operator(&app, &actor), reason).await?;
     app.feed.publish("run", None);
     let note = AuditNote { details: reason.to_owned(), ..AuditNote::default() };
     Ok((Extension(note), Json(render::stop(&stop))))
@@ -280,7 +283,7 @@ pub async fn lift_stop(
     State(app): State<SharedApp>,
     Extension(actor): Extension<Arc<Actor>>,
 ) -> ApiResult<StatusCode> {
-    app.operations.actions.lift_stop(&operator(&actor)).await?;
+    app.operations.actions.lift_stop(&operator(&app, &actor)).await?;
     app.feed.publish("run", None);
     Ok(StatusCode::NO_CONTENT)
 }

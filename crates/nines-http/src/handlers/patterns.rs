@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::telemetry::{DEFAULT_RANGE, stats};
 use crate::SharedApp;
-use crate::extract::range;
+use crate::extract::{Caller, range};
 use crate::problem::{ApiError, ApiResult};
 
 /// The patterns of the lines that this node takes in; one thread learns, handlers ask.
@@ -36,11 +36,12 @@ pub struct PatternsQuery {
 
 pub async fn patterns(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<PatternsQuery>,
 ) -> ApiResult<Json<api::PatternsResponse>> {
     let now = app.clock.now();
     let range = range(asked.start.as_deref(), asked.end.as_deref(), now, DEFAULT_RANGE)?;
-    let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default())?;
+    let filter = caller.narrowed(Filter::parse(asked.filter.as_deref().unwrap_or_default())?);
     let limit = limit(asked.limit.as_deref())?;
     let start = move || Survey::new(range);
     let (survey, cost) = app

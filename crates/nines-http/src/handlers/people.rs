@@ -1,5 +1,6 @@
 //! Accounts, what people sign in with, their sessions, and terminals that sign in through a browser.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use nines_access::{
-    Account, AccountId, Actor, DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceToken, Origin, Role, SessionId, Via,
+    Account, AccountId, Actor, DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceToken, Origin, Role, RouteAccess,
+    SessionId, TeamMember, Via,
 };
 use nines_api as api;
 use nines_base::ErrorKind;
@@ -74,6 +76,66 @@ pub async fn disable(
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
     app.access.disable_account(&actor, &AccountId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Teams that documents declare or that have members, with what belongs to them.
+pub async fn teams(
+    State(app): State<SharedApp>,
+    Extension(actor): Who,
+) -> ApiResult<Json<api::TeamsResponse>> {
+    let members = app.access.members(&actor).await?;
+    let roster = app.oncall.rota.roster();
+    let sees_all = actor.grant.satisfies(RouteAccess::AtLeast(Role::Viewer));
+    let declared = roster.teams.keys().filter(|team| sees_all || actor.teams.contains_key(*team));
+    let names: BTreeSet<&String> = declared.chain(members.iter().map(|member| &member.team)).collect();
+    let teams = names.into_iter().map(|name| api::Team {
+        is_declared: roster.teams.contains_key(name),
+        services: roster.services_of(&[name.clone()].into()).into_iter().collect(),
+        members: members.iter().filter(|member| member.team == *name).map(member).collect(),
+        may_manage: actor.grant_in(name).satisfies(RouteAccess::AtLeast(Role::Admin)),
+        name: name.clone(),
+    });
+    Ok(Json(api::TeamsResponse { teams: teams.collect() }))
+}
+
+fn member(member: &TeamMember) -> api::Member {
+    api::Member { name: member.name.clone(), role: member.role.as_str().to_owned() }
+}
+
+pub async fn put_member(
+    State(app): State<SharedApp>,
+    Extension(actor): Who,
+    Path((team, person)): Path<(String, String)>,
+    Body(request): Body<api::MemberRequest>,
+) -> ApiResult<(Extension<AuditNote>, Json<api::Member>)> {
+    let role = Role::parse(&request.role).map_err(nines_access::AccessError::from)?;
+    let roster = app.oncall.rota.roster();
+    // A member of a team that nobody declares could do nothing there. Whoever may not manage it learns nothing of it.
+    let may_manage = actor.grant_in(&team).satisfies(RouteAccess::AtLeast(Role::Admin));
+    if may_manage && !roster.teams.contains_key(&team) {
+        let near = nines_filter::nearest(&team, roster.teams.keys().map(String::as_str));
+        let hint = near.map_or_else(
+            || "declare it first: `kind: Team`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(ApiError::not_found(format!("there is no team `{team}`")).hint(hint));
+    }
+    let put = app.access.put_member(&actor, &team, &person, role).await?;
+    let note = AuditNote {
+        resource: Some(format!("teams/{team}/members/{}", put.name)),
+        details: format!("{} as {} in {team}", put.name, put.role.as_str()),
+        ..AuditNote::default()
+    };
+    Ok((Extension(note), Json(member(&put))))
+}
+
+pub async fn remove_member(
+    State(app): State<SharedApp>,
+    Extension(actor): Who,
+    Path((team, person)): Path<(String, String)>,
+) -> ApiResult<StatusCode> {
+    app.access.remove_member(&actor, &team, &person).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,5 +1,6 @@
 //! Signing in and out, and keys.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,9 +25,14 @@ pub async fn show(
     Json(api::Session {
         name: actor.name.clone(),
         role: actor.grant.as_str().to_owned(),
+        teams: teams(&actor),
         csrf_token: session.as_ref().map(|session| session.csrf_token.clone()),
         expires_at: session.map(|session| session.expires_at.to_string()),
     })
+}
+
+fn teams(actor: &Actor) -> BTreeMap<String, String> {
+    actor.teams.iter().map(|(team, role)| (team.clone(), role.as_str().to_owned())).collect()
 }
 
 /// Exchanges a key or a one-time token for a session cookie. Public: what is sent is the credential.
@@ -51,6 +57,7 @@ pub async fn sign_in(
     let session = api::Session {
         name: signed_in.actor.name.clone(),
         role: signed_in.actor.grant.as_str().to_owned(),
+        teams: teams(&signed_in.actor),
         csrf_token: Some(signed_in.csrf_token.clone()),
         expires_at: Some(signed_in.expires_at.to_string()),
     };
@@ -97,6 +104,7 @@ pub async fn create_key(
         expires_at: optional_time("expires_at", request.expires_at.as_deref())?,
         account: request.account,
         bounds: Bounds {
+            team: request.team.filter(|team| !team.trim().is_empty()),
             filter: request.filter.filter(|text| !text.trim().is_empty()),
             scopes: request.scopes,
             rate_per_minute: request.rate_per_minute.filter(|rate| *rate > 0),
@@ -137,6 +145,7 @@ fn rendered(key: &nines_access::Key) -> api::Key {
         prefix: format!("nin_{}_{}", key.grant.as_str(), key.id),
         created_at: key.created_at.to_string(),
         created_by: key.created_by.clone(),
+        team: key.bounds.team.clone(),
         filter: key.bounds.filter.clone(),
         scopes: key.bounds.scopes.clone(),
         rate_per_minute: key.bounds.rate_per_minute,

@@ -20,6 +20,10 @@ pub async fn ready(State(app): State<SharedApp>) -> Response {
     "ready\n".into_response()
 }
 
+pub async fn config(State(app): State<SharedApp>) -> Json<api::ConfigResponse> {
+    Json(api::ConfigResponse { settings: app.settings.clone() })
+}
+
 pub async fn status(State(app): State<SharedApp>) -> ApiResult<Json<api::Status>> {
     app.health
         .status()
@@ -61,6 +65,25 @@ fn series(series: &api::SeriesStatus, metric: &mut impl FnMut(&str, &str, &str, 
         .collect();
     let help = "Samples that can never be written.";
     metric("nines_series_rejected_total", "counter", help, &rejected);
+}
+
+/// Whether somebody is still being looked for, and whether somebody looks after that.
+fn paging(paging: &api::PagingStatus, metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
+    let mut one = |name: &str, kind: &str, help: &str, value: f64| {
+        metric(name, kind, help, &[(String::new(), value)]);
+    };
+    let oldest = paging.oldest_queued_secs.unwrap_or(0.0);
+    one("nines_paging_oldest_queued_seconds", "gauge", "Since the page that waits longest was due.", oldest);
+    let escalating = paging.escalating as f64;
+    one("nines_escalation_incidents", "gauge", "Open incidents that escalate by a policy.", escalating);
+    let age = paging.walked_secs_ago;
+    one("nines_escalation_age_seconds", "gauge", "Since escalations were last walked.", age);
+    let held = paging.digesting as f64;
+    one("nines_escalation_digesting", "gauge", "Calls that wait for a digest.", held);
+    one("nines_audit_looks_total", "counter", "Looks of the auditor of paging.", paging.audits as f64);
+    one("nines_audit_age_seconds", "gauge", "Since the last of them.", paging.audited_secs_ago);
+    let defects = paging.escalation_defects as f64;
+    one("nines_audit_defects", "gauge", "Incidents that would be forgotten, as of the last.", defects);
 }
 
 /// Prometheus' text format: `nines_<part>_<what>_<unit>[_total]`. Labels are datasets and refusal reasons, which are few
@@ -139,6 +162,7 @@ fn exposition(status: &api::Status) -> String {
         "Since the last finished evaluation.",
         &one(status.paging.evaluated_secs_ago),
     );
+    paging(&status.paging, &mut metric);
     metric("nines_process_resident_bytes", "gauge", "Resident memory.", &one(status.memory_bytes as f64));
     out
 }

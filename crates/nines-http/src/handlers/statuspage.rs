@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nines_api as api;
 use nines_base::ErrorKind;
 use nines_incidents::{
-    Actor, Approval, ApprovalRole, Audience, Command, Incident, IncidentError, IncidentId, NewUpdate,
-    Query as Find,
+    Actor, Approval, ApprovalRole, Audience, Command, Incident, IncidentError, IncidentId, Language,
+    NewUpdate, Query as Find,
 };
 use nines_model::{TimeRange, Timestamp};
+use nines_notify::TargetId;
 use nines_statuspage::{
-    Component, DAYS, LinkSecret, Maintenance, Seen, Statement, StatusError, StatusPage, View, atom, html,
-    rss, style_source, view,
+    Component, DAYS, Form, Frame, LinkSecret, Maintenance, Seen, Statement, StatusError, StatusPage, View,
+    atom, html, rss, style_source, view,
 };
 use serde::Deserialize;
 
@@ -27,6 +28,8 @@ use crate::problem::{ApiError, ApiResult};
 
 /// Incidents that a page looks at: more than five a day over its history.
 const INCIDENTS_MAX: usize = 500;
+/// How long before it begins a maintenance window is announced.
+const ANNOUNCED: Duration = Duration::from_secs(14 * 86_400);
 /// How long proxies and browsers may keep a page: a storm of readers costs one rendering in this time for each proxy.
 const CACHED: &str = "public, max-age=15";
 
@@ -39,6 +42,9 @@ impl From<StatusError> for ApiError {
 #[derive(Debug, Deserialize)]
 pub struct Shown {
     key: Option<String>,
+    lang: Option<String>,
+    /// `none`: for a copy that is served elsewhere, where nobody would take the form.
+    form: Option<String>,
 }
 
 /// The page itself. A private one without its link is not there.
@@ -46,10 +52,19 @@ pub async fn page(
     State(app): State<SharedApp>,
     Path(name): Path<String>,
     Query(shown): Query<Shown>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let (page, seen) = seen(&app, &name, shown.key.as_deref()).await?;
     let feed = page.secret.is_none().then(|| format!("{}/status/{}/atom.xml", app.public_url, page.name));
-    let body = html(&seen, feed.as_deref());
+    let action = format!("/status/{}/subscribers", page.name);
+    let frame = Frame {
+        language: language(shown.lang.as_deref(), &headers),
+        feed: feed.as_deref(),
+        form: (shown.form.as_deref() != Some("none"))
+            .then_some(Form { action: &action, email: page.mail_channel.is_some() }),
+        key: page.secret.as_ref().and(shown.key.as_deref()),
+    };
+    let body = html(&seen, &frame);
     Ok(answer(body, "text/html; charset=utf-8", page.secret.is_some()))
 }
 
@@ -69,9 +84,17 @@ pub async fn feed(
     Ok(answer(body, kind, page.secret.is_some()))
 }
 
-fn answer(body: String, kind: &'static str, is_private: bool) -> Response {
+/// What was asked for by name, else what the browser prefers.
+pub(super) fn language(asked: Option<&str>, headers: &HeaderMap) -> Language {
+    let preferred = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let first = preferred.and_then(|tags| tags.split([',', ';']).next());
+    Language::from_tag(asked.or(first).unwrap_or_default())
+}
+
+pub(super) fn answer(body: String, kind: &'static str, is_private: bool) -> Response {
     let policy = format!(
-        "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src {}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'",
         style_source()
     );
     let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
@@ -80,13 +103,25 @@ fn answer(body: String, kind: &'static str, is_private: bool) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     let cached = if is_private { "private, no-store" } else { CACHED };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cached));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
     response
 }
 
-async fn seen(app: &SharedApp, name: &str, key: Option<&str>) -> ApiResult<(StatusPage, View)> {
+/// The page of that name, if the link opens it.
+pub(super) async fn opened(app: &SharedApp, name: &str, key: Option<&str>) -> ApiResult<StatusPage> {
     let page =
         app.status_pages.pages().await?.into_iter().find(|page| page.name == name && page.is_open_to(key));
-    let page = page.ok_or_else(|| StatusError::NotFound(name.chars().take(60).collect()))?;
+    Ok(page.ok_or_else(|| StatusError::NotFound(name.chars().take(60).collect()))?)
+}
+
+async fn seen(app: &SharedApp, name: &str, key: Option<&str>) -> ApiResult<(StatusPage, View)> {
+    let page = opened(app, name, key).await?;
+    let view = viewed(app, &page).await?;
+    Ok((page, view))
+}
+
+/// What the page shows now.
+pub(crate) async fn viewed(app: &SharedApp, page: &StatusPage) -> ApiResult<View> {
     let now = app.clock.now();
     let incidents = incidents(app, now).await?;
     let mut updates = BTreeMap::new();
@@ -97,18 +132,18 @@ async fn seen(app: &SharedApp, name: &str, key: Option<&str>) -> ApiResult<(Stat
     let watched_since = stats.datasets.values().filter_map(|stats| stats.oldest).min();
     // A node that only has people's reports watches since the first of them, and a new one since now.
     let watched_since = watched_since.into_iter().chain(incidents.last().map(|it| it.reported_at)).min();
-    let maintenance = maintenance(app, &page, now);
-    let view = view(
-        &page,
+    let (maintenance, planned) = maintenance(app, page, now);
+    Ok(view(
+        page,
         &Seen {
             now,
             watched_since: watched_since.unwrap_or(Timestamp::MAX),
             incidents: &incidents,
             updates: &updates,
             maintenance: &maintenance,
+            planned: &planned,
         },
-    );
-    Ok((page, view))
+    ))
 }
 
 async fn incidents(app: &SharedApp, now: Timestamp) -> ApiResult<Vec<Incident>> {
@@ -129,36 +164,39 @@ async fn incidents(app: &SharedApp, now: Timestamp) -> ApiResult<Vec<Incident>> 
     Ok(all)
 }
 
-/// Windows that say that the page announces them and that hold one of the page's services now.
-fn maintenance(app: &SharedApp, page: &StatusPage, now: Timestamp) -> Vec<Maintenance> {
+/// Windows that say that the page announces them: those that run now, and those that begin soon. A window concerns the
+/// services of the page that its filter holds.
+fn maintenance(app: &SharedApp, page: &StatusPage, now: Timestamp) -> (Vec<Maintenance>, Vec<Maintenance>) {
     let roster = app.oncall.rota.roster();
     let services: Vec<&String> = page.components.iter().flat_map(|component| &component.services).collect();
-    let windows = roster.windows.iter().filter(|window| window.is_public);
-    windows
-        .filter_map(|window| {
-            let held: Vec<(String, Timestamp)> = services
-                .iter()
-                .filter_map(|service| {
-                    let alert = nines_oncall::intake::of_service(service);
-                    window.holds(&alert, now).map(|until| ((*service).clone(), until))
-                })
-                .collect();
-            let until = held.iter().map(|(_, until)| *until).max()?;
-            Some(Maintenance {
-                name: window.name.clone(),
-                reason: window.reason.clone(),
-                services: held.into_iter().map(|(service, _)| service).collect(),
-                until,
-            })
-        })
-        .collect()
+    let (mut running, mut planned) = (Vec::new(), Vec::new());
+    for window in roster.windows.iter().filter(|window| window.is_public) {
+        let is_held = |service: &&&String| window.filter.accepts(&nines_oncall::intake::of_service(service));
+        let held: Vec<String> = services.iter().filter(is_held).map(|service| (*service).clone()).collect();
+        if held.is_empty() {
+            continue;
+        }
+        let of_run = |run: TimeRange| Maintenance {
+            name: window.name.clone(),
+            reason: window.reason.clone(),
+            services: held.clone(),
+            components: Vec::new(),
+            from: run.start,
+            until: run.end,
+        };
+        running.extend(window.active_at(now).map(of_run));
+        planned.extend(window.next_after(now).filter(|run| run.start < now + ANNOUNCED).map(of_run));
+    }
+    planned.sort_by_key(|window| window.from);
+    (running, planned)
 }
 
 pub async fn list(State(app): State<SharedApp>) -> ApiResult<Json<api::StatusPagesResponse>> {
-    let pages = app.status_pages.pages().await?;
-    Ok(Json(api::StatusPagesResponse {
-        pages: pages.iter().map(|page| rendered(&app, page, None)).collect(),
-    }))
+    let mut pages = Vec::new();
+    for page in app.status_pages.pages().await? {
+        pages.push(rendered(&app, &page, None).await?);
+    }
+    Ok(Json(api::StatusPagesResponse { pages }))
 }
 
 pub async fn put(
@@ -182,12 +220,19 @@ pub async fn put(
             .map(|it| Component { name: it.name.trim().to_owned(), services: it.services })
             .collect(),
         secret: secret.as_deref().map(LinkSecret::of),
+        mail_channel: request.mail_channel.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
         updated_at: now,
         updated_by: caller.name,
     };
     page.check()?;
+    if let Some(channel) = &page.mail_channel
+        && app.targets.get(&TargetId(channel.clone())).is_none_or(|channel| channel.mailer().is_none())
+    {
+        return Err(ApiError::invalid(format!("there is no e-mail channel `{channel}`"))
+            .hint("declare a Channel of type email, or leave subscribers by mail out"));
+    }
     app.status_pages.put_page(&page).await?;
-    Ok(Json(rendered(&app, &page, secret.as_deref())))
+    Ok(Json(rendered(&app, &page, secret.as_deref()).await?))
 }
 
 pub async fn remove(State(app): State<SharedApp>, Path(name): Path<String>) -> ApiResult<StatusCode> {
@@ -197,9 +242,10 @@ pub async fn remove(State(app): State<SharedApp>, Path(name): Path<String>) -> A
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn rendered(app: &SharedApp, page: &StatusPage, secret: Option<&str>) -> api::StatusPage {
+async fn rendered(app: &SharedApp, page: &StatusPage, secret: Option<&str>) -> ApiResult<api::StatusPage> {
+    let counts = app.subscribers.store.count_subscribers(&page.name).await?;
     let key = secret.map(|secret| format!("?key={secret}")).unwrap_or_default();
-    api::StatusPage {
+    Ok(api::StatusPage {
         name: page.name.clone(),
         title: page.title.clone(),
         description: page.description.clone(),
@@ -210,9 +256,15 @@ fn rendered(app: &SharedApp, page: &StatusPage, secret: Option<&str>) -> api::St
             .collect(),
         private: page.secret.is_some(),
         url: format!("{}/status/{}{key}", app.public_url, page.name),
+        mail_channel: page.mail_channel.clone(),
+        subscribers: api::SubscriberCounts {
+            email: counts.email,
+            webhook: counts.webhook,
+            pending: counts.pending,
+        },
         updated_at: page.updated_at.to_string(),
         updated_by: page.updated_by.clone(),
-    }
+    })
 }
 
 pub async fn statements(

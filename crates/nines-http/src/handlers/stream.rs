@@ -10,20 +10,26 @@ use nines_api::StreamEvent;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::SharedApp;
+use crate::extract::Caller;
 
 /// Proxies cut silent connections after 30 to 60 s; pages call the stream lost after twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Starts with a `resync`, so that a page that reconnects reads what it missed.
-pub async fn events(State(app): State<SharedApp>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+/// Starts with a `resync`, so that a page that reconnects reads what it missed. Those who see some services are told
+/// that something changed, not what: they read again what is theirs.
+pub async fn events(
+    State(app): State<SharedApp>,
+    caller: Caller,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let receiver = app.feed.subscribe();
+    let sees_all = caller.sees_all();
     let resync = |at: String| StreamEvent { kind: "resync".to_owned(), id: None, at };
     let now = app.clock.now().to_string();
     let shutdown = app.shutdown.clone();
     let stream = futures::stream::unfold(
         (receiver, Some(resync(now)), app, shutdown),
         move |(mut receiver, first, app, shutdown)| async move {
-            let event = match first {
+            let mut event = match first {
                 Some(event) => event,
                 None => tokio::select! {
                     () = shutdown.begun() => return None,
@@ -34,6 +40,9 @@ pub async fn events(State(app): State<SharedApp>) -> Sse<impl Stream<Item = Resu
                     },
                 },
             };
+            if !sees_all {
+                event.id = None;
+            }
             let message =
                 Event::default().event(event.kind.clone()).json_data(&event).expect("an event is plain data");
             Some((Ok(message), (receiver, None, app, shutdown)))

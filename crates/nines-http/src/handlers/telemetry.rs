@@ -263,9 +263,13 @@ pub async fn fields(
 
 pub async fn trace(
     State(app): State<SharedApp>,
+    caller: Caller,
     Path(trace_id): Path<String>,
 ) -> ApiResult<Json<api::TraceResponse>> {
-    let answer = app.engine.trace(&trace_id, TimeRange::ALL, Limits::default()).await?;
+    let mut answer = app.engine.trace(&trace_id, TimeRange::ALL, Limits::default()).await?;
+    for rows in [&mut answer.spans, &mut answer.logs] {
+        rows.retain(|row| caller.sees_one_of(row.get(field::SERVICE_NAME).and_then(Value::as_str)));
+    }
     if answer.spans.is_empty() && answer.logs.is_empty() {
         return Err(ApiError::not_found(format!("there is no trace {trace_id}"))
             .hint("it may not have arrived yet, or be older than retention"));
@@ -281,12 +285,14 @@ pub struct RangeQuery {
 
 pub async fn services(
     State(app): State<SharedApp>,
+    caller: Caller,
     Query(asked): Query<RangeQuery>,
 ) -> ApiResult<Json<api::ServicesResponse>> {
     let range = range(asked.start.as_deref(), asked.end.as_deref(), app.clock.now(), DEFAULT_RANGE)?;
     let answer = app.engine.services(range, Limits::default()).await?;
     let millis = |nanos: Option<f64>| nanos.map(|nanos| nanos / 1e6);
-    let services = answer.operations.into_iter().map(|service| api::ServiceSummary {
+    let seen = answer.operations.into_iter().filter(|service| caller.sees_service(&service.service));
+    let services = seen.map(|service| api::ServiceSummary {
         name: service.service,
         spans: service.spans,
         errors: service.errors,

@@ -187,7 +187,7 @@ pub fn sheet(it: &Sheet, facts: &dyn Fn(&str) -> Vec<String>, now: Timestamp) ->
 pub fn csv(it: &api::ReviewResponse) -> String {
     let mut text = String::from("part,name,value,more\n");
     let mut row = |part: &str, name: &str, value: String, more: String| {
-        text.push_str(&[part, name, &value, &more].map(cell).join(","));
+        text.push_str(&[part, name, &value, &more].map(super::csv::cell).join(","));
         text.push('\n');
     };
     let number = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
@@ -230,12 +230,6 @@ pub fn csv(it: &api::ReviewResponse) -> String {
         row("measure", &origin, measure.text.clone(), more.trim().to_owned());
     }
     text
-}
-
-fn cell(text: &str) -> String {
-    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if risky { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 fn marks(marks: &Marks) -> api::IncidentMarks {

@@ -5,7 +5,7 @@ use nines_actions::infra::PATHS;
 use nines_actions::inventory::Inventory;
 use nines_actions::parameter::{ADDRESSES_MAX, INSTANCES_MAX, Kind, WEIGHTED_GROUPS_MAX};
 use nines_actions::runbook::Runbook;
-use nines_actions::{Event, OnFailure, Plan, Run, Seen, Step, StepRun, StepWork, Stop};
+use nines_actions::{Barred, Event, OnFailure, Plan, Run, Seen, Step, StepRun, StepWork, Stop};
 use nines_api as api;
 
 use crate::operations::RUNBOOK;
@@ -79,7 +79,7 @@ fn parameter(name: &str, kind: Kind, required: bool, about: &str) -> api::Action
     }
 }
 
-pub fn plan(plan: &Plan) -> api::ActionPlan {
+pub fn plan(plan: &Plan, barred: Option<Barred>) -> api::ActionPlan {
     let radius = &plan.radius;
     api::ActionPlan {
         action: plan.action.clone(),
@@ -89,6 +89,7 @@ pub fn plan(plan: &Plan) -> api::ActionPlan {
         hash: plan.hash.clone(),
         steps: plan.steps.iter().map(planned).collect(),
         targets: plan.targets.clone(),
+        refused_by: barred.map(|Barred { policy, reason }| api::PlanRefusal { policy, reason }),
         radius: api::BlastRadius {
             machines: radius.machines.iter().cloned().collect(),
             target_groups: radius
@@ -152,7 +153,7 @@ pub fn run(run: &Run) -> api::ActionRun {
         created_at: run.created_at.to_string(),
         started_at: run.started_at.map(|at| at.to_string()),
         finished_at: run.finished_at.map(|at| at.to_string()),
-        plan: plan(&run.plan),
+        plan: plan(&run.plan, None),
         steps: steps.map(|(planned, step)| run_step(planned, step)).collect(),
         verdict_due_at: run.verdict_due_at.map(|at| at.to_string()),
         verdict: run.verdict.as_ref().map(|verdict| api::RunVerdict {

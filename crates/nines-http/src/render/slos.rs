@@ -7,9 +7,9 @@ use nines_filter::{Expr, Filter};
 use nines_incidents::Language;
 use nines_model::{TimeRange, Timestamp, field};
 use nines_slo::{
-    Audience, Budget, BudgetStatus, Exhaustion, Indicator, Locale, MeasurementState, Period, PeriodUnit,
-    Rings, Severity, SloReading, StaleReason, TierReading, Verdict, Window, budget_sentence, burn_rate,
-    duration_in_words, state_sentence,
+    Audience, Budget, BudgetStatus, Exhaustion, Indicator, Locale, Measure, MeasurementState, MetricForm,
+    MetricIndicator, Period, PeriodUnit, Rings, Severity, SloReading, StaleReason, TierReading, Verdict,
+    Window, budget_sentence, burn_rate, duration_in_words, state_sentence,
 };
 
 use crate::promises::PromiseView;
@@ -57,7 +57,8 @@ pub fn slo(
         budget: budget(reading.budget.as_ref(), reading.exhaustion),
         sla_budget: reading.sla.as_ref().map(|sla| budget(Some(&sla.budget), None)),
         burns: reading.tiers.iter().map(|tier| burn(tier, reading)).collect(),
-        error_rate_now: rings.and_then(|rings| error_rate_now(rings, reading.at, promise.min_events)),
+        error_rate_now: rings
+            .and_then(|rings| error_rate_now(rings, rings.edge(reading.at), promise.min_events)),
         error_rate_normal: rings.and_then(|rings| error_rate_normal(rings, reading.at)),
         events_per_second: counts(MINUTE).total() as f64 / MINUTE.as_secs_f64(),
         last_event_at: reading.newest_event.map(|at| at.to_string()),
@@ -67,7 +68,8 @@ pub fn slo(
         alert_id,
         incident_id,
         sparkline: rings.map(|rings| sparkline(rings, reading.at)).unwrap_or_default(),
-        indicator: promise.indicator.as_ref().ok().map(indicator),
+        indicator: promise.indicator.as_ref().ok().and_then(Measure::events).map(indicator),
+        metric: promise.indicator.as_ref().ok().and_then(Measure::series).map(|ours| metric(ours, view)),
     }
 }
 
@@ -134,6 +136,35 @@ fn sparkline(rings: &Rings, at: Timestamp) -> Vec<Option<f64>> {
         .collect()
 }
 
+fn metric(indicator: &MetricIndicator, view: &PromiseView) -> api::SloMetric {
+    let part_of = |is_bad: bool| if is_bad { "bad" } else { "good" };
+    let (part, total, limit) = match &indicator.form {
+        MetricForm::Counts { is_bad, total, .. } => (part_of(*is_bad), Some(total), None),
+        MetricForm::Share { is_bad, total, .. } => (part_of(*is_bad), total.as_ref(), None),
+        MetricForm::Threshold { op, value, .. } => ("value", None, Some((op, *value))),
+    };
+    let reading = view.live.as_ref().map(|live| live.reading()).unwrap_or_default();
+    let bound = reading.bound.filter(|bound| bound.total > 0.0).map(|bound| api::SloMetricBound {
+        below: bound.below,
+        above: Some(bound.above).filter(|above| above.is_finite()),
+        sli_min: bound.good_min / bound.total,
+        sli_max: bound.good_max / bound.total,
+    });
+    api::SloMetric {
+        method: indicator.method().to_owned(),
+        part: part.to_owned(),
+        part_query: indicator.questions().first().map(|asked| asked.text.clone()).unwrap_or_default(),
+        total_query: total.map(|total| total.text.clone()),
+        op: limit.map(|(op, _)| op.as_str().to_owned()),
+        threshold: limit.map(|(_, value)| value),
+        interval_secs: indicator.interval.as_secs(),
+        series: reading.series as u64,
+        counted_until: reading.until.map(|until| until.to_string()),
+        error: reading.error.clone(),
+        bound,
+    }
+}
+
 pub fn indicator(indicator: &Indicator) -> api::Indicator {
     // An indicator that was written with `bad` has `good = not (bad)`: a person wants to read the former.
     let bad = match indicator.good.ast() {
@@ -162,8 +193,18 @@ fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 }
 
 /// The family that the indicator belongs to, read off the fields that decide what is bad.
-fn category(indicator: Option<&Indicator>) -> &'static str {
-    let Some(indicator) = indicator else { return "custom" };
+fn category(measure: Option<&Measure>) -> &'static str {
+    let indicator = match measure {
+        Some(Measure::Events(indicator)) => indicator,
+        Some(Measure::Series(indicator)) => {
+            return match indicator.method() {
+                "observed" => "latency",
+                "counted" => "availability",
+                _ => "custom",
+            };
+        }
+        None => return "custom",
+    };
     let fields = indicator.good.fields();
     let has = |name: &str| fields.contains(&name);
     if has(field::DURATION_NS) {

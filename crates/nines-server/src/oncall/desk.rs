@@ -16,7 +16,8 @@ use nines_model::Timestamp;
 use nines_oncall::alert::{AlertStatus, IncomingAlert};
 use nines_oncall::escalation::Hold;
 use nines_oncall::noise::{
-    AlertBook, AlertEntry, FLAP_WINDOW, Gate, Grouper, Preview, REOPEN_WITHIN, Received, Silence, Suppression,
+    AlertBook, AlertEntry, Dependencies, FLAP_WINDOW, Gate, Grouper, Preview, REOPEN_WITHIN, Received,
+    Silence, Suppression,
 };
 use nines_oncall::{OncallRepository, Roster, Rota};
 use nines_state::intake::{ForeignAlert, Intake};
@@ -84,6 +85,8 @@ pub struct DeskWorker {
     standing: HashMap<String, Standing>,
     /// The roster from which the gate has its windows and silences.
     roster: Arc<Roster>,
+    /// The map of services that the gate has.
+    dependencies: Arc<Dependencies>,
     waiting: Arc<Waiting>,
     incident_of: Arc<Mutex<HashMap<String, IncidentId>>>,
     reviewed_at: Option<Duration>,
@@ -96,6 +99,7 @@ impl Desk {
         let (asks, receiver) = mpsc::channel(QUEUE);
         let worker = DeskWorker {
             roster: Arc::default(),
+            dependencies: Arc::default(),
             parts,
             asks: receiver,
             book: AlertBook::default(),
@@ -428,6 +432,11 @@ impl DeskWorker {
     }
 
     fn follow_roster(&mut self) {
+        let dependencies = Arc::clone(&self.parts.shared.dependencies.lock());
+        if !Arc::ptr_eq(&dependencies, &self.dependencies) {
+            self.gate.inhibitor.follow(Dependencies::clone(&dependencies));
+            self.dependencies = dependencies;
+        }
         let roster = self.parts.rota.roster();
         if Arc::ptr_eq(&roster, &self.roster) {
             return;

@@ -20,18 +20,17 @@ use nines_incidents::{
 };
 use nines_model::Timestamp;
 use nines_notify::{Deliverer, OutboxStore, Targets};
-use nines_oncall::escalation::{Escalation, Event, Phase, Standing, audit, decide};
+use nines_oncall::escalation::{Escalation, Event, Phase, decide};
 use nines_oncall::noise::{Limiter, MESSAGES_WINDOW};
 use nines_oncall::{OncallError, OncallRepository, PersonId, Roster, Rota, Stored};
 use nines_state::alerts::Alerts;
 
 use super::{Shared, held, of_incident};
+use crate::paging::Vitals;
 use crate::promises::PromiseKeeper;
 
 /// Steps are of seconds and minutes; people notice no second.
 const ROUND: Duration = Duration::from_secs(1);
-/// As RELIABILITY asks: every open escalation is looked at by somebody who did not write it.
-const AUDIT_EVERY: Duration = Duration::from_secs(60);
 /// Entries of one timeline that are read in one go; the next round reads on.
 const ENTRIES_PER_ROUND: u32 = 1_000;
 /// Orders carried out in one round: a storm of one incident for each of a thousand services, called by two channels.
@@ -50,6 +49,7 @@ pub struct EscalatorParts {
     pub feed: Feed,
     pub public_url: String,
     pub shared: Arc<Shared>,
+    pub vitals: Arc<Vitals>,
 }
 
 pub struct Escalator {
@@ -59,14 +59,20 @@ pub struct Escalator {
     granted: HashSet<String>,
     /// Orders that wait for a person's digest.
     digesting: HashMap<String, PersonId>,
-    audited_at: Option<Duration>,
+    /// Escalations of which every call has ended, with the version at which that was seen. Nothing more is read
+    /// for them until they move: a thousand open incidents would cost two thousand reads a second.
+    settled: HashMap<String, u64>,
+    /// Escalations that go on, as this loop left them; it alone moves them. `None` at the start, and after a round that
+    /// failed: then they are read.
+    known: Option<HashMap<String, Stored>>,
     reminded_at: Option<Duration>,
 }
 
 impl Escalator {
     pub fn new(parts: EscalatorParts) -> Self {
         let (limiter, granted) = (Limiter::default(), HashSet::new());
-        Self { parts, limiter, granted, digesting: HashMap::new(), audited_at: None, reminded_at: None }
+        let (digesting, settled) = (HashMap::new(), HashMap::new());
+        Self { parts, limiter, granted, digesting, settled, known: None, reminded_at: None }
     }
 
     /// Until shutdown.
@@ -109,10 +115,13 @@ impl Escalator {
     async fn round(&mut self) -> anyhow::Result<()> {
         let roster = self.parts.rota.roster();
         let open = self.parts.incidents.open().await?;
-        let mut known: HashMap<String, Stored> = HashMap::new();
-        for stored in self.parts.repository.open_escalations().await? {
-            known.insert(stored.state.incident.clone(), stored);
-        }
+        let mut known = match self.known.take() {
+            Some(known) => known,
+            None => {
+                let open = self.parts.repository.open_escalations().await?;
+                open.into_iter().map(|stored| (stored.state.incident.clone(), stored)).collect()
+            }
+        };
         let mut incidents: HashMap<String, Incident> = HashMap::new();
         for incident in open {
             let id = incident.id.to_string();
@@ -123,6 +132,7 @@ impl Escalator {
             }
             incidents.insert(id, incident);
         }
+        self.settled.retain(|incident, _| known.contains_key(incident));
         for stored in known.values_mut() {
             let id = stored.state.incident.clone();
             let incident = match incidents.get(&id) {
@@ -145,7 +155,10 @@ impl Escalator {
         let escalating = known.values().filter(|stored| !stored.state.is_over()).count();
         self.parts.shared.escalating.store(escalating as u64, Ordering::Relaxed);
         self.parts.shared.digesting.store(self.limiter.waiting(), Ordering::Relaxed);
-        self.audit(&roster, &known, &incidents).await
+        known.retain(|_, stored| !stored.state.is_over());
+        self.known = Some(known);
+        self.parts.vitals.walked(&self.parts.clock);
+        Ok(())
     }
 
     /// The escalation of an open incident that has none running: one that was over, or a new one if there is a policy.
@@ -167,7 +180,7 @@ impl Escalator {
 
     /// Everything that happened to the incident since, what is due, and what people no longer want to hear.
     async fn bring_up(
-        &self,
+        &mut self,
         roster: &Roster,
         incident: &Incident,
         stored: &mut Stored,
@@ -183,7 +196,7 @@ impl Escalator {
             }
         }
         self.add_standing_events(roster, incident, &stored.state, now, &mut events);
-        let failed = self.failed_deliveries(incident, &stored.state, now).await?;
+        let failed = self.failed_deliveries(incident, stored, now).await?;
         events.extend(failed);
         let is_due = stored.state.next_at().is_some_and(|at| at <= now);
         if events.is_empty() && !is_due && seen == stored.state.seen {
@@ -212,8 +225,13 @@ impl Escalator {
                 }
                 Ok(())
             }
-            // Somebody else moved it; the next round reads it again.
-            Err(OncallError::Stale { .. }) => Ok(()),
+            // Somebody else moved it: the next round goes on from what it is now.
+            Err(OncallError::Stale { .. }) => {
+                if let Some(now) = self.parts.repository.escalation(&stored.state.incident).await? {
+                    *stored = now;
+                }
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -284,44 +302,6 @@ impl Escalator {
         {
             tracing::warn!(error = %chain(&error), "a step of an escalation is not on the timeline");
         }
-    }
-
-    /// Proves once a minute that no open incident with a policy is forgotten, and says so loudly if one is.
-    async fn audit(
-        &mut self,
-        roster: &Roster,
-        known: &HashMap<String, Stored>,
-        incidents: &HashMap<String, Incident>,
-    ) -> anyhow::Result<()> {
-        let monotonic = self.parts.clock.monotonic();
-        if self.audited_at.is_some_and(|at| monotonic.saturating_sub(at) < AUDIT_EVERY) {
-            return Ok(());
-        }
-        self.audited_at = Some(monotonic);
-        let now = self.parts.clock.now();
-        let mut defects: Vec<(String, String)> = Vec::new();
-        for (id, stored) in known {
-            match audit(&stored.state, now) {
-                Ok(Standing::NextAt(_) | Standing::Visible(_)) => {}
-                Err(defect) => defects.push((id.clone(), defect.to_string())),
-            }
-        }
-        for (id, incident) in incidents {
-            let since = incident.reported_at + nines_oncall::escalation::AUDIT_GRACE;
-            if incident.state.is_open()
-                && since < now
-                && !known.contains_key(id)
-                && roster.policy_of(&incident.services).is_some()
-            {
-                defects.push((id.clone(), format!("{id} has a policy and does not escalate")));
-            }
-        }
-        self.parts.shared.defects.store(defects.len() as u64, Ordering::Relaxed);
-        for (id, defect) in defects {
-            tracing::error!(incident = id, defect, "an escalation would be forgotten");
-            self.alarm(&id, &defect, incidents.get(&id), now).await?;
-        }
-        Ok(())
     }
 }
 

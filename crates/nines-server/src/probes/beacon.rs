@@ -1,5 +1,5 @@
 //! The node's own heartbeat: a call to somebody outside, who notices when it ends. It goes out only while the page path
-//! does its rounds, so that a node that looks alive but pages nobody is missed as well.
+//! does its rounds and its auditor looks, so that a node that looks alive but pages nobody is missed as well.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,6 @@ use crate::paging::Vitals;
 
 /// A node that is gone is noticed within 90 s by a watcher with a grace of half a minute.
 const EVERY: Duration = Duration::from_secs(60);
-/// The page path does a round every quarter of a second; beyond this it stands still.
-const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 pub struct Beacon {
     /// `None`: nobody outside is told.
@@ -26,12 +24,8 @@ impl Beacon {
     pub async fn run(self, shutdown: Shutdown) {
         let Some(url) = &self.url else { return };
         while !shutdown.has_begun() {
-            let ago = self.vitals.evaluated_ago(&self.clock);
-            if ago > STALLED_AFTER {
-                tracing::error!(
-                    evaluated_secs_ago = ago.as_secs(),
-                    "no heartbeat is sent: the page path stands still"
-                );
+            if let Some(why) = self.vitals.standstill(&self.clock) {
+                tracing::error!(why, "no heartbeat is sent: the page path stands still");
             } else {
                 match self.egress.send(Request::get(url.as_str())).await {
                     Ok(response) if response.status.is_success() => {}

@@ -18,7 +18,7 @@ const CONNECTIONS: [usize; 2] = [4, 256];
 const POSTS: usize = 100;
 
 /// A connection that is kept, and speaks just enough HTTP/1.1 that the sender costs little of the two cores.
-struct Wire {
+pub struct Wire {
     stream: TcpStream,
     address: String,
     key: String,
@@ -26,7 +26,7 @@ struct Wire {
 }
 
 impl Wire {
-    async fn connect(url: &str, key: &str) -> anyhow::Result<Self> {
+    pub async fn connect(url: &str, key: &str) -> anyhow::Result<Self> {
         let address = url.strip_prefix("http://").context("an address of plain HTTP")?.to_owned();
         let stream = TcpStream::connect(&address).await?;
         stream.set_nodelay(true)?;
@@ -39,6 +39,11 @@ impl Wire {
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
+        self.say(&request).await
+    }
+
+    /// Sends what is given as it is, and waits for an answer of 2xx.
+    pub async fn say(&mut self, request: &str) -> anyhow::Result<()> {
         self.stream.write_all(request.as_bytes()).await?;
         self.answer.clear();
         loop {

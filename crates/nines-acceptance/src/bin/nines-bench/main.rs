@@ -3,10 +3,13 @@
 //!
 //! A sender on the same machine sees them, with every acknowledgement after fsync. `nines-bench D1 S1` runs those rows only.
 
+mod cardinality;
+mod doors;
 mod events;
 mod figures;
 mod paging;
 mod spans;
+mod storm;
 
 use nines_acceptance::Node;
 use nines_base::SystemClock;
@@ -16,8 +19,28 @@ async fn main() -> anyhow::Result<()> {
     let clock = SystemClock::shared();
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let wants = |row: &str| asked.is_empty() || asked.iter().any(|name| name == row);
+    // Each on a node of its own, and only when asked for: they take minutes (`make bench-paging`).
+    let is_named = |row: &str| asked.iter().any(|name| name == row);
+    if is_named("B5") {
+        storm::pace().await?;
+    }
+    if is_named("B6") {
+        storm::rage().await?;
+    }
+    if is_named("C3") {
+        cardinality::flood(&clock).await?;
+    }
+    if !asked.is_empty() && asked.iter().all(|name| ["B5", "B6", "C3"].contains(&name.as_str())) {
+        return Ok(());
+    }
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--allow-egress", "127.0.0.0/8"]).await?;
+    if wants("A1") {
+        doors::reads(&node, &clock).await?;
+    }
+    if wants("A2") {
+        doors::sending(&clock).await?;
+    }
     if wants("D1") {
         paging::signal_to_page(&node, &clock).await?;
     }

@@ -123,14 +123,14 @@ async fn slack(node: &Node, user: &str, text: &str) -> anyhow::Result<String> {
     Ok(answer["text"].as_str().unwrap_or_default().to_owned())
 }
 
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     std::fs::OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text.as_bytes())
 }
 
 /// moto on a port of its own; it ends with the test.
-struct Moto {
-    url: String,
+pub(super) struct Moto {
+    pub url: String,
     _child: tokio::process::Child,
 }
 
@@ -139,7 +139,7 @@ fn venv(program: &str) -> PathBuf {
 }
 
 impl Moto {
-    async fn start() -> anyhow::Result<Self> {
+    pub async fn start() -> anyhow::Result<Self> {
         let root = workspace_root();
         run_tool(root.join("tests/moto/setup.sh"), &[], &root).await?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -158,7 +158,11 @@ impl Moto {
 
     /// Amazon's own client: sets the account up, or reads it back.
     async fn boto3(&self, what: &str) -> anyhow::Result<Value> {
-        let script = workspace_root().join("tests/moto/aws.py");
+        self.script("aws.py", what).await
+    }
+
+    pub async fn script(&self, name: &str, what: &str) -> anyhow::Result<Value> {
+        let script = workspace_root().join("tests/moto").join(name);
         let script = script.to_str().context("the path is UTF-8")?;
         let told = run_tool(venv("python"), &[script, &self.url, what], &workspace_root()).await?;
         Ok(serde_json::from_str(&told)?)

@@ -58,7 +58,8 @@ impl Shop {
 
 /// What a kubelet tells of a node with one pod.
 const KUBELET: &str = r#"{"node": {"nodeName": "n1", "cpu": {"usageCoreNanoSeconds": 5000000000}}, "pods": [{
-    "podRef": {"name": "cart-1", "namespace": "shop", "uid": "u"}, "cpu": {"usageCoreNanoSeconds": 2000000000}}]}"#;
+    "podRef": {"name": "cart-1", "namespace": "shop", "uid": "u"},
+    "cpu": {"usageCoreNanoSeconds": 2000000000}, "memory": {"usageBytes": 9000000, "workingSetBytes": 8000000}}]}"#;
 
 /// 302, as most redirects of this world.
 async fn redirect() -> Response {

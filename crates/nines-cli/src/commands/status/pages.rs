@@ -31,6 +31,9 @@ pub enum Command {
         /// Shown only with its link, which is printed once
         #[arg(long)]
         private: bool,
+        /// The e-mail channel that writes to subscribers; without it only webhooks can subscribe
+        #[arg(long, value_name = "CHANNEL")]
+        mail_channel: Option<String>,
     },
     /// Remove a status page
     Remove {
@@ -48,10 +51,11 @@ pub async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     let client = &session.client;
     match command {
         Command::Pages => session.output.print(&client.status_pages().await?, list)?,
-        Command::Page { name, title, description, components, private } => {
+        Command::Page { name, title, description, components, private, mail_channel } => {
             let components: anyhow::Result<Vec<StatusComponent>> =
                 components.iter().map(|text| component(text)).collect();
-            let request = StatusPageRequest { title, description, components: components?, private };
+            let components = components?;
+            let request = StatusPageRequest { title, description, components, private, mail_channel };
             let made = client.put_status_page(&name, &request).await?;
             session.output.print_text(&made, |page: &StatusPage| format!("{}\n", page.url))?;
         }
@@ -91,7 +95,7 @@ async fn export(folder: &Path, session: &Session) -> anyhow::Result<()> {
 }
 
 fn list(answer: &StatusPagesResponse) -> Table {
-    let mut table = Table::new(["name", "title", "components", "who", "address"]);
+    let mut table = Table::new(["name", "title", "components", "who", "subscribers", "address"]).right(&[4]);
     for page in &answer.pages {
         let names: Vec<&str> = page.components.iter().map(|it| it.name.as_str()).collect();
         let who = if page.private { "by link" } else { "everybody" };
@@ -100,6 +104,7 @@ fn list(answer: &StatusPagesResponse) -> Table {
             page.title.clone(),
             names.join(", "),
             who.to_owned(),
+            (page.subscribers.email + page.subscribers.webhook).to_string(),
             page.url.clone(),
         ]);
     }

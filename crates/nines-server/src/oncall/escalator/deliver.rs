@@ -26,19 +26,24 @@ const PAGES_LOOKED_AT: u32 = 500;
 impl Escalator {
     /// Calls that a provider refused for good, or has not taken in 30 s, each told once.
     pub(super) async fn failed_deliveries(
-        &self,
+        &mut self,
         incident: &Incident,
-        state: &Escalation,
+        stored: &Stored,
         now: Timestamp,
     ) -> anyhow::Result<Vec<Event>> {
+        let state = &stored.state;
         if !matches!(state.phase, Phase::Waiting { .. }) || state.calls.is_empty() {
             return Ok(Vec::new());
         }
+        if self.settled.get(&state.incident) == Some(&stored.version) {
+            return Ok(Vec::new());
+        }
         let pages = self.pages_of(incident).await?;
-        let mut events = Vec::new();
+        let (mut events, mut all_over) = (Vec::new(), true);
         for record in self.parts.repository.orders_of(&state.incident).await? {
             let What::Send { person, channel, .. } = &record.order.what else { continue };
             if record.done_at.is_none() {
+                all_over = false;
                 continue;
             }
             let id = page_id(incident, &record.order.key, channel);
@@ -49,10 +54,14 @@ impl Escalator {
                 // It could not be queued at all: there is no such channel.
                 None => self.parts.targets.kind(&TargetId(channel.clone())).is_none(),
             };
+            all_over &= pages.get(&id).is_none_or(Page::is_terminal);
             let key = format!("delivery-failed/{}", record.order.key);
             if failed && self.parts.repository.tell_once(&key, now).await? {
                 events.push(Event::DeliveryFailed { person: person.clone(), channel: channel.clone() });
             }
+        }
+        if all_over {
+            self.settled.insert(state.incident.clone(), stored.version);
         }
         Ok(events)
     }
@@ -251,37 +260,6 @@ impl Escalator {
                 self.digesting.remove(&key);
             }
         }
-        Ok(())
-    }
-
-    /// An escalation that would be forgotten is told to the first line, once an hour.
-    pub(super) async fn alarm(
-        &self,
-        id: &str,
-        defect: &str,
-        incident: Option<&Incident>,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
-        let Some(incident) = incident else { return Ok(()) };
-        let key = format!("audit/{id}/{}", now.as_secs() / 3_600);
-        if !self.parts.repository.tell_once(&key, now).await? {
-            return Ok(());
-        }
-        let call = Call {
-            incident,
-            alert: &Value::Null,
-            person: None,
-            step: None,
-            reason: &format!("the auditor of escalations: {defect}"),
-            public_url: &self.parts.public_url,
-            now,
-        };
-        let routes = self.parts.keeper.duty().first_line();
-        let subject = Subject::incident(id);
-        let priority = calls::priority(nines_incidents::Level::P0);
-        let pages = plan_draft(&subject, &key, PageEvent::Notice, priority, &call.draft(), &routes, now);
-        self.parts.outbox.insert(&pages).await?;
-        self.parts.deliverer.wake();
         Ok(())
     }
 }
