@@ -16,7 +16,7 @@ const slo = (await get("/slos")).slos[0];
 const incident = (await get("/incidents")).incidents[0];
 const trace = slo && (await get(`/slos/${slo.name}/suspects`)).sample_trace_ids[0];
 const group = (await get("/apm/errors")).groups?.[0];
-const runs = s.mocked ? [] : (await get("/actions/runs")).runs;
+const runs = s.mocked ? [] : ((await get("/actions/runs")).runs ?? []);
 const waiting = runs.find((run) => run.state === "waiting_for_approval");
 
 const PAGES = {
@@ -65,8 +65,21 @@ const PAGES = {
           "/operations/new?action=ec2.off_service&targetGroup=shop-blue&instanceIds=i-00000000000000002",
         weights: "/operations/new?action=asg.set_weight&listener=shop",
         audit: "/audit",
+        policies: "/policies",
         secrets: "/secrets",
         people: "/people",
+        inventory: "/inventory",
+        credit: "/operations/credit",
+        creditaddress: "/operations/credit?address=203.0.113.66",
+        creditsettings: "/operations/credit?view=settings",
+        infrastructure: "/infrastructure",
+        infrastructureby: "/infrastructure?by=cloud_region",
+        infrastructuretable: "/infrastructure?view=table&by=cloud_region",
+        saturation: "/saturation",
+        dashboards: "/dashboards",
+        "service-dashboard": "/service/checkout/dashboard?from=now-30m&to=now",
+        reviews: "/reviews",
+        "status-pages": "/status-pages",
         you: "/you",
         device: "/device",
       }),

@@ -1,11 +1,11 @@
 // Checks the size budgets of the built application (gzip, as the network sees it):
-// shell ≤ 180 kB of JS and ≤ 40 kB of CSS, any route ≤ 180 kB more, the whole of dist ≤ 2.2 MB without the compressed twins.
+// shell ≤ 180 kB of JS and ≤ 40 kB of CSS, any route ≤ 180 kB more, the whole of dist ≤ 2.4 MB without the compressed twins.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 const dist = new URL("../dist/", import.meta.url).pathname;
 const KB = 1000;
-const BUDGET = { shellJs: 180 * KB, shellCss: 40 * KB, route: 180 * KB, dist: 2200 * KB };
+const BUDGET = { shellJs: 180 * KB, shellCss: 40 * KB, route: 180 * KB, dist: 2400 * KB };
 
 const files = readdirSync(dist, { recursive: true }).filter((f) => statSync(dist + f).isFile());
 const gz = (file) => gzipSync(readFileSync(dist + file), { level: 9 }).length;

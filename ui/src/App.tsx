@@ -16,6 +16,8 @@ const ReportPage = lazy(() => import("./pages/report/ReportPage"));
 const SearchPage = lazy(() => import("./pages/search/SearchPage"));
 const SqlPage = lazy(() => import("./pages/sql/SqlPage"));
 const MetricsPage = lazy(() => import("./pages/metrics/MetricsPage"));
+const DashboardsPage = lazy(() => import("./pages/dashboards/DashboardsPage"));
+const DashboardPage = lazy(() => import("./pages/dashboards/DashboardPage"));
 const RulesPage = lazy(() => import("./pages/rules/RulesPage"));
 const TracePage = lazy(() => import("./pages/trace/TracePage"));
 const SloPage = lazy(() => import("./pages/slo/SloPage"));
@@ -26,16 +28,21 @@ const ErrorPage = lazy(() => import("./pages/errors/ErrorPage"));
 const ServicesPage = lazy(() => import("./pages/services/ServicesPage"));
 const ChangesPage = lazy(() => import("./pages/changes/ChangesPage"));
 const UptimePage = lazy(() => import("./pages/uptime/UptimePage"));
+const InfrastructurePage = lazy(() => import("./pages/infrastructure/InfrastructurePage"));
+const SaturationPage = lazy(() => import("./pages/saturation/SaturationPage"));
 const StatusPage = lazy(() => import("./pages/status/StatusPage"));
 const OperationsPage = lazy(() => import("./pages/operations/OperationsPage"));
 const ActionPage = lazy(() => import("./pages/operations/ActionPage"));
 const RunPage = lazy(() => import("./pages/operations/RunPage"));
+const CreditPage = lazy(() => import("./pages/credit/CreditPage"));
+const InventoryPage = lazy(() => import("./pages/inventory/InventoryPage"));
 const StatusPagesPage = lazy(() => import("./pages/statuspages/StatusPagesPage"));
 const WallPage = lazy(() => import("./pages/wall/WallPage"));
 const ReviewsPage = lazy(() => import("./pages/reviews/ReviewsPage"));
 const PostmortemPage = lazy(() => import("./pages/postmortem/PostmortemPage"));
 const AuditPage = lazy(() => import("./pages/audit/AuditPage"));
 const KeysPage = lazy(() => import("./pages/keys/KeysPage"));
+const PoliciesPage = lazy(() => import("./pages/policies/PoliciesPage"));
 const SecretsPage = lazy(() => import("./pages/secrets/SecretsPage"));
 const PeoplePage = lazy(() => import("./pages/people/PeoplePage"));
 const YouPage = lazy(() => import("./pages/you/YouPage"));
@@ -47,6 +54,9 @@ const ROUTES: [string, ComponentType][] = [
   ["/search", SearchPage],
   ["/sql", SqlPage],
   ["/explore/metrics", MetricsPage],
+  ["/dashboards", DashboardsPage],
+  ["/dashboards/:name", DashboardPage],
+  ["/service/:service/dashboard", DashboardPage],
   ["/rules", RulesPage],
   ["/trace/:id", TracePage],
   ["/slo/:name", SloPage],
@@ -60,15 +70,20 @@ const ROUTES: [string, ComponentType][] = [
   ["/error/:fingerprint", ErrorPage],
   ["/changes", ChangesPage],
   ["/uptime", UptimePage],
+  ["/infrastructure", InfrastructurePage],
+  ["/saturation", SaturationPage],
   ["/status", StatusPage],
   ["/operations", OperationsPage],
   ["/operations/new", ActionPage],
+  ["/operations/credit", CreditPage],
   ["/operations/run/:id", RunPage],
+  ["/inventory", InventoryPage],
   ["/reviews", ReviewsPage],
   ["/status-pages", StatusPagesPage],
   ["/postmortem/:id", PostmortemPage],
   ["/audit", AuditPage],
   ["/keys", KeysPage],
+  ["/policies", PoliciesPage],
   ["/secrets", SecretsPage],
   ["/people", PeoplePage],
   ["/you", YouPage],

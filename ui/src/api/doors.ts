@@ -42,6 +42,33 @@ export const useRevealSecret = () =>
     gcTime: 0,
   });
 
+export const usePolicies = (enabled: boolean) =>
+  useQuery({
+    queryKey: ["policy"],
+    queryFn: ({ signal }) => api<T.PoliciesResponse>("/policies", { signal }),
+    enabled,
+  });
+
+/** The text comes back with its verdict: an answer about another text is stale. */
+export const useCheckPolicy = () =>
+  useMutation({
+    mutationFn: async ({ name, text }: { name: string; text: string }) => ({
+      of: text,
+      checked: await api<T.PolicyChecked>("/policies/check", {
+        method: "POST",
+        body: { name: name || undefined, text },
+      }),
+    }),
+  });
+
+export const usePutPolicy = () =>
+  useChange("policy", ({ name, text, force }: { name: string; text: string; force: boolean }) =>
+    api<T.PolicyDocument>(`/policies/${enc(name)}`, { method: "PUT", body: { text, force } }),
+  );
+
+export const useRemovePolicy = () =>
+  useChange("policy", (name: string) => api<void>(`/policies/${enc(name)}`, { method: "DELETE" }));
+
 /** Asked before anybody is signed in. */
 export const useSignInWays = () =>
   useQuery({
@@ -84,6 +111,25 @@ export const useAccounts = (enabled: boolean) =>
     queryFn: ({ signal }) => api<T.AccountsResponse>("/accounts", { signal }),
     enabled,
   });
+
+export const useTeams = () =>
+  useQuery({
+    queryKey: ["teams"],
+    queryFn: ({ signal }) => api<T.TeamsResponse>("/teams", { signal }),
+    retry: false,
+  });
+
+const member = (team: string, person: string) => `/teams/${enc(team)}/members/${enc(person)}`;
+
+export const usePutMember = () =>
+  useChange("teams", ({ team, person, role }: { team: string; person: string; role: string }) =>
+    api<T.Member>(member(team, person), { method: "PUT", body: { role } }),
+  );
+
+export const useRemoveMember = () =>
+  useChange("teams", ({ team, person }: { team: string; person: string }) =>
+    api<void>(member(team, person), { method: "DELETE" }),
+  );
 
 export const useInvite = () =>
   useChange("accounts", (body: T.InviteRequest) => api<T.Invited>("/accounts", { method: "POST", body }));

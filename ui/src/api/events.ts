@@ -18,6 +18,9 @@ const KINDS = [
   "sheet",
   "uptime",
   "secret",
+  "infrastructure",
+  "inventory",
+  "dashboards",
 ] as const;
 /** Sent first on every connection and to a reader that fell behind: anything may have changed meanwhile. */
 const RESYNC = "resync";

@@ -982,6 +982,195 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every setting of the node with its value, secrets redacted, and where it comes from */
+        get: operations["config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings, the worst addresses with what they did, and who is blocked until when */
+        get: operations["credit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credit/address": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known about one address: points by rule, blocks, last requests */
+        get: operations["explain_address"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credit/rehearse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who would have been blocked by settings over a stored past, and whom it would have hurt; nothing is done */
+        post: operations["rehearse_credit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credit/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a block now; the address is let alone for an hour */
+        post: operations["release_address"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/credit/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put settings in force; scores are counted anew from what is stored */
+        put: operations["set_credit"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dashboards, by name */
+        get: operations["dashboards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a dashboard of Grafana or Perses is here; keeps nothing */
+        post: operations["import_dashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard, or one of its versions */
+        get: operations["dashboard"];
+        /** Keep a dashboard if nobody changed it in the meantime */
+        put: operations["put_dashboard"];
+        post?: never;
+        /** Remove a dashboard and its versions */
+        delete: operations["remove_dashboard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A dashboard as text: yaml, json or perses */
+        get: operations["export_dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a dashboard */
+        get: operations["dashboard_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset}/fields": {
         parameters: {
             query?: never;
@@ -1119,6 +1308,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/import/slos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Translate SLO documents of Sloth or Pyrra; with dry_run=false they are applied, all or none */
+        post: operations["import_slos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -1206,6 +1412,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/infrastructure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What reports and what has stopped, grouped by any label, with who is high or low in its group */
+        get: operations["infrastructure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that a unit is gone on purpose, until it reports again; without a reason, take that back */
+        post: operations["retire_unit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/unit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One host, pod, container, group of processes or target, with what is seen through it */
+        get: operations["infrastructure_unit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/watches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is told of when it falls silent or will run full, and what of it does now */
+        get: operations["infra_watches"];
+        put?: never;
+        /** Tell of units that fall silent, or of what will reach its limit; in place of the watch of that name */
+        post: operations["put_infra_watch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/watches/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Tell no more of it */
+        delete: operations["delete_infra_watch"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest/{dataset}": {
         parameters: {
             query?: never;
@@ -1217,6 +1509,178 @@ export interface paths {
         put?: never;
         /** Events as JSON or NDJSON, or lines of a file in `format`; other parameters are attributes of all of them */
         post: operations["ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/collect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the providers for everything now */
+        post: operations["collect_inventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take in a file: our own documents, what the aws command line prints, AWS Config, Terraform's state */
+        post: operations["import_inventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One resource by its key, with every verdict and what was collected */
+        get: operations["inventory_resource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resources with what did not pass, the worst first; as CSV with `format=csv` */
+        get: operations["inventory_resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/score": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much of what there is keeps to the standards, by rule, owner, kind and day */
+        get: operations["inventory_score"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/standards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every standard, built in or of one's own */
+        get: operations["inventory_standards"];
+        put?: never;
+        /** Apply standards of one's own */
+        post: operations["apply_standards"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/standards/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a standard of one's own away; one that is built in and had its name counts again */
+        delete: operations["remove_standard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/waivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is waived, by whom, and until when */
+        get: operations["inventory_waivers"];
+        put?: never;
+        /** Ask for a waiver; a second person approves it */
+        post: operations["ask_waiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/waivers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a waiver now */
+        delete: operations["remove_waiver"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/waivers/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve a waiver that somebody else asked for */
+        post: operations["approve_waiver"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1498,6 +1962,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Documents of policies, and what became of the questions that were put to them */
+        get: operations["policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a document would refuse of the last calls; nothing is applied */
+        post: operations["check_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The words that policies may use: the Cedar schema of this node */
+        get: operations["policy_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Apply a document, as its newest version; it holds from the next call on */
+        put: operations["put_policy"];
+        post?: never;
+        /** Remove a document with its versions */
+        delete: operations["remove_policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of one document, newest first */
+        get: operations["policy_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/postmortems": {
         parameters: {
             query?: never;
@@ -1627,6 +2177,23 @@ export interface paths {
         };
         /** How incidents were handled over a time, drills apart; as CSV with `format=csv` */
         get: operations["review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saturation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What has a limit and when it is reached, with its interval, the soonest first; `query` takes one's own ratio */
+        get: operations["saturation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1979,6 +2546,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services/{name}/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The dashboard of a service: the kept one, else one made from its telemetry */
+        get: operations["service_dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -2268,6 +2852,41 @@ export interface paths {
         /** Write into a takeover and tick its steps */
         post: operations["edit_takeover"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Teams with their services and members; for somebody in teams alone, those */
+        get: operations["teams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{name}/members/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give an account a role in a team, in place of the one that it had there */
+        put: operations["put_member"];
+        post?: never;
+        /** Take an account out of a team */
+        delete: operations["remove_member"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3030,6 +3649,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/status/{name}/subscribers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A form: ask for news of a status page by mail or webhook */
+        post: operations["subscribe_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/{name}/subscribers/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The link of a subscriber: confirms or ends by a button */
+        get: operations["status_subscription"];
+        put?: never;
+        /** A form: confirm a subscription, or end it with one click (RFC 8058) */
+        post: operations["change_status_subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status/{name}/{file}": {
         parameters: {
             query?: never;
@@ -3193,7 +3847,7 @@ export interface components {
             disabled: boolean;
             id: string;
             name: string;
-            /** @description `viewer`, `responder`, `editor`, `admin`, `owner`. */
+            /** @description `member`, `viewer`, `responder`, `editor`, `admin`, `owner`. */
             role: string;
         };
         AccountsResponse: {
@@ -3244,6 +3898,7 @@ export interface components {
             hash: string;
             level: string;
             radius: components["schemas"]["BlastRadius"];
+            refused_by?: components["schemas"]["PlanRefusal"] | null;
             steps: components["schemas"]["PlannedStep"][];
             /** @description What no other run may touch meanwhile, such as `instance/i-…`. */
             targets: string[];
@@ -3760,9 +4415,255 @@ export interface components {
             p95_ratio?: components["schemas"]["Interval"] | null;
             service?: string | null;
         };
+        ComplianceDay: {
+            /** @description Such as `2026-11-22`, UTC. */
+            day: string;
+            tally: components["schemas"]["ComplianceTally"];
+        };
+        ComplianceGroup: {
+            name: string;
+            tally: components["schemas"]["ComplianceTally"];
+        };
+        /** @description Judged pairs of a standard and a resource. */
+        ComplianceTally: {
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            passed: number;
+            /**
+             * Format: double
+             * @description Percent passed of what passed, failed or is unknown; nothing while nothing was judged.
+             */
+            score?: number | null;
+            /**
+             * Format: int64
+             * @description What was not collected, or refused. It lowers the score as a failure does.
+             */
+            unknown: number;
+            /**
+             * Format: int64
+             * @description Failed or unknown, and answered for until a day.
+             */
+            waived: number;
+        };
+        ComplianceWaiver: {
+            account?: string | null;
+            approved_by?: string | null;
+            asked_at: components["schemas"]["String"];
+            asked_by: string;
+            ends_at: components["schemas"]["String"];
+            id: string;
+            kind?: string | null;
+            owner: string;
+            owner_is?: string | null;
+            reason: string;
+            resource?: string | null;
+            rule: string;
+            /** @description `asked`, `in_force` or `ended`. */
+            state: string;
+        };
+        /** @description Every setting of a node, as it was started. */
+        ConfigResponse: {
+            settings: components["schemas"]["ConfigSetting"][];
+        };
+        ConfigSetting: {
+            /** @description As in the configuration file; `aws.region` for the key of a table. */
+            key: string;
+            /** @description `default`, `FILE:LINE`, `$NAME` or `--flag`. */
+            origin: string;
+            /** @description Without what is secret; absent where it is not set. */
+            value?: string | null;
+        };
         ContextItem: {
             label: string;
             value: string;
+        };
+        /** @description What is known about an address, or about the /64 of an IPv6 address. */
+        CreditAddress: {
+            /** @description The address of it that was seen last. */
+            address: string;
+            /** @description The largest part of the score first. */
+            because: components["schemas"]["CreditReason"][];
+            last_at: components["schemas"]["String"];
+            network: string;
+            /** Format: double */
+            score: number;
+        };
+        /** @description A block, in force or over. */
+        CreditBlock: {
+            because: components["schemas"]["CreditReason"][];
+            ended_at?: components["schemas"]["String"] | null;
+            /** @description The firewall's address set. */
+            list: string;
+            /** @description The run waits for a person, if the phase is `asked`. */
+            needs_approval: boolean;
+            network: string;
+            /** @description `asked`, `blocked`, `releasing`, `released` or `failed`. */
+            phase: string;
+            reason?: string | null;
+            /** @description The run that blocks or releases. */
+            run?: string | null;
+            /**
+             * Format: double
+             * @description When it was decided.
+             */
+            score: number;
+            since: components["schemas"]["String"];
+            /**
+             * Format: int32
+             * @description Blocks of this network within a day, this one included.
+             */
+            times: number;
+            until: components["schemas"]["String"];
+        };
+        CreditExplanation: {
+            /** @description The newest first. */
+            blocks: components["schemas"]["CreditBlock"][];
+            /** @description The network that is judged. */
+            network: string;
+            /** @description Why it is never blocked, if it is not. */
+            never?: string | null;
+            /** @description Of the last hour, the newest first. */
+            requests: components["schemas"]["CreditRequest"][];
+            standing?: components["schemas"]["CreditAddress"] | null;
+        };
+        /** @description Points that an address has by a rule. */
+        CreditReason: {
+            /** Format: double */
+            points: number;
+            rule: string;
+        };
+        CreditRehearsal: {
+            /** @description In the order of their begin; at most 1 000. */
+            blocks: components["schemas"]["CreditRehearsedBlock"][];
+            /** Format: int64 */
+            blocks_count: number;
+            end: components["schemas"]["String"];
+            /**
+             * Format: int64
+             * @description Requests that were looked at.
+             */
+            requests: number;
+            start: components["schemas"]["String"];
+            /**
+             * Format: int64
+             * @description Requests that would have been stopped, and those of them that were answered with 2xx.
+             */
+            stopped: number;
+            /** Format: int64 */
+            stopped_answered_well: number;
+        };
+        /** @description Settings of today over a stored past. */
+        CreditRehearsalRequest: {
+            end?: components["schemas"]["String"] | null;
+            settings?: components["schemas"]["CreditSettings"] | null;
+            start?: components["schemas"]["String"] | null;
+        };
+        /** @description A block that would have been. */
+        CreditRehearsedBlock: {
+            /**
+             * Format: int64
+             * @description Those of them that were answered with 2xx.
+             */
+            answered_well: number;
+            because: components["schemas"]["CreditReason"][];
+            ended_at?: components["schemas"]["String"] | null;
+            network: string;
+            /**
+             * Format: int64
+             * @description Requests that the firewall would have stopped.
+             */
+            requests: number;
+            /** Format: double */
+            score: number;
+            since: components["schemas"]["String"];
+        };
+        CreditReleaseRequest: {
+            /** @description As in the list of blocks, such as `203.0.113.7/32`. */
+            network: string;
+        };
+        /** @description A request of an address. */
+        CreditRequest: {
+            at: components["schemas"]["String"];
+            path: string;
+            /** @description The rules that it breaks. */
+            rules: string[];
+            /** Format: int32 */
+            status: number;
+        };
+        CreditRule: {
+            about: string;
+            name: string;
+            /** Format: double */
+            points: number;
+        };
+        /** @description What people set about address credit. */
+        CreditSettings: {
+            /** @description Networks that are never scored and never blocked. */
+            allow: string[];
+            /**
+             * Format: double
+             * @description Points at which an address is blocked.
+             */
+            block_at: number;
+            /**
+             * Format: int32
+             * @description The first block; each further one within a day is twice as long.
+             */
+            block_secs: number;
+            /** Format: int32 */
+            block_secs_max: number;
+            /**
+             * Format: int32
+             * @description Networks blocked at a time.
+             */
+            blocks_max: number;
+            /** @description `logs` or `spans`. */
+            dataset: string;
+            /** @description Whose access logs are believed, in the filter language, such as `service.name: edge`. */
+            from: string;
+            /**
+             * Format: int32
+             * @description Points halve in this time.
+             */
+            half_life_secs: number;
+            /** @description The firewall's address set for IPv4. */
+            list: string;
+            /** @description The one for IPv6; without it, IPv6 addresses are scored and not blocked. */
+            list_ipv6?: string | null;
+            /** @description `off`, `watch` (scores only), `propose` (a run waits for approval) or `act` (blocks by itself). */
+            mode: string;
+            /**
+             * Format: double
+             * @description Points below which it may be released.
+             */
+            release_at: number;
+        };
+        CreditStatus: {
+            /**
+             * Format: int64
+             * @description Addresses that something is known about.
+             */
+            addresses: number;
+            /** @description Those that are not over, then the newest of those that are. */
+            blocks: components["schemas"]["CreditBlock"][];
+            /** @description Where the address sets are. */
+            cloud: string;
+            /** @description Whether the stored past is in the scores. */
+            is_complete: boolean;
+            /**
+             * Format: int64
+             * @description Requests that were not scored, because there were too many at once.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description Requests that were scored since the node started.
+             */
+            requests: number;
+            rules: components["schemas"]["CreditRule"][];
+            settings: components["schemas"]["CreditSettings"];
+            worst: components["schemas"]["CreditAddress"][];
         };
         /** @description A stretch of the critical path, in nanoseconds after the start of the trace. */
         CriticalSection: {
@@ -3771,6 +4672,222 @@ export interface components {
             span_id: string;
             /** Format: int64 */
             start_ns: number;
+        };
+        Dashboard: {
+            document: components["schemas"]["DashboardDocument"];
+            revision: components["schemas"]["DashboardRevision"];
+            /** @description The document as YAML. */
+            yaml: string;
+        };
+        /** @description `kind: Dashboard` of `nines/v1`, the same tree as its YAML. */
+        DashboardDocument: {
+            /** @description `nines/v1` */
+            apiVersion: string;
+            /** @description `Dashboard` */
+            kind: string;
+            metadata: components["schemas"]["DashboardMetadata"];
+            spec: components["schemas"]["DashboardSpec"];
+        };
+        /** @description A dashboard as text. */
+        DashboardExport: {
+            /** @description `yaml`, `json` or `perses`. */
+            format: string;
+            /** @description What the format has no place for. */
+            left_out: string[];
+            text: string;
+        };
+        /** @description The versions that are kept, the newest first. */
+        DashboardHistory: {
+            name: string;
+            revisions: components["schemas"]["DashboardRevision"][];
+        };
+        /** @description What a foreign dashboard is here. Nothing is kept: put the document to keep it. */
+        DashboardImport: {
+            approximated: number;
+            document: components["schemas"]["DashboardDocument"];
+            format: string;
+            left_out: number;
+            /** @description What is about no one panel. */
+            notes: string[];
+            /** @description In the order of the source. */
+            panels: components["schemas"]["DashboardImportPanel"][];
+            taken: number;
+            yaml: string;
+        };
+        DashboardImportPanel: {
+            /** @description The kind of panel, in the words of the source. */
+            kind: string;
+            /** @description `taken`, `approximated` or `left out`. */
+            outcome: string;
+            reasons: string[];
+            title: string;
+        };
+        DashboardImportRequest: {
+            /** @description `grafana` or `perses`; absent: whichever it is. */
+            format?: string | null;
+            /** @description The JSON as the other system exports it. */
+            text: string;
+        };
+        DashboardLink: {
+            title: string;
+            /** @description A path of the application, or https. */
+            url: string;
+        };
+        DashboardMetadata: {
+            /** @description Letters, digits, `-`, `_` and `.`. */
+            name: string;
+        };
+        /** @description What is different for some lines. */
+        DashboardOverride: {
+            hidden?: boolean;
+            name?: string | null;
+            negative?: boolean;
+            /** @description The name of a line, or a regular expression between slashes. */
+            series: string;
+            unit?: string | null;
+        };
+        /** @description Queries and the view that shows their answers, at a place of a grid of 24 columns. */
+        DashboardPanel: {
+            /** @description `last` (if absent), `mean`, `max`, `min` or `sum`: what one number is made of a line. */
+            calculation?: string | null;
+            /** @description Of a row: what is below it is folded away. */
+            collapsed?: boolean;
+            /** Format: int32 */
+            decimals?: number | null;
+            description?: string;
+            /** Format: int32 */
+            h: number;
+            /** @description Unique in the dashboard. */
+            id: string;
+            /** @description `bottom` (if absent), `right`, `table` or `hidden`. */
+            legend?: string | null;
+            links?: components["schemas"]["DashboardLink"][];
+            /** Format: double */
+            max?: number | null;
+            /** Format: double */
+            min?: number | null;
+            overrides?: components["schemas"]["DashboardOverride"][];
+            queries?: components["schemas"]["DashboardQuery"][];
+            /** @description Drawn once for each chosen value of this variable. */
+            repeat?: string | null;
+            stack?: boolean;
+            /** @description Markdown (`text`). */
+            text?: string;
+            thresholds?: components["schemas"]["DashboardThreshold"][];
+            title?: string;
+            /** @description Such as `seconds`, `bytes`, `ratio`; absent: a plain number. */
+            unit?: string;
+            /** @description `timeSeries`, `stat`, `gauge`, `bars`, `table`, `heatmap`, `logs`, `text` or `row`. */
+            view: string;
+            /** Format: int32 */
+            w: number;
+            /** Format: int32 */
+            x: number;
+            /** Format: int32 */
+            y: number;
+        };
+        /** @description One of `promql`, `sql`, `search`, `slo`, `uptime`. */
+        DashboardQuery: {
+            dataset?: string | null;
+            hidden?: boolean;
+            instant?: boolean;
+            /** @description `{{label}}` stands for a label's value. */
+            legend?: string;
+            promql?: string | null;
+            /** @description A filter; with it `dataset` and `splitBy`. */
+            search?: string | null;
+            /** @description The name of a promise. */
+            slo?: string | null;
+            splitBy?: string | null;
+            sql?: string | null;
+            /** @description The name of a probe. */
+            uptime?: string | null;
+        };
+        DashboardRequest: {
+            document: components["schemas"]["DashboardDocument"];
+            /** @description What it is for, in a line. */
+            note?: string;
+            /**
+             * Format: int64
+             * @description The version that was edited: another one there is a conflict. 0: there must be none. Absent: whatever is there is
+             *     replaced.
+             */
+            version?: number | null;
+        };
+        /** @description One version. */
+        DashboardRevision: {
+            at: components["schemas"]["String"];
+            by: string;
+            note: string;
+            /**
+             * Format: int64
+             * @description From 1; 0 of one that is made from telemetry and not kept.
+             */
+            version: number;
+        };
+        DashboardSpec: {
+            description?: string;
+            panels: components["schemas"]["DashboardPanel"][];
+            /**
+             * Format: int64
+             * @description How often it is asked again; absent: not by itself.
+             */
+            refreshSecs?: number | null;
+            /** @description The service that it is about. */
+            service?: string | null;
+            /** @description The team whose it is. */
+            team?: string | null;
+            time: components["schemas"]["DashboardTime"];
+            title: string;
+            variables?: components["schemas"]["DashboardVariable"][];
+        };
+        DashboardSummary: {
+            description: string;
+            name: string;
+            panels: number;
+            revision: components["schemas"]["DashboardRevision"];
+            service?: string | null;
+            team?: string | null;
+            title: string;
+        };
+        DashboardThreshold: {
+            /** Format: double */
+            from: number;
+            /** @description `good`, `warn`, `bad`, `info` or `none`. */
+            tone: string;
+        };
+        /** @description As people write times: `now-1h` or RFC 3339. */
+        DashboardTime: {
+            from: string;
+            to: string;
+        };
+        /** @description A word that queries use as `$name`. */
+        DashboardVariable: {
+            all?: boolean;
+            /** @description What "all" stands for in queries; absent: every value. */
+            allValue?: string | null;
+            /** @description What is chosen at first; empty: all, or the first. */
+            default?: string[];
+            hidden?: boolean;
+            /** @description `label`, `query`, `list`, `interval`, `constant` or `text`. */
+            kind: string;
+            /** @description The label whose values it has (`label`). */
+            label?: string | null;
+            multiple?: boolean;
+            name: string;
+            /** @description The series whose values they are (`label`); absent: all. */
+            of?: string | null;
+            /** @description The values (`list`, `interval`). */
+            options?: string[] | null;
+            promql?: string | null;
+            regex?: string | null;
+            title?: string;
+            /** @description The value (`constant`). */
+            value?: string | null;
+        };
+        DashboardsResponse: {
+            /** @description By name. */
+            dashboards: components["schemas"]["DashboardSummary"][];
         };
         DatasetStatus: {
             /** Format: int64 */
@@ -4271,6 +5388,29 @@ export interface components {
             /** @description The documents that were made, as they are applied. */
             yaml: string;
         };
+        /** @description SLO documents of another generator, translated. */
+        ImportSlosResponse: {
+            dry_run: boolean;
+            /** @description One for each promise of the source, in its order. */
+            report: components["schemas"]["ImportedSlo"][];
+            /** @description What applying did, or would do. */
+            results: components["schemas"]["Applied"][];
+            warnings: components["schemas"]["Fault"][];
+            /** @description OpenSLO documents that load as they are; empty if all was left out. */
+            yaml: string;
+        };
+        ImportedSlo: {
+            /** @description As the source names it. */
+            name: string;
+            /** @description What is not the same here and what to do about it; empty where all is. */
+            notes: string[];
+            /** @description `translated`, `approximated`, or `left_out`. */
+            outcome: string;
+            /** @description Name of the SLO that came of it. */
+            slo?: string | null;
+            /** @description `sloth` or `pyrra`. */
+            source: string;
+        };
         Incident: {
             alert_ids: string[];
             /** @description `S1`, `S2`, `S3`, `P4`. */
@@ -4361,6 +5501,149 @@ export interface components {
             dataset: string;
             total_filter: string;
         };
+        InfraGroup: {
+            absent: number;
+            gone: number;
+            late: number;
+            /**
+             * Format: double
+             * @description Of those that report.
+             */
+            median?: number | null;
+            /** @description The value of the label that is grouped by; empty for units without it. */
+            name: string;
+            reporting: number;
+            /** @description Absent ones first, then by value, the highest first. */
+            units: components["schemas"]["InfraUnit"][];
+        };
+        InfraKind: {
+            absent: number;
+            count: number;
+            kind: string;
+        };
+        InfraLabel: {
+            name: string;
+            values: number;
+        };
+        InfraMeasure: {
+            /** @description What is asked for it, in PromQL. */
+            expressions: string[];
+            name: string;
+            /** @description `ratio`, `bytes`, `bytes/s` or nothing. */
+            unit: string;
+        };
+        /** @description Units of one kind, grouped. */
+        InfraResponse: {
+            /** @description When the answer was made. */
+            at: components["schemas"]["String"];
+            /** @description By name; one without a name if nothing is grouped by. */
+            groups: components["schemas"]["InfraGroup"][];
+            /** @description `host`, `pod`, `container`, `process` or `target`. */
+            kind: string;
+            kinds: components["schemas"]["InfraKind"][];
+            /** @description Labels that units of this kind have, with how many values. */
+            labels: components["schemas"]["InfraLabel"][];
+            measure: components["schemas"]["InfraMeasure"];
+            /** @description What can be measured of this kind. */
+            measures: components["schemas"]["InfraMeasure"][];
+            /** @description What is missing from the answer, and why. */
+            notes: string[];
+            /**
+             * Format: int32
+             * @description Of the histories: seconds between points, the last at `at`.
+             */
+            step_secs: number;
+            /** @description Since when this node has been listening: silence before counts for nothing. */
+            watching_since: components["schemas"]["String"];
+        };
+        /** @description A unit is gone on purpose. */
+        InfraRetire: {
+            id: string;
+            kind: string;
+            /** @description Empty takes it back. */
+            reason: string;
+        };
+        InfraUnit: {
+            /** @description The oldest first; nothing where nothing was measured. */
+            history: (number | null)[];
+            id: string;
+            kind: string;
+            name: string;
+            /** @description `high` or `low` among its group (modified z-score beyond 3.5), or `usual`. */
+            place?: string | null;
+            /** @description Why it is thought to be so. */
+            reason?: string | null;
+            /**
+             * Format: double
+             * @description The modified z-score.
+             */
+            score?: number | null;
+            /** @description When it last reported; of what was retired, when that was said. */
+            since: components["schemas"]["String"];
+            /** @description `reporting`, `late`, `absent` or `gone` (on purpose). */
+            state: string;
+            /**
+             * Format: double
+             * @description Never there for what is absent.
+             */
+            value?: number | null;
+        };
+        /** @description Everything that is known of one unit. */
+        InfraUnitDetail: {
+            first_seen: components["schemas"]["String"];
+            /**
+             * Format: double
+             * @description Learned from its own reports.
+             */
+            interval_secs: number;
+            labels: {
+                [key: string]: string;
+            };
+            last_seen: components["schemas"]["String"];
+            /** @description What is seen through it, absent ones first. */
+            parts: components["schemas"]["InfraUnit"][];
+            /** @description PromQL for each measure, of this unit alone. */
+            queries: components["schemas"]["InfraMeasure"][];
+            reporter?: components["schemas"]["InfraUnit"] | null;
+            /** @description What of it has a limit. */
+            saturation: components["schemas"]["Saturation"][];
+            unit: components["schemas"]["InfraUnit"];
+        };
+        /** @description What somebody wants to be told of. */
+        InfraWatch: {
+            /**
+             * Format: int32
+             * @description Tell when so many reports were missed.
+             */
+            absent_after?: number | null;
+            /** @description In the filter language, over the labels of units: `cloud.region: eu-1 and host.name: web-*`. */
+            filter?: string;
+            /**
+             * Format: double
+             * @description Tell when a limit is reached within so many hours.
+             */
+            full_within_hours?: number | null;
+            /** @description Of which units; all kinds if it is not said. */
+            kind?: string | null;
+            name: string;
+            /**
+             * Format: double
+             * @description With this probability, 0.5 to 0.99; 0.9 if it is not said.
+             */
+            probability?: number | null;
+            /** @description Whose the alert is. */
+            service?: string | null;
+            /** @description `P0`, `P1`, or `P2`: a ticket. */
+            severity?: string | null;
+        };
+        InfraWatchStatus: {
+            /** @description What it tells of now. */
+            firing: string[];
+            watch: components["schemas"]["InfraWatch"];
+        };
+        InfraWatches: {
+            watches: components["schemas"]["InfraWatchStatus"][];
+        };
         IngestStatus: {
             /** Format: int64 */
             accepted_bytes: number;
@@ -4391,6 +5674,126 @@ export interface components {
             /** Format: double */
             low: number;
         };
+        /** @description A file to take in. */
+        InventoryImport: {
+            /** @description Of what does not name its own. */
+            account?: string | null;
+            /** @description The file holds everything of each kind in it: what it does not hold is gone. */
+            complete?: boolean;
+            /** @description Only say what would change. */
+            dry_run?: boolean;
+            /** @description Its name, for messages. */
+            file?: string | null;
+            region?: string | null;
+            text: string;
+        };
+        /** @description What is known of a kind in an account: when it was asked for, and whether it answered. */
+        InventoryListing: {
+            account: string;
+            complete_at?: components["schemas"]["String"] | null;
+            count: number;
+            kind: string;
+            /** @description Why it was not whole the last time; then nothing is gone by it, and nothing new is known. */
+            problem?: string | null;
+            provider: string;
+            region: string;
+            tried_at: components["schemas"]["String"];
+        };
+        InventoryResource: {
+            account: string;
+            /** @description The tree that was collected; only for one resource. */
+            attributes?: Record<string, never> | null;
+            first_seen_at: components["schemas"]["String"];
+            gone_at?: components["schemas"]["String"] | null;
+            id: string;
+            /** @description Provider, account, region, kind and id with slashes between them. */
+            key: string;
+            kind: string;
+            last_seen_at: components["schemas"]["String"];
+            name: string;
+            owner?: string | null;
+            provider: string;
+            region: string;
+            tags: {
+                [key: string]: string;
+            };
+            tally: components["schemas"]["ComplianceTally"];
+            /** @description All of them for one resource; in a list those that did not pass. */
+            verdicts: components["schemas"]["InventoryVerdict"][];
+        };
+        InventoryResources: {
+            /** @description How many fit the question, shown or not. */
+            count: number;
+            /** @description The worst first. */
+            resources: components["schemas"]["InventoryResource"][];
+        };
+        /** @description The score of everything, and what it is made of. */
+        InventoryScore: {
+            /** @description Whether the node can collect from a provider by itself. */
+            can_collect: boolean;
+            /** @description By day, the oldest first. */
+            days: components["schemas"]["ComplianceDay"][];
+            kinds: components["schemas"]["ComplianceGroup"][];
+            listings: components["schemas"]["InventoryListing"][];
+            /** @description The worst score first. The empty name is what nobody owns. */
+            owners: components["schemas"]["ComplianceGroup"][];
+            /** @description Resources that are there. */
+            resources: number;
+            /** @description The worst first: by what failed, weighed by severity, then by what is unknown. */
+            rules: components["schemas"]["InventoryStandard"][];
+            total: components["schemas"]["ComplianceTally"];
+        };
+        InventoryStandard: {
+            applies_to: string[];
+            disabled: boolean;
+            link?: string | null;
+            mend: string;
+            name: string;
+            /** @description `low`, `medium`, `high` or `critical`. */
+            severity: string;
+            tally: components["schemas"]["ComplianceTally"];
+            title: string;
+            why: string;
+            /** @description The document of one's own; one that is built in has none. */
+            yaml?: string | null;
+        };
+        InventoryStandards: {
+            /** @description By name. */
+            standards: components["schemas"]["InventoryStandard"][];
+        };
+        InventoryTaken: {
+            listings: components["schemas"]["InventoryTakenKind"][];
+            /** @description Things that no kind is for, by their own name. */
+            skipped: {
+                [key: string]: number;
+            };
+            /** @description What the file was taken for, or where it was collected. */
+            source: string;
+        };
+        InventoryTakenKind: {
+            account: string;
+            added: number;
+            changed: number;
+            gone: number;
+            kind: string;
+            problem?: string | null;
+            region: string;
+            seen: number;
+        };
+        InventoryVerdict: {
+            /** @description The fact that decided it, or why it is not known. */
+            because: string;
+            link?: string | null;
+            mend: string;
+            rule: string;
+            severity: string;
+            title: string;
+            /** @description `passed`, `failed`, `unknown` or `waived`. */
+            verdict: string;
+            /** @description The waiver's id. */
+            waiver?: string | null;
+            why: string;
+        };
         InviteRequest: {
             name: string;
             role: string;
@@ -4416,6 +5819,8 @@ export interface components {
             revoked: boolean;
             role: string;
             scopes?: string[];
+            /** @description Its role holds in this team and nowhere else. */
+            team?: string | null;
         };
         KeyCreated: {
             key: components["schemas"]["Key"];
@@ -4435,6 +5840,8 @@ export interface components {
             role: string;
             /** @description Operations on the cloud that it may start: names, `ec2.*` or `runbook/*`. Empty for all. */
             scopes?: string[];
+            /** @description Its role holds in this team and nowhere else. */
+            team?: string | null;
         };
         KeysResponse: {
             keys: components["schemas"]["Key"][];
@@ -4572,6 +5979,16 @@ export interface components {
             sheet: components["schemas"]["Sheet"];
             week: string;
         };
+        Member: {
+            /** @description The account's name. */
+            name: string;
+            /** @description `viewer`, `responder`, `editor`, `admin`. */
+            role: string;
+        };
+        MemberRequest: {
+            /** @description `viewer`, `responder`, `editor`, `admin`. */
+            role: string;
+        };
         Notice: {
             message: string;
             /** @description The word in the filter that it is about, and what to put in its place. */
@@ -4660,6 +6077,16 @@ export interface components {
         };
         PagingStatus: {
             /**
+             * Format: double
+             * @description Seconds since the auditor last looked whether each open incident has a next step; it looks once a minute.
+             */
+            audited_secs_ago?: number;
+            /**
+             * Format: int64
+             * @description How often it has looked since the node started.
+             */
+            audits?: number;
+            /**
              * Format: int64
              * @description Calls that wait for a digest because somebody has had too many.
              */
@@ -4691,6 +6118,11 @@ export interface components {
             teams_without_policy?: string[];
             /** Format: int64 */
             undeliverable: number;
+            /**
+             * Format: double
+             * @description Seconds since escalations were last walked.
+             */
+            walked_secs_ago?: number;
         };
         PasswordRequest: {
             /** @description The one that is set now, if one is. */
@@ -4764,10 +6196,18 @@ export interface components {
             count: number;
             name: string;
         };
+        /** @description A policy that stands in the way. */
+        PlanRefusal: {
+            /** @description `document/id`. */
+            policy: string;
+            reason?: string | null;
+        };
         /** @description Asks what would be done. Nothing is. */
         PlanRequest: {
             action: string;
             arguments?: Record<string, never>;
+            /** @description The incident that the run would belong to: policies may ask for it. */
+            incident?: string | null;
         };
         PlannedStep: {
             description: string;
@@ -4781,6 +6221,130 @@ export interface components {
             on_failure: string;
             /** Format: int64 */
             timeout_secs: number;
+        };
+        PoliciesResponse: {
+            counts: components["schemas"]["PolicyCounts"];
+            /** @description By name. */
+            documents: components["schemas"]["PolicyDocument"][];
+        };
+        Policy: {
+            /** @description `permit` or `forbid`. */
+            effect: string;
+            /** @description `document/id`: what a refusal names. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Where it begins, from 1.
+             */
+            line: number;
+            reason?: string | null;
+        };
+        /** @description What a document would do, without applying it. */
+        PolicyCheckRequest: {
+            /**
+             * Format: int32
+             * @description How many of the newest calls in the audit log are put to it. At most 10 000; 1 000 unless it is given.
+             */
+            calls?: number | null;
+            /** @description Checked in place of the document of this name, beside all others; without one, beside all. */
+            name?: string | null;
+            text: string;
+        };
+        PolicyChecked: {
+            /** @description Whether the caller could still apply and remove policies. */
+            keeps_caller: boolean;
+            policies: components["schemas"]["Policy"][];
+            /** @description Empty if it can be applied. */
+            problems: components["schemas"]["PolicyProblem"][];
+            rehearsal?: components["schemas"]["PolicyRehearsal"] | null;
+        };
+        /** @description Since the node began. */
+        PolicyCounts: {
+            /**
+             * Format: int64
+             * @description Evaluations that failed; what would change something is refused then.
+             */
+            errors: number;
+            /** Format: int64 */
+            evaluated: number;
+            /** Format: int64 */
+            refused: number;
+        };
+        /** @description A document in force, or switched off. */
+        PolicyDocument: {
+            applied_at: components["schemas"]["String"];
+            applied_by: string;
+            /** @description `false`: it was switched off on the stopped node, and says nothing until it is applied again. */
+            enabled: boolean;
+            name: string;
+            /** @description Empty for a document that this version cannot read: until it is applied again or removed, nobody changes anything. */
+            policies: components["schemas"]["Policy"][];
+            /** @description What this version cannot read of it. */
+            problems?: components["schemas"]["PolicyProblem"][];
+            /** @description In Cedar. */
+            text: string;
+            /**
+             * Format: int32
+             * @description From 1; each time it is applied the next.
+             */
+            version: number;
+        };
+        PolicyExample: {
+            /** @description As policies write it. */
+            action: string;
+            actor: string;
+            at: components["schemas"]["String"];
+            policy: string;
+            reason?: string | null;
+            resource: string;
+            /**
+             * Format: int64
+             * @description Of the entry in the audit log.
+             */
+            sequence: number;
+        };
+        /** @description One mistake at its place. */
+        PolicyProblem: {
+            /** Format: int32 */
+            column: number;
+            document: string;
+            hint?: string | null;
+            /**
+             * Format: int32
+             * @description From 1, in characters.
+             */
+            line: number;
+            message: string;
+        };
+        /** @description Calls of the past under the policies that would be in force. */
+        PolicyRehearsal: {
+            /**
+             * Format: int32
+             * @description Done calls of people and keys that were asked about. Questions are not in the audit log, so not among them.
+             */
+            asked: number;
+            /** @description The newest of those, at most 50. */
+            examples: components["schemas"]["PolicyExample"][];
+            /**
+             * Format: int32
+             * @description How many would have been refused.
+             */
+            refused: number;
+            /**
+             * Format: int32
+             * @description Calls whose caller or action is known no more.
+             */
+            unknown: number;
+        };
+        PolicyRequest: {
+            /** @description Apply it although the caller could not take it back afterwards. */
+            force?: boolean;
+            /** @description In Cedar, at most 64 KiB. */
+            text: string;
+        };
+        /** @description The words that policies may use, as the Cedar schema that they are validated against. */
+        PolicySchema: {
+            text: string;
         };
         Postmortem: {
             closed_at?: components["schemas"]["String"] | null;
@@ -5380,6 +6944,83 @@ export interface components {
         RunsResponse: {
             runs: components["schemas"]["ActionRun"][];
         };
+        /** @description A measure with a limit. */
+        Saturation: {
+            /** @description Seconds since 1970, then low, middle and high of the ratio. Only for one row. */
+            fan?: [
+                number,
+                number,
+                number,
+                number
+            ][];
+            full_at?: components["schemas"]["String"] | null;
+            full_earliest?: components["schemas"]["String"] | null;
+            full_latest?: components["schemas"]["String"] | null;
+            /**
+             * Format: double
+             * @description Of the ratio, per day.
+             */
+            growth_per_day?: number | null;
+            /** @description Seconds since 1970 and the ratio, the oldest first. Only for one row. */
+            history?: [
+                number,
+                number
+            ][];
+            id: string;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: double */
+            limit?: number | null;
+            /** @description `drift`, `line`, `recent line`, `daily` or `weekly`: what was least wrong about the history itself. */
+            model?: string | null;
+            /** @description Such as `/data of web-3`. */
+            name: string;
+            /** @description `full`, `filling` (it will be), `safe` (not as far as can be foreseen) or `unknown`. */
+            outlook: string;
+            /** Format: double */
+            probability: number;
+            /** @description The ratio, in PromQL. */
+            query: string;
+            /**
+             * Format: double
+             * @description 1 is full.
+             */
+            ratio: number;
+            /** @description Why nothing is said. */
+            reason?: string | null;
+            /** @description `disk`, `memory`, `inodes`, …; `query` for one's own. */
+            resource: string;
+            since?: components["schemas"]["String"] | null;
+            /** @description `bytes` or nothing. */
+            unit: string;
+            until?: components["schemas"]["String"] | null;
+        };
+        SaturationFactor: {
+            /** @description How many run full, and how much of them has the value; 0 to 1. */
+            affected: number;
+            label: string;
+            /** @description What runs full, such as `disk`. */
+            resource: string;
+            /** Format: double */
+            share: number;
+            /**
+             * Format: double
+             * @description And of the others of this resource.
+             */
+            share_of_rest: number;
+            value: string;
+        };
+        /** @description What has a limit: what is full, then what will be, the soonest first. */
+        SaturationResponse: {
+            at: components["schemas"]["String"];
+            /** @description Measures with a limit that were looked at. */
+            count: number;
+            /** @description What sets those apart that run full. */
+            factors: components["schemas"]["SaturationFactor"][];
+            notes: string[];
+            rows: components["schemas"]["Saturation"][];
+        };
         SavedQuestion: components["schemas"]["SavedRequest"] & {
             created_at: components["schemas"]["String"];
             created_by: string;
@@ -5615,8 +7256,12 @@ export interface components {
             csrf_token?: string | null;
             expires_at?: components["schemas"]["String"] | null;
             name: string;
-            /** @description `viewer`, `responder`, `editor`, `admin`, `owner`. */
+            /** @description `member`, `viewer`, `responder`, `editor`, `admin`, `owner`: what they may do everywhere. */
             role: string;
+            /** @description What they may do in each of their teams, by the team's name. */
+            teams?: {
+                [key: string]: string;
+            };
         };
         SessionsResponse: {
             /** @description The newest first. */
@@ -5772,6 +7417,7 @@ export interface components {
             measurement: string;
             /** @description Why it is not measured, as a sentence. */
             measurement_reason?: string | null;
+            metric?: components["schemas"]["SloMetric"] | null;
             name: string;
             owner?: string | null;
             runbook?: string | null;
@@ -5805,6 +7451,47 @@ export interface components {
             window: string;
             window_end: components["schemas"]["String"];
             window_start: components["schemas"]["String"];
+        };
+        /** @description An indicator that is read from series with PromQL. */
+        SloMetric: {
+            bound?: components["schemas"]["SloMetricBound"] | null;
+            counted_until?: components["schemas"]["String"] | null;
+            /** @description Why it could not be asked, if so. */
+            error?: string | null;
+            /** Format: int64 */
+            interval_secs: number;
+            /** @description `counted` from the samples of counters, `observed` in a histogram, or `sampled` once per interval. */
+            method: string;
+            /** @description Good is `lt`, `lte`, `gt` or `gte` the threshold. */
+            op?: string | null;
+            /** @description What `part_query` gives: `good`, `bad`, or `value`. */
+            part: string;
+            part_query: string;
+            /**
+             * Format: int64
+             * @description Series that had samples, the last time that it was asked.
+             */
+            series: number;
+            /** Format: double */
+            threshold?: number | null;
+            total_query?: string | null;
+        };
+        /** @description How exact it is where the threshold is no boundary of the histogram. */
+        SloMetricBound: {
+            /**
+             * Format: double
+             * @description Absent above the highest boundary.
+             */
+            above?: number | null;
+            /** Format: double */
+            below: number;
+            /** Format: double */
+            sli_max: number;
+            /**
+             * Format: double
+             * @description Good fractions between which the truth lies, over the last ten minutes.
+             */
+            sli_min: number;
         };
         /** @description A stored window through an SLI: the count that history gives. */
         SloReplayResponse: {
@@ -5873,6 +7560,14 @@ export interface components {
             /** Format: int32 */
             line?: number | null;
         };
+        StandardsApplied: {
+            names: string[];
+        };
+        StandardsRequest: {
+            file?: string | null;
+            /** @description `kind: Standard` documents with `---` between them. */
+            text: string;
+        };
         /** @description A text for the public about an incident. */
         Statement: {
             approvals: components["schemas"]["StatementApproval"][];
@@ -5928,9 +7623,12 @@ export interface components {
         StatusPage: {
             components: components["schemas"]["StatusComponent"][];
             description: string;
+            /** @description The e-mail channel by which subscribers are written to. */
+            mail_channel?: string | null;
             name: string;
             /** @description Shown only with its link. */
             private: boolean;
+            subscribers?: components["schemas"]["SubscriberCounts"];
             title: string;
             updated_at: components["schemas"]["String"];
             updated_by: string;
@@ -5940,6 +7638,8 @@ export interface components {
         StatusPageRequest: {
             components: components["schemas"]["StatusComponent"][];
             description?: string;
+            /** @description The name of an e-mail channel: with it, people can subscribe by mail. */
+            mail_channel?: string | null;
             /** @description Makes a new link each time it is saved as private. */
             private?: boolean;
             title: string;
@@ -5976,6 +7676,18 @@ export interface components {
             kind: string;
         };
         String: string;
+        /** @description How many are told of news. Who they are is shown nowhere. */
+        SubscriberCounts: {
+            /** Format: int64 */
+            email: number;
+            /**
+             * Format: int64
+             * @description Addresses whose link has not been followed; they are forgotten after a day.
+             */
+            pending: number;
+            /** Format: int64 */
+            webhook: number;
+        };
         SuggestRequest: {
             /** @description Byte offset of the caret; default: the end. */
             cursor?: number | null;
@@ -6082,6 +7794,22 @@ export interface components {
             healthy_min: number;
             registered: number;
             target_group: string;
+        };
+        /** @description A team, and what those who are in it may do there. */
+        Team: {
+            /** @description No document declares it (any more): its members may do nothing there. */
+            is_declared: boolean;
+            /** @description Whether the caller may change its members. */
+            may_manage: boolean;
+            /** @description By name. */
+            members: components["schemas"]["Member"][];
+            name: string;
+            /** @description The services that it answers for. */
+            services: string[];
+        };
+        TeamsResponse: {
+            /** @description By name. */
+            teams: components["schemas"]["Team"][];
         };
         /** @description Half open. */
         TimeSpan: {
@@ -6217,6 +7945,27 @@ export interface components {
             first_seen: components["schemas"]["String"];
             last_seen: components["schemas"]["String"];
             version: string;
+        };
+        /** @description Which failures, why, who answers for them, and until when. One of `resource`, `kind`, `account` and `owner_is` at least. */
+        WaiverRequest: {
+            account?: string | null;
+            /** @description At most 366 days from now. */
+            ends_at: components["schemas"]["String"];
+            kind?: string | null;
+            /** @description Who answers for it. */
+            owner: string;
+            /** @description Resources whose owner this is. */
+            owner_is?: string | null;
+            /** @description At least ten characters. */
+            reason: string;
+            /** @description A resource's key. */
+            resource?: string | null;
+            /** @description The standard's name. */
+            rule: string;
+        };
+        WaiversResponse: {
+            /** @description The newest first. */
+            waivers: components["schemas"]["ComplianceWaiver"][];
         };
     };
     responses: never;
@@ -8240,6 +9989,419 @@ export interface operations {
             };
         };
     };
+    config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    credit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditStatus"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_address: {
+        parameters: {
+            query?: {
+                address?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditExplanation"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rehearse_credit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreditRehearsalRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditRehearsal"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreditReleaseRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditBlock"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_credit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreditSettings"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditStatus"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dashboards: {
+        parameters: {
+            query?: {
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardImportRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardImport"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dashboard: {
+        parameters: {
+            query?: {
+                version?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_dashboard: {
+        parameters: {
+            query?: {
+                format?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardExport"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dashboard_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardHistory"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     fields: {
         parameters: {
             query?: never;
@@ -8529,6 +10691,42 @@ export interface operations {
             };
         };
     };
+    import_slos: {
+        parameters: {
+            query?: {
+                dry_run?: string;
+                file?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportSlosResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     incidents: {
         parameters: {
             query?: {
@@ -8764,6 +10962,199 @@ export interface operations {
             };
         };
     };
+    infrastructure: {
+        parameters: {
+            query?: {
+                kind?: string;
+                by?: string;
+                measure?: string;
+                query?: string;
+                q?: string;
+                range?: string;
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfraResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retire_unit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InfraRetire"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfraUnit"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    infrastructure_unit: {
+        parameters: {
+            query?: {
+                kind?: string;
+                id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfraUnitDetail"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    infra_watches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfraWatches"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_infra_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InfraWatch"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfraWatchStatus"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_infra_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ingest: {
         parameters: {
             query?: {
@@ -8785,6 +11176,379 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    collect_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryTaken"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InventoryImport"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryTaken"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inventory_resource: {
+        parameters: {
+            query?: {
+                key?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryResource"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inventory_resources: {
+        parameters: {
+            query?: {
+                kind?: string;
+                owner?: string;
+                q?: string;
+                rule?: string;
+                verdict?: string;
+                gone?: string;
+                limit?: string;
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryResources"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inventory_score: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryScore"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inventory_standards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryStandards"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_standards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StandardsRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandardsApplied"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_standard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inventory_waivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaiversResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_waiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WaiverRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComplianceWaiver"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_waiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_waiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComplianceWaiver"];
+                };
             };
             /** @description a problem document */
             default: {
@@ -9383,6 +12147,192 @@ export interface operations {
             };
         };
     };
+    policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyCheckRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChecked"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policy_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySchema"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policy_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     postmortems: {
         parameters: {
             query?: never;
@@ -9660,6 +12610,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReviewResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saturation: {
+        parameters: {
+            query?: {
+                q?: string;
+                query?: string;
+                probability?: string;
+                id?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaturationResponse"];
                 };
             };
             /** @description a problem document */
@@ -10458,6 +13443,37 @@ export interface operations {
             };
         };
     };
+    service_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     session: {
         parameters: {
             query?: never;
@@ -11135,6 +14151,101 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Sheet"];
                 };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    teams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description a problem document */
             default: {
@@ -12668,10 +15779,101 @@ export interface operations {
         parameters: {
             query?: {
                 key?: string;
+                lang?: string;
+                form?: string;
             };
             header?: never;
             path: {
                 name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    subscribe_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_status_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                key: string;
             };
             cookie?: never;
         };

@@ -11,18 +11,21 @@ import {
   IconHeartbeat,
   IconKey,
   IconLanguage,
+  IconLayoutDashboard,
   IconListCheck,
   IconLock,
   IconLogout,
   IconMoon,
   IconPhoneCall,
   IconRuler2,
+  IconScale,
   IconSearch,
   IconServer2,
   IconSitemap,
   IconSun,
   IconSunMoon,
   IconTool,
+  IconTrendingUp,
   IconUrgent,
   IconUser,
   IconUsers,
@@ -54,6 +57,7 @@ const pages = () =>
     ["/", t("Promises"), IconGauge],
     ["/search", t("Search"), IconSearch],
     ["/explore/metrics", t("Metrics"), IconChartLine],
+    ["/dashboards", t("Dashboards"), IconLayoutDashboard],
     ["/rules", t("Rules & targets"), IconRuler2],
     ["/sql", "SQL", IconDatabaseSearch],
     ["/incidents", t("Incidents"), IconUrgent],
@@ -61,9 +65,12 @@ const pages = () =>
     ["/oncall", t("On call"), IconPhoneCall],
     ["/reviews", t("Reviews"), IconListCheck],
     ["/uptime", t("Uptime"), IconHeartbeat],
+    ["/infrastructure", t("Infrastructure"), IconServer2],
+    ["/saturation", t("Saturation"), IconTrendingUp],
     ["/services", t("Services"), IconSitemap],
     ["/changes", t("Changes"), IconGitCommit],
     ["/operations", t("Operations"), IconTool],
+    ["/inventory", t("Inventory"), IconServer2],
   ] as const;
 
 const nodePages = () =>
@@ -73,8 +80,22 @@ const nodePages = () =>
     ["/keys", t("Keys"), IconKey],
     ["/secrets", t("Secrets"), IconLock],
     ["/people", t("People"), IconUsers],
+    ["/policies", t("Policies"), IconScale],
     ["/audit", t("Audit"), IconListCheck],
   ] as const;
+
+/** What those find something on who have a role in a team alone. */
+const TEAM_PAGES = [
+  "/dashboards",
+  "/",
+  "/search",
+  "/incidents",
+  "/alerts",
+  "/services",
+  "/changes",
+  "/keys",
+  "/people",
+];
 
 /** A path lights up its own entry: an incident room belongs to the incidents, a promise to the board. */
 const belongsTo = (path: string) =>
@@ -86,9 +107,11 @@ const belongsTo = (path: string) =>
         ? "/reviews"
         : path.startsWith("/trace")
           ? "/search"
-          : path.startsWith("/operations")
-            ? "/operations"
-            : path;
+          : path.startsWith("/dashboards")
+            ? "/dashboards"
+            : path.startsWith("/operations")
+              ? "/operations"
+              : path;
 
 export function Shell({ children, language, setLanguage, session }: Props) {
   const { path, href, params } = useUrl();
@@ -96,6 +119,10 @@ export function Shell({ children, language, setLanguage, session }: Props) {
   const open = incidents.data?.incidents.filter((incident) => isOpen(incident.state)).length ?? 0;
   useEventStream();
   const wall = params.get("wall") === "1";
+  const isShown = ([to]: readonly [string, ...unknown[]]) =>
+    session?.role !== "member" || TEAM_PAGES.includes(to);
+  const places = pages().filter(isShown);
+  const nodePlaces = nodePages().filter(isShown);
   const active = belongsTo(path);
   const entry = ([to, label, Icon]:
     | ReturnType<typeof pages>[number]
@@ -118,8 +145,10 @@ export function Shell({ children, language, setLanguage, session }: Props) {
             <span>{t("Jump to…")}</span>
             <kbd>{"Ctrl K"}</kbd>
           </button>
-          <div className={styles.entries}>{pages().map(entry)}</div>
-          <div className={styles.entries}>{nodePages().map(entry)}</div>
+          <div className={styles.places}>
+            <div className={styles.entries}>{places.map(entry)}</div>
+            <div className={styles.entries}>{nodePlaces.map(entry)}</div>
+          </div>
           <div className={styles.foot}>
             <StreamLamp />
             <div className={styles.tools}>
@@ -135,7 +164,7 @@ export function Shell({ children, language, setLanguage, session }: Props) {
         {children}
       </main>
       <Suspense fallback={null}>
-        <Palette pages={[...pages(), ...nodePages()]} />
+        <Palette pages={[...places, ...nodePlaces]} />
       </Suspense>
     </div>
   );

@@ -1,5 +1,6 @@
 import { Button, CopyButton, Modal, NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { useTeams } from "../../api/doors";
 import { useCreateKey, useKeys, useRevokeKey, useSession } from "../../api/hooks";
 import type { KeyCreated } from "../../api/types";
 import { StateChip } from "../../components/Mark";
@@ -21,7 +22,11 @@ const roleWord = (role: string) =>
 
 export default function KeysPage() {
   const session = useSession();
-  const allowed = session.data?.role === "admin" || session.data?.role === "owner";
+  const everywhere = session.data?.role === "admin" || session.data?.role === "owner";
+  const managed = Object.entries(session.data?.teams ?? {})
+    .filter(([, role]) => role === "admin")
+    .map(([team]) => team);
+  const allowed = everywhere || managed.length > 0;
   const query = useKeys(allowed);
   const [created, setCreated] = useState<KeyCreated>();
   return (
@@ -38,7 +43,7 @@ export default function KeysPage() {
         </Empty>
       ) : (
         <>
-          <Create onCreated={setCreated} />
+          <Create onCreated={setCreated} everywhere={everywhere} managed={managed} />
           {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
           {query.isPending ? <Loading rows={3} /> : <List />}
         </>
@@ -67,9 +72,20 @@ export default function KeysPage() {
   );
 }
 
-function Create({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
+function Create({
+  onCreated,
+  everywhere,
+  managed,
+}: {
+  onCreated: (key: KeyCreated) => void;
+  everywhere: boolean;
+  managed: string[];
+}) {
+  const teams = useTeams();
+  const known = everywhere ? (teams.data?.teams.map((one) => one.name) ?? []) : managed;
   const [name, setName] = useState("");
-  const [role, setRole] = useState<string>("ingest");
+  const [team, setTeam] = useState(everywhere ? "" : (managed[0] ?? ""));
+  const [role, setRole] = useState<string>(everywhere ? "ingest" : "viewer");
   const create = useCreateKey();
   return (
     <form
@@ -77,7 +93,7 @@ function Create({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
       onSubmit={(event) => {
         event.preventDefault();
         create.mutate(
-          { name: name.trim(), role },
+          { name: name.trim(), role, team: team || undefined },
           {
             onSuccess: (key) => {
               onCreated(key);
@@ -98,8 +114,26 @@ function Create({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
         label={t("May do")}
         value={role}
         onChange={(event) => setRole(event.currentTarget.value)}
-        data={ROLES.map((value) => ({ value, label: roleWord(value) }))}
+        data={ROLES.filter((value) => team === "" || value !== "ingest").map((value) => ({
+          value,
+          label: roleWord(value),
+        }))}
       />
+      {known.length > 0 && (
+        <NativeSelect
+          size="xs"
+          label={t("Where")}
+          value={team}
+          onChange={(event) => {
+            setTeam(event.currentTarget.value);
+            if (role === "ingest") setRole("viewer");
+          }}
+          data={[
+            ...(everywhere ? [{ value: "", label: t("everywhere") }] : []),
+            ...known.map((name) => ({ value: name, label: t("in team {name}", { name }) })),
+          ]}
+        />
+      )}
       <Button type="submit" size="xs" disabled={!name.trim()} loading={create.isPending}>
         {t("Make a key")}
       </Button>
@@ -133,7 +167,7 @@ function List() {
               <td>
                 <b>{key.name}</b>
               </td>
-              <td>{key.role}</td>
+              <td>{key.team ? t("{role} in {team}", { role: key.role, team: key.team }) : key.role}</td>
               <td className="mono">{key.prefix}…</td>
               <td>
                 {ago(key.created_at)} <span className="dim">{t("by {name}", { name: key.created_by })}</span>

@@ -12,6 +12,7 @@ import {
   useRangeQuery,
   useSeries,
 } from "../../api/metrics";
+import { AddToDashboard } from "../../components/AddToDashboard";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { TimePicker } from "../../components/TimePicker";
 import { t } from "../../lib/i18n";
@@ -188,6 +189,17 @@ export default function MetricsPage() {
                 clearable
               />
               <span className="grow" />
+              {query && (
+                <AddToDashboard
+                  panel={{
+                    view: "timeSeries",
+                    w: 12,
+                    h: 8,
+                    title: metric?.name ?? query.slice(0, 80),
+                    queries: [{ promql: query }],
+                  }}
+                />
+              )}
               <Button
                 size="compact-sm"
                 variant={editing ? "filled" : "default"}

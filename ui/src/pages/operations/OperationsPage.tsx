@@ -42,6 +42,9 @@ export default function OperationsPage() {
           </span>
         )}
         <span className="grow" />
+        <Button component={Link} href="/operations/credit" size="xs" variant="default">
+          {t("Address credit")}
+        </Button>
         {actions.data && !actions.data.stop && <StopButton level={actions.data.level} />}
       </div>
       {actions.data?.stop && <Stopped actions={actions.data} now={now} />}

@@ -1,16 +1,17 @@
-// Everybody who can sign in, for administrators.
+// Teams with their members, and for administrators everybody who can sign in.
 import { Button, CopyButton, Modal, NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useAccounts, useDisableAccount, useInvite, useNewLink } from "../../api/doors";
 import { useSession } from "../../api/hooks";
 import type { Account, Invited } from "../../api/types";
 import { StateChip } from "../../components/Mark";
-import { Empty, Failure, Loading } from "../../components/states";
+import { Failure, Loading } from "../../components/states";
 import { ago } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import keys from "../keys/Keys.module.css";
+import { Teams } from "./Teams";
 
-const ROLES = ["viewer", "responder", "editor", "admin"];
+const ROLES = ["member", "viewer", "responder", "editor", "admin"];
 
 export default function PeoplePage() {
   const session = useSession();
@@ -21,14 +22,12 @@ export default function PeoplePage() {
   return (
     <div className="page">
       <div className="head">
-        <h1>{t("People")}</h1>
+        <h1>{t("People and teams")}</h1>
       </div>
-      {session.data && !allowed ? (
-        <Empty title={t("Accounts are for administrators")}>
-          {t("You are signed in as {name} with the role {role}.", { name: session.data.name, role })}
-        </Empty>
-      ) : (
+      <Teams />
+      {allowed && (
         <>
+          <h2>{t("Accounts")}</h2>
           <Invite onInvited={setInvited} />
           {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
           {query.isPending ? (

@@ -134,6 +134,7 @@ export default function ServicePage() {
           ]}
         />
         <span className="grow" />
+        <Link href={href(`/service/${encodeURIComponent(name)}/dashboard`)}>{t("Dashboard")}</Link>
         <Link href={href("/search", { dataset: "spans", service: name, q: null, sel: "failed" })}>
           {t("What is different about the failures")}
         </Link>

@@ -3,7 +3,7 @@ import { SegmentedControl } from "@mantine/core";
 import { useMemo, useState } from "react";
 import { Link, useParams } from "wouter";
 import { useSlo, useSloSeries, useSlos, useSuspects } from "../../api/hooks";
-import type { Change, Slo } from "../../api/types";
+import type { Change, Slo, SloMetric } from "../../api/types";
 import { BudgetGauge } from "../../components/BudgetGauge";
 import { ChangeGlyph } from "../../components/ChangeGlyph";
 import { ContextBar } from "../../components/ContextBar";
@@ -163,8 +163,77 @@ function SloBody({
             </dl>
           </section>
         )}
+        {slo.metric && <FromMetrics metric={slo.metric} />}
       </div>
     </div>
+  );
+}
+
+/** How a promise over metrics is read, how exactly, and up to when; its queries lead to the metrics page. */
+function FromMetrics({ metric }: { metric: SloMetric }) {
+  const { href } = useUrl();
+  const query = (text: string) => (
+    <Link className="mono" href={href("/metrics", { expr: text })}>
+      {text}
+    </Link>
+  );
+  const method =
+    metric.method === "counted"
+      ? t("counted from sample to sample")
+      : metric.method === "observed"
+        ? t("observations of a histogram")
+        : t("asked once every {span}", { span: span(metric.interval_secs) });
+  const signs: Record<string, string> = { lt: "<", lte: "≤", gt: ">", gte: "≥" };
+  const part = metric.part === "bad" ? t("bad") : metric.part === "good" ? t("good") : t("value");
+  return (
+    <section className="panel pad">
+      <h2>{t("How it is measured")}</h2>
+      {metric.error && (
+        <Notice tone="warn">
+          {t("The metrics could not be asked, so the counts stand still: {reason}", { reason: metric.error })}
+        </Notice>
+      )}
+      <dl className={styles.filters}>
+        <dt>{part}</dt>
+        <dd>{query(metric.part_query)}</dd>
+        {metric.total_query && (
+          <>
+            <dt>{t("all")}</dt>
+            <dd>{query(metric.total_query)}</dd>
+          </>
+        )}
+        {metric.threshold != null && (
+          <>
+            <dt>{t("good if")}</dt>
+            <dd className="mono">{`${signs[metric.op ?? "lte"] ?? "≤"} ${metric.threshold}`}</dd>
+          </>
+        )}
+        <dt>{t("how")}</dt>
+        <dd>
+          {method}
+          {" · "}
+          {t("{n, plural, =0 {no series} one {# series} other {# series}}", { n: metric.series })}
+          {metric.counted_until && ` · ${t("counted up to {time}", { time: moment(metric.counted_until) })}`}
+        </dd>
+        {metric.bound && (
+          <>
+            <dt>{t("exactness")}</dt>
+            <dd>
+              {metric.bound.above == null
+                ? t("The threshold lies above the highest bucket, {below}.", { below: metric.bound.below })
+                : t("The threshold lies between the buckets {below} and {above}.", {
+                    below: metric.bound.below,
+                    above: metric.bound.above,
+                  })}{" "}
+              {t("Over ten minutes the truth is between {least} and {most}.", {
+                least: percent(metric.bound.sli_min, 2),
+                most: percent(metric.bound.sli_max, 2),
+              })}
+            </dd>
+          </>
+        )}
+      </dl>
+    </section>
   );
 }
 

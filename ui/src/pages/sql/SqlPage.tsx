@@ -7,6 +7,7 @@ import { api } from "../../api/client";
 import { useSql } from "../../api/explore";
 import { useServices } from "../../api/hooks";
 import type { FieldsResponse } from "../../api/types";
+import { AddToDashboard } from "../../components/AddToDashboard";
 import { ContextBar } from "../../components/ContextBar";
 import { SavedMenu } from "../../components/SavedMenu";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
@@ -118,6 +119,11 @@ export default function SqlPage() {
               <Button h={36} leftSection={<IconPlayerPlay size={15} />} onClick={() => run(typed.current)}>
                 {t("Run")}
               </Button>
+            )}
+            {asked && (
+              <AddToDashboard
+                panel={{ view: "table", w: 12, h: 8, title: "SQL", queries: [{ sql: asked }] }}
+              />
             )}
             <SavedMenu
               kind="sql"

@@ -17,6 +17,7 @@ const modeWord = (mode: string) =>
     journal_failed: t("The journal cannot be written"),
     storage_damaged: t("Stored data is damaged"),
     paging_delayed: t("Pages are waiting"),
+    audit_log_cut: t("The audit log was cut off or written anew"),
   })[mode] ?? mode.replaceAll("_", " ");
 
 export default function StatusPage() {

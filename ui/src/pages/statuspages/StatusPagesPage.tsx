@@ -1,7 +1,13 @@
 // Status pages: which there are, what they show, and a form for a new one. A private page's link is shown once.
 import { Button, Checkbox, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { usePutStatusPage, useRemoveStatusPage, useStatusPages, useWallLink } from "../../api/statuspages";
+import {
+  type PublicPage,
+  usePutStatusPage,
+  useRemoveStatusPage,
+  useStatusPages,
+  useWallLink,
+} from "../../api/statuspages";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { t } from "../../lib/i18n";
 
@@ -19,6 +25,17 @@ const components = (text: string) =>
         .filter(Boolean),
     }));
 
+/** How many subscribe, by way; their addresses are shown nowhere. */
+function Readers({ page }: { page: PublicPage }) {
+  const { email, webhook, pending } = page.subscribers ?? { email: 0, webhook: 0, pending: 0 };
+  const parts = [
+    email > 0 && t("{count} by mail", { count: email }),
+    webhook > 0 && t("{count} by webhook", { count: webhook }),
+    pending > 0 && t("{count} not confirmed", { count: pending }),
+  ].filter(Boolean);
+  return <>{parts.length ? parts.join(" · ") : <span className="dim">{t("nobody yet")}</span>}</>;
+}
+
 export default function StatusPagesPage() {
   const query = useStatusPages();
   const remove = useRemoveStatusPage();
@@ -28,6 +45,7 @@ export default function StatusPagesPage() {
   const [title, setTitle] = useState("");
   const [text, setText] = useState("");
   const [hidden, setHidden] = useState(false);
+  const [mail, setMail] = useState("");
   const ready = name.trim() && title.trim() && components(text).length > 0;
   return (
     <div className="page">
@@ -65,6 +83,7 @@ export default function StatusPagesPage() {
                 <th>{t("Page")}</th>
                 <th>{t("Components")}</th>
                 <th>{t("Who sees it")}</th>
+                <th>{t("Who is told of news")}</th>
                 <th aria-label={t("Actions")} />
               </tr>
             </thead>
@@ -83,6 +102,9 @@ export default function StatusPagesPage() {
                   </td>
                   <td>{page.components.map((one) => one.name).join(", ")}</td>
                   <td>{page.private ? t("whoever has its link") : t("everybody")}</td>
+                  <td>
+                    <Readers page={page} />
+                  </td>
                   <td className="num">
                     <Button size="compact-xs" variant="subtle" onClick={() => remove.mutate(page.name)}>
                       {t("Remove")}
@@ -102,7 +124,13 @@ export default function StatusPagesPage() {
           if (ready)
             put.mutate({
               name: name.trim(),
-              body: { title: title.trim(), description: "", components: components(text), private: hidden },
+              body: {
+                title: title.trim(),
+                description: "",
+                components: components(text),
+                private: hidden,
+                ...(mail.trim() ? { mail_channel: mail.trim() } : {}),
+              },
             });
         }}
       >
@@ -128,6 +156,13 @@ export default function StatusPagesPage() {
           placeholder={"Checkout = checkout, payments"}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <TextInput
+          size="xs"
+          label={t("E-mail channel for subscribers")}
+          description={t("Without one, only webhooks can subscribe.")}
+          value={mail}
+          onChange={(event) => setMail(event.currentTarget.value)}
         />
         <Checkbox
           size="xs"
