@@ -7,7 +7,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 NINES := target/release/nines
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/package-lock.json ui/vite.config.ts ui/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help build demo test test-rust test-ui test-e2e lint bench audit bless tools clean
+.PHONY: help build demo test test-rust test-ui test-e2e lint bench bench-paging audit bless tools clean
 
 help: ## What can be typed here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: ui/node_modules/.ready ## Formatting, clippy with warnings as errors, web 
 
 bench: build ## Print the figures: signal to page, ingest, trace by id
 	@scripts/bench
+
+bench-paging: build ## Print the ledgers of paging: kills, outages, storms (the last one alone takes five minutes)
+	@scripts/bench-paging
 
 audit: ## Licences, advisories, duplicate versions
 	@scripts/audit
