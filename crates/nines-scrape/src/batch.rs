@@ -3,7 +3,15 @@
 use std::sync::Arc;
 
 use nines_base::ErrorKind;
-use nines_series::{Exemplar, Histogram, Labels, Metadata, RawMetadata, SeriesStore, WriteRequest};
+use nines_series::{
+    Exemplar, Histogram, Labels, MatchOp, Matcher, Metadata, RawMetadata, Select, SeriesError, SeriesStore,
+    WriteRequest, is_stale,
+};
+
+use crate::labels::LabelSet;
+
+/// Samples that are looked through for what a target left alive; one with more of them ages out instead.
+const LIVING_SAMPLES_MAX: u64 = 5_000_000;
 
 /// The samples of one scrape, with its report, in the order of the body. No series twice at one time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,6 +57,10 @@ pub struct AppendError {
 pub trait Appender: Send + Sync {
     /// Returns when the samples are where they are to stay.
     async fn append(&self, batch: Batch) -> Result<Appended, AppendError>;
+
+    /// The series with these labels, among others, that have samples in the range of times and have not ended: what
+    /// a target left behind that this process has not scraped yet.
+    async fn living(&self, target: &LabelSet, from_ms: i64, to_ms: i64) -> Result<Vec<Labels>, AppendError>;
 }
 
 /// The series store: an `Ok` means fsynced and visible.
@@ -56,7 +68,6 @@ pub trait Appender: Send + Sync {
 impl Appender for SeriesStore {
     async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
         let store = self.clone();
-        let failed = |message: String, kind: ErrorKind| AppendError { message, kind };
         // Resolving and encoding computes; it does not belong on the runtime.
         let pending = tokio::task::spawn_blocking(move || store.write(request_of(&batch)));
         let pending = pending.await.map_err(|error| failed(error.to_string(), ErrorKind::Internal))?;
@@ -68,6 +79,36 @@ impl Appender for SeriesStore {
         let written = outcome.samples_written + outcome.histograms_written;
         Ok(Appended { written, rejected: outcome.rejected })
     }
+
+    async fn living(&self, target: &LabelSet, from_ms: i64, to_ms: i64) -> Result<Vec<Labels>, AppendError> {
+        let matchers: Result<Vec<Matcher>, SeriesError> =
+            target.iter().map(|(name, value)| Matcher::new(name, MatchOp::Equal, value)).collect();
+        let matchers = matchers.map_err(|error| failed(error.to_string(), error.kind()))?;
+        let store = self.clone();
+        let selected = tokio::task::spawn_blocking(move || {
+            store.select(&Select {
+                matchers: &matchers,
+                start_ms: from_ms,
+                end_ms: to_ms,
+                samples_max: LIVING_SAMPLES_MAX,
+                threads: 1,
+                cancelled: &|| false,
+            })
+        });
+        let selected = selected.await.map_err(|error| failed(error.to_string(), ErrorKind::Internal))?;
+        let selected = selected.map_err(|error| failed(error.to_string(), error.kind()))?;
+        let living = selected.series.into_iter().filter(|series| {
+            let (float, histogram) = (series.times_ms.last(), series.histograms.last());
+            let ended = series.values.last().is_some_and(|value| is_stale(*value));
+            // Of two kinds in one series the later sample counts.
+            !ended || histogram.map(|(t_ms, _)| t_ms) > float
+        });
+        Ok(living.map(|series| series.labels).collect())
+    }
+}
+
+fn failed(message: String, kind: ErrorKind) -> AppendError {
+    AppendError { message, kind }
 }
 
 /// The batch as the store takes it.

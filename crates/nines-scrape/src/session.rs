@@ -137,6 +137,12 @@ impl Session {
         batch
     }
 
+    /// The same for series that were written before this session began.
+    pub fn end_of(series: Vec<Labels>, t_ms: i64) -> Batch {
+        let points = series.into_iter().map(|labels| stale_point(&Arc::new(labels), t_ms)).collect();
+        Batch { points, metadata: Vec::new() }
+    }
+
     /// The samples that a scrape writes about itself.
     pub fn report(
         &mut self,

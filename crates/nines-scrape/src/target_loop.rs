@@ -14,7 +14,7 @@ use nines_model::Timestamp;
 use nines_series::Metadata;
 use parking_lot::Mutex;
 
-use crate::batch::{Appender, Batch};
+use crate::batch::{AppendError, Appender, Batch};
 use crate::config::Job;
 use crate::error::ScrapeError;
 use crate::fetch::{Fetch, Fetched, request_for};
@@ -24,6 +24,9 @@ use crate::target::Target;
 /// Timers are late by so much at most without the scrape's time showing it: times that are whole intervals apart
 /// compress far better. As upstream; never more than 1 % of the interval.
 const ALIGN_TOLERANCE: Duration = Duration::from_millis(2);
+
+/// A series without samples for so long has ended by itself: PromQL's default.
+const LOOKBACK: Duration = Duration::from_secs(300);
 
 /// What all loops share.
 pub(crate) struct World {
@@ -169,8 +172,8 @@ impl Loop {
                 alive.remove(&labels);
             }
         }
-        if scraped && !self.world.shutdown.has_begun() {
-            self.end(next, &labels).await;
+        if !self.world.shutdown.has_begun() {
+            self.end(next, &labels, scraped).await;
         }
     }
 
@@ -255,18 +258,32 @@ impl Loop {
     }
 
     /// As upstream's `endOfRunStaleness`: `next` is when the next scrape would have been. Where it looks whether newer
-    /// samples came, we look whether the labels are scraped again.
-    async fn end(&mut self, next: Duration, labels: &str) {
+    /// samples came, we look whether the labels are scraped again. A target that goes before its first scrape may have
+    /// been scraped before the node was started again; what that left alive ends as well, which upstream leaves to age.
+    async fn end(&mut self, next: Duration, labels: &str, scraped: bool) {
         let Some(stale_at) = self.wait_until(next).await else { return };
         let later = next + self.target.interval + self.target.interval / 10;
         if self.wait_until(later).await.is_none() || self.world.alive.lock().contains_key(labels) {
             return;
         }
-        let Some(session) = &mut self.session else { return };
-        let batch: Batch = session.end(stale_at.as_millis());
-        if let Err(error) = self.world.appender.append(batch).await {
+        if let Err(error) = self.mark_the_end(stale_at.as_millis(), scraped).await {
             tracing::warn!(job = %self.job.name, %error, "stale markers of a target are lost");
         }
+    }
+
+    async fn mark_the_end(&mut self, t_ms: i64, scraped: bool) -> Result<(), AppendError> {
+        let appender = &self.world.appender;
+        let batch = if scraped {
+            let Some(session) = &mut self.session else { return Ok(()) };
+            session.end(t_ms)
+        } else {
+            let from_ms = t_ms.saturating_sub(LOOKBACK.as_millis() as i64);
+            Session::end_of(appender.living(&self.target.labels, from_ms, t_ms).await?, t_ms)
+        };
+        if !batch.points.is_empty() {
+            appender.append(batch).await?;
+        }
+        Ok(())
     }
 
     async fn wait_until(&self, due: Duration) -> Option<Timestamp> {

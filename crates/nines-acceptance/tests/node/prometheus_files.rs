@@ -308,7 +308,9 @@ async fn the_same_files_do_the_same_as_in_a_real_prometheus_and_outlive_a_kill()
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     ensure!(ours(&api, "targets").await?["data"]["activeTargets"] == json!([]));
     eventually("the series has ended", || async {
-        Ok((ours(&api, "query?query=up").await?["data"]["result"] == json!([])).then_some(()))
+        let left = ours(&api, "query?query=up").await?["data"]["result"].clone();
+        ensure!(left == json!([]), "still there: {left}");
+        Ok(Some(()))
     })
     .await?;
 

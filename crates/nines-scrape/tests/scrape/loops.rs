@@ -1,14 +1,16 @@
 //! Loops in virtual time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nines_base::ManualClock;
 use nines_base::disk::RealDisk;
+use nines_base::{ManualClock, Random};
 use nines_model::Timestamp;
 use nines_scrape::config::{self, Job};
-use nines_scrape::{Fetch, FetchRequest, Fetched, Health, Parts, ScrapeError, Scraper};
+use nines_scrape::{Appender, Fetch, FetchRequest, Fetched, Health, Parts, ScrapeError, Scraper};
+use nines_series::{MatchOp, Matcher, Select, SeriesStore, StoreConfig};
 use parking_lot::Mutex;
 
 use crate::{Kept, eventually, nobody};
@@ -36,15 +38,7 @@ impl World {
         let clock = ManualClock::at(Timestamp::from_secs(1_000_000));
         let fake = Arc::new(Fake(Mutex::new(Ok(body.to_owned()))));
         let kept = Arc::new(Kept::default());
-        let scraper = Scraper::new(Parts {
-            clock: clock.clone(),
-            fetch: fake.clone(),
-            appender: kept.clone(),
-            names: nobody(),
-            disk: RealDisk::shared(),
-            base,
-            offset_seed: 1,
-        });
+        let scraper = scraper(&clock, &fake, kept.clone(), base);
         Self { clock, fake, kept, scraper }
     }
 
@@ -58,6 +52,23 @@ impl World {
         self.clock.advance(Duration::from_secs(10));
         eventually("a scrape of each target", || self.kept.count() >= before + targets).await;
     }
+}
+
+fn scraper(
+    clock: &Arc<ManualClock>,
+    fake: &Arc<Fake>,
+    appender: Arc<dyn Appender>,
+    base: PathBuf,
+) -> Scraper {
+    Scraper::new(Parts {
+        clock: clock.clone(),
+        fetch: fake.clone(),
+        appender,
+        names: nobody(),
+        disk: RealDisk::shared(),
+        base,
+        offset_seed: 1,
+    })
 }
 
 fn jobs_of(jobs: &str) -> Vec<Job> {
@@ -120,6 +131,51 @@ async fn a_target_that_goes_ends_its_series_and_one_that_stays_does_not() {
     // One marker for each, an interval behind the last sample at the latest.
     assert_eq!(up.iter().filter(|(_, value)| value.is_nan()).count(), 1);
     assert!(x.last().unwrap().0 > x[x.len() - 2].0);
+}
+
+#[tokio::test]
+async fn a_target_that_goes_before_its_first_scrape_ends_what_it_left_before_the_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(Timestamp::from_secs(1_000_000));
+    let fake = Arc::new(Fake(Mutex::new(Ok("x 5\n".to_owned()))));
+    let config = StoreConfig::new(folder.path().join("store"));
+    let (store, _) =
+        SeriesStore::open(config, RealDisk::shared(), clock.clone(), Random::from_seed(1)).unwrap();
+    // Values of everything that the target has, by series; NaN is a marker.
+    let found = || {
+        let matchers = [Matcher::new("job", MatchOp::Equal, "a").unwrap()];
+        let (start_ms, end_ms) = (0, i64::MAX);
+        let (samples_max, threads, cancelled) = (1_000_000, 1, &|| false);
+        let select = Select { matchers: &matchers, start_ms, end_ms, samples_max, threads, cancelled };
+        let series = store.select(&select).unwrap().series.into_iter();
+        series.map(|one| (one.labels.to_string(), one.values)).collect::<BTreeMap<_, _>>()
+    };
+    let before = scraper(&clock, &fake, Arc::new(store.clone()), PathBuf::new());
+    before.apply(jobs_of(ONE));
+    eventually("the target", || before.targets().len() == 1).await;
+    eventually("a scrape", || {
+        clock.advance(Duration::from_secs(1));
+        found().contains_key(X)
+    })
+    .await;
+    before.stop();
+    let was = found();
+
+    let after = scraper(&clock, &fake, Arc::new(store.clone()), PathBuf::new());
+    after.apply(jobs_of(ONE));
+    eventually("the target", || after.targets().len() == 1).await;
+    after.apply(Vec::new());
+    eventually("the end of the series", || {
+        clock.advance(Duration::from_secs(1));
+        found().get(UP).is_some_and(|values| values.last().is_some_and(|value| value.is_nan()))
+    })
+    .await;
+    let is = found();
+    assert!(is.keys().eq(was.keys()), "no series is begun by its end: {is:?}");
+    for (series, values) in is {
+        let (end, values) = values.split_last().unwrap();
+        assert!(end.is_nan() && values == was[&series], "{series}: {values:?} and {end}");
+    }
 }
 
 #[tokio::test]

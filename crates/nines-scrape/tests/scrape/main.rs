@@ -10,7 +10,8 @@ mod peer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nines_scrape::{AppendError, Appended, Appender, Batch, PointValue};
+use nines_scrape::{AppendError, Appended, Appender, Batch, LabelSet, PointValue};
+use nines_series::Labels;
 use parking_lot::Mutex;
 
 /// Keeps what it gets.
@@ -23,6 +24,10 @@ impl Appender for Kept {
         let written = batch.points.len() as u64;
         self.0.lock().push(batch);
         Ok(Appended { written, rejected: 0 })
+    }
+
+    async fn living(&self, _: &LabelSet, _: i64, _: i64) -> Result<Vec<Labels>, AppendError> {
+        Ok(Vec::new())
     }
 }
 
