@@ -267,13 +267,13 @@ async fn the_same_files_do_the_same_as_in_a_real_prometheus_and_outlive_a_kill()
     .await?;
     let dropped = ours(&api, "query?query=nines_statsd_dropped_total{reason=\"malformed\"}").await?;
     ensure!(dropped["data"]["result"][0]["value"][1] == "1", "{dropped}");
-    ensure!(
-        api.sql_number(
-            "select count(*) from logs where event_name = 'statsd.event' and \"service.name\" = 'shop'"
-        )
-        .await?
-            == 1.0
-    );
+    // Events go their own way, into the logs.
+    eventually("the event of StatsD", || async {
+        let question =
+            "select count(*) from logs where event_name = 'statsd.event' and \"service.name\" = 'shop'";
+        Ok((api.sql_number(question).await? == 1.0).then_some(()))
+    })
+    .await?;
 
     // After a kill both alerts stand where they stood.
     let before = ours(&api, "alerts").await?;
