@@ -1,4 +1,4 @@
-"""Sets a small AWS up in moto, or reads it back, with Amazon's own client. Usage: aws.py URL make | read.
+"""Sets a small AWS up in moto, or reads it back, with Amazon's own client. Usage: aws.py URL make | read | key.
 
 `make` prints the names that the test needs, `read` prints the state, both as JSON.
 """
@@ -121,4 +121,9 @@ def read():
     }
 
 
-print(json.dumps({"make": make, "read": read}[command]()))
+def key():
+    """A key of the key service."""
+    return boto3.client("kms", **access).create_key()["KeyMetadata"]["KeyId"]
+
+
+print(json.dumps({"make": make, "read": read, "key": key}[command]()))

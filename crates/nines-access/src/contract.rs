@@ -20,6 +20,7 @@ pub async fn check<F: Future<Output = Arc<dyn Repository>>>(fresh: impl Fn() -> 
     the_first_account_comes_once(&*fresh().await).await;
     names_are_unique_in_any_case(&*fresh().await).await;
     a_link_is_given_to_one_caller_only(fresh().await).await;
+    two_keys_are_good_while_one_takes_the_place_of_the_other(&*fresh().await).await;
     keys_come_back_and_end_their_sessions(&*fresh().await).await;
     sessions_are_found_by_digest_and_bounded(&*fresh().await).await;
     disabling_an_account_ends_what_it_had(&*fresh().await).await;
@@ -157,6 +158,7 @@ fn key(name: &str, grant: Grant, created: i64) -> Key {
         created_at: at(created),
         created_by: "owner".to_owned(),
         account: None,
+        replaces: None,
         made_by: (created % 2 == 0).then(|| AccountId("maker".to_owned())),
         bounds: Bounds {
             team: (created % 3 == 0).then(|| "shop".to_owned()),
@@ -210,6 +212,11 @@ async fn a_link_is_given_to_one_caller_only(store: Arc<dyn Repository>) {
     let lin = account("lin");
     let (first, token) = link(&lin, 1);
     ok(store.insert_account(&lin, &first).await);
+    for _ in 0..2 {
+        let shown = ok(store.link_account(&token.digest(), at(1)).await);
+        assert_eq!(shown.as_ref(), Some(&lin.id), "looking spends nothing");
+    }
+    assert_eq!(ok(store.link_account(&token.digest(), at(100)).await), None, "expired");
     let mut tasks = Vec::new();
     for _ in 0..8 {
         let (store, digest) = (Arc::clone(&store), token.digest());
@@ -220,6 +227,7 @@ async fn a_link_is_given_to_one_caller_only(store: Arc<dyn Repository>) {
         given += u32::from(task.await.unwrap_or_else(|error| panic!("{error}")));
     }
     assert_eq!(given, 1);
+    assert_eq!(ok(store.link_account(&token.digest(), at(1)).await), None, "spent");
 
     let (second, old) = link(&lin, 2);
     ok(store.replace_link(&second).await);
@@ -228,6 +236,34 @@ async fn a_link_is_given_to_one_caller_only(store: Arc<dyn Repository>) {
     assert_eq!(ok(store.take_link(&old.digest(), at(1)).await), None, "replaced");
     assert_eq!(ok(store.take_link(&new.digest(), at(100)).await), None, "expired");
     assert_eq!(ok(store.take_link(&new.digest(), at(1)).await), None, "an expired link is gone");
+}
+
+async fn two_keys_are_good_while_one_takes_the_place_of_the_other(store: &dyn Repository) {
+    let first = key("a", Grant::Ingest, 1);
+    ok(store.insert_key(&first).await);
+    let next = |name: &str, seed: i64, replaces: &Key| Key {
+        replaces: Some(replaces.id.clone()),
+        ..key(name, Grant::Ingest, seed)
+    };
+    let second = next("b", 2, &first);
+    assert!(ok(store.replace_key(&second, at(50)).await));
+    assert!(!ok(store.replace_key(&next("c", 3, &first), at(60)).await), "it has been replaced");
+    assert_eq!(ok(store.keys().await).len(), 2);
+    let stored =
+        async |key: &Key| ok(store.key(&key.id).await).unwrap_or_else(|| panic!("{} is gone", key.id));
+    assert_eq!(stored(&second).await, second);
+    assert_eq!((stored(&first).await.expires_at, stored(&first).await.revoked_at), (Some(at(50)), None));
+
+    let third = next("d", 4, &second);
+    assert!(ok(store.replace_key(&third, at(90)).await));
+    assert_eq!(stored(&first).await.revoked_at, Some(third.created_at), "two, and no third");
+    // An end that was nearer stays.
+    let fourth = next("e", 5, &third);
+    assert!(ok(store.replace_key(&fourth, at(70)).await) && stored(&second).await.revoked_at.is_some());
+    ok(store.revoke_key(&fourth.id, at(6)).await);
+    assert!(!ok(store.replace_key(&next("f", 6, &fourth), at(90)).await), "it was revoked");
+    let unknown = Key { id: KeyId("none".to_owned()), ..key("g", Grant::Ingest, 7) };
+    assert!(!ok(store.replace_key(&next("h", 8, &unknown), at(90)).await));
 }
 
 async fn keys_come_back_and_end_their_sessions(store: &dyn Repository) {

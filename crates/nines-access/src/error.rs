@@ -56,6 +56,10 @@ pub enum AccessError {
     WrongCode,
     #[error("a password has at least {least} characters and is not the account's name: take four words")]
     WeakPassword { least: usize },
+    #[error("key `{name}` has ended: make a new one")]
+    KeyEnded { name: String },
+    #[error("key `{name}` was replaced already: replace the key that came in its place")]
+    KeyReplaced { name: String },
     #[error("the account has a second factor already: remove it first")]
     HasSecondFactor,
     #[error("this belongs to an account, and the key that was shown has none: sign in as a person")]
@@ -90,7 +94,7 @@ impl AccessError {
             Self::WeakPassword { .. } | Self::NotInTeam { .. } | Self::IngestInTeam => {
                 ErrorKind::InvalidInput
             }
-            Self::HasSecondFactor => ErrorKind::Conflict,
+            Self::HasSecondFactor | Self::KeyEnded { .. } | Self::KeyReplaced { .. } => ErrorKind::Conflict,
             Self::UnknownCode => ErrorKind::NotFound,
             Self::NoSealer | Self::Busy => ErrorKind::Unavailable,
             Self::Throttled { .. } | Self::TooFast { .. } | Self::TooMany { .. } => ErrorKind::Exhausted,

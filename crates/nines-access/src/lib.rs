@@ -52,7 +52,7 @@ pub use role::{Exposure, Grant, Role, RouteAccess, Standing, UnknownRole};
 pub use secret::{Digest, Secret};
 pub use service::{
     Access, Authenticated, Config, Credentials, DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode,
-    DeviceRequest, DeviceToken, FirstRun, Invitation, IssuedKey, LINK_TTL, Origin, PersonSecurity,
-    SESSION_TTL, SessionInfo, SignedIn, TEAMS_PER_ACCOUNT_MAX, TeamMember, TotpEnrolment, clear_cookie,
-    session_cookie,
+    DeviceRequest, DeviceToken, FirstRun, GRACE_DEFAULT, GRACE_MAX, Invitation, IssuedKey, LINK_TTL, Origin,
+    PersonSecurity, SESSION_TTL, SessionInfo, SignedIn, TEAMS_PER_ACCOUNT_MAX, TeamMember, TotpEnrolment,
+    Vouched, clear_cookie, session_cookie,
 };

@@ -101,6 +101,16 @@ impl Repository for MemoryRepository {
         Ok(())
     }
 
+    async fn link_account(
+        &self,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, RepositoryError> {
+        let tables = self.0.lock();
+        let link = tables.links.iter().find(|link| link.digest == *digest && now < link.expires_at);
+        Ok(link.map(|link| link.account.clone()))
+    }
+
     async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, RepositoryError> {
         let mut tables = self.0.lock();
         let Some(index) = tables.links.iter().position(|link| link.digest == *digest) else {
@@ -194,6 +204,22 @@ impl Repository for MemoryRepository {
         let Some(key) = living else { return Ok(false) };
         key.revoked_at = Some(at);
         tables.sessions.retain(|session| session.key.as_ref() != Some(id));
+        Ok(true)
+    }
+
+    async fn replace_key(&self, new: &Key, until: Timestamp) -> Result<bool, RepositoryError> {
+        let mut tables = self.0.lock();
+        let is_replaced =
+            tables.keys.iter().any(|key| key.replaces.is_some() && key.replaces == new.replaces);
+        let old = tables.keys.iter_mut().find(|key| Some(&key.id) == new.replaces.as_ref());
+        let Some(old) = old.filter(|old| old.revoked_at.is_none() && !is_replaced) else { return Ok(false) };
+        old.expires_at = Some(old.expires_at.map_or(until, |at| at.min(until)));
+        let before = old.replaces.clone();
+        for key in tables.keys.iter_mut().filter(|key| Some(&key.id) == before.as_ref()) {
+            key.revoked_at.get_or_insert(new.created_at);
+        }
+        tables.sessions.retain(|session| session.key.is_none() || session.key != before);
+        tables.keys.push(new.clone());
         Ok(true)
     }
 

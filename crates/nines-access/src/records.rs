@@ -58,6 +58,8 @@ pub struct Key {
     /// The account that made it.
     pub made_by: Option<AccountId>,
     pub bounds: Bounds,
+    /// The key in whose place it came; that one goes on for a while.
+    pub replaces: Option<KeyId>,
     pub expires_at: Option<Timestamp>,
     /// To the minute or so: written now and then, not per request.
     pub last_used_at: Option<Timestamp>,

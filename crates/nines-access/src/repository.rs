@@ -26,6 +26,12 @@ pub trait Repository: Send + Sync + 'static {
 
     /// Takes the place of the account's links.
     async fn replace_link(&self, link: &Link) -> Result<(), RepositoryError>;
+    /// The account that an unspent link is for, without spending it. None if it has expired.
+    async fn link_account(
+        &self,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, RepositoryError>;
     /// Finds and removes the link, so that only one caller ever gets it. An expired one is removed and not given.
     async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, RepositoryError>;
 
@@ -57,6 +63,10 @@ pub trait Repository: Send + Sync + 'static {
     async fn keys(&self) -> Result<Vec<Key>, RepositoryError>;
     /// Ends the sessions that were opened with it. False if there is none or it was revoked before.
     async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool, RepositoryError>;
+    /// Stores `new` in the place of [`Key::replaces`], which ends at `until` unless it ends before; the one that that had
+    /// replaced is revoked now, so that two are good at once and no third. False, and nothing is stored, if there is no
+    /// such key, or it was revoked or replaced before.
+    async fn replace_key(&self, new: &Key, until: Timestamp) -> Result<bool, RepositoryError>;
     /// Never moves a time back.
     async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), RepositoryError>;
 

@@ -27,8 +27,8 @@ use crate::{
 use device::Devices;
 pub use device::{DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode, DeviceRequest, DeviceToken};
 pub use first_run::FirstRun;
-pub use manage::{Invitation, IssuedKey};
-pub use people::{PersonSecurity, TotpEnrolment};
+pub use manage::{GRACE_DEFAULT, GRACE_MAX, Invitation, IssuedKey};
+pub use people::{PersonSecurity, TotpEnrolment, Vouched};
 pub use sign_in::{Origin, SignedIn, clear_cookie, session_cookie};
 pub use teams::{TEAMS_PER_ACCOUNT_MAX, TeamMember};
 

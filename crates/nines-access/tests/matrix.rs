@@ -35,7 +35,13 @@ fn matrix() -> String {
             let _ = write!(out, " {word:<9}");
         }
     }
-    for action in [Action::CreateKey, Action::RevokeKey, Action::InviteAccount, Action::DisableAccount] {
+    for action in [
+        Action::CreateKey,
+        Action::RevokeKey,
+        Action::InviteAccount,
+        Action::DisableAccount,
+        Action::ResetFactor,
+    ] {
         for of in &Grant::ALL[1..] {
             let name = format!("{action:?} of {}", of.as_str());
             let _ = write!(out, "\n{name:<28}");
@@ -86,6 +92,7 @@ fn every_action_is_declared_once() {
         Action::ReadAccounts,
         Action::InviteAccount,
         Action::DisableAccount,
+        Action::ResetFactor,
         Action::EndSession,
         Action::ReadAudit,
         Action::ReadTeam,
@@ -111,6 +118,7 @@ fn every_action_is_declared_once() {
             | Action::ReadAccounts
             | Action::InviteAccount
             | Action::DisableAccount
+            | Action::ResetFactor
             | Action::EndSession
             | Action::ReadAudit
             | Action::ReadTeam

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_access::{
-    Access, AccessError, Actor, Bounds, Config, Credentials, Grant, Key, MemoryRepository, NewKey, Origin,
-    Repository, Role, SESSION_TTL, Secret, SignedIn, Via, clear_cookie, session_cookie,
+    Access, AccessError, Actor, Bounds, Config, Credentials, GRACE_MAX, Grant, Key, MemoryRepository, NewKey,
+    Origin, Repository, Role, SESSION_TTL, Secret, SignedIn, Via, clear_cookie, session_cookie,
 };
 use nines_base::{Clock, ErrorKind, ManualClock, Random};
 use nines_model::Timestamp;
@@ -108,19 +108,25 @@ async fn the_first_start_happens_once_and_its_keys_work() {
 #[tokio::test]
 async fn a_link_opens_one_session_and_no_second() {
     let world = world().await;
-    let signed_in = world.access.sign_in_with_link(world.link.expose(), &ORIGIN).await.unwrap();
+    let signed_in = world.access.sign_in_with_link(world.link.expose(), None, &ORIGIN).await.unwrap();
     assert_eq!((signed_in.actor.name.as_str(), signed_in.actor.role()), ("owner", Some(Role::Owner)));
     world.by_cookie(&signed_in.token, None, false).await.unwrap();
     assert_kind(
-        world.access.sign_in_with_link(world.link.expose(), &ORIGIN).await,
+        world.access.sign_in_with_link(world.link.expose(), None, &ORIGIN).await,
         ErrorKind::Unauthenticated,
     );
 
     let old = world.access.owner_link().await.unwrap().unwrap();
     let new = world.access.owner_link().await.unwrap().unwrap();
-    assert_kind(world.access.sign_in_with_link(old.expose(), &ORIGIN).await, ErrorKind::Unauthenticated);
+    assert_kind(
+        world.access.sign_in_with_link(old.expose(), None, &ORIGIN).await,
+        ErrorKind::Unauthenticated,
+    );
     world.clock.advance(25 * 60 * MINUTE);
-    assert_kind(world.access.sign_in_with_link(new.expose(), &ORIGIN).await, ErrorKind::Unauthenticated);
+    assert_kind(
+        world.access.sign_in_with_link(new.expose(), None, &ORIGIN).await,
+        ErrorKind::Unauthenticated,
+    );
 }
 
 #[tokio::test]
@@ -275,18 +281,49 @@ async fn guessing_is_throttled_but_good_credentials_never_are() {
     let error = world.by_key_from("nin_guess", attacker).await.unwrap_err();
     assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Exhausted, Some(MINUTE)));
     assert_kind(
-        world.access.sign_in_with_link("guess", &Origin { address: attacker, ..ORIGIN }).await,
+        world.access.sign_in_with_link("guess", None, &Origin { address: attacker, ..ORIGIN }).await,
         ErrorKind::Exhausted,
     );
     assert_kind(world.by_key("nin_guess").await, ErrorKind::Unauthenticated);
     world.by_key_from(secret.expose(), attacker).await.unwrap();
     world
         .access
-        .sign_in_with_link(world.link.expose(), &Origin { address: attacker, ..ORIGIN })
+        .sign_in_with_link(world.link.expose(), None, &Origin { address: attacker, ..ORIGIN })
         .await
         .unwrap();
     world.clock.advance(MINUTE);
     assert_kind(world.by_key_from("nin_guess", attacker).await, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_key_and_the_one_in_its_place_are_both_good_for_a_while() {
+    let world = world().await;
+    let owner = world.owner().await;
+    let (old, old_secret) = world.new_key(Grant::Role(Role::Viewer), None).await;
+    let is_good = async |secret: &Secret| world.by_key(secret.expose()).await.is_ok();
+    let replaced = world.access.replace_key(&owner, &old.id, 10 * MINUTE).await.unwrap();
+    assert_eq!((&replaced.key.name, replaced.key.grant), (&old.name, old.grant));
+    assert!(is_good(&old_secret).await && is_good(&replaced.secret).await);
+    let again = world.access.replace_key(&owner, &old.id, MINUTE).await;
+    assert!(again.unwrap_err().to_string().contains("was replaced already"));
+    let third = world.access.replace_key(&owner, &replaced.key.id, 10 * MINUTE).await.unwrap();
+    assert!(!is_good(&old_secret).await, "two at once, and no third");
+    assert!(is_good(&replaced.secret).await && is_good(&third.secret).await);
+    world.clock.advance(10 * MINUTE);
+    assert!(!is_good(&replaced.secret).await && is_good(&third.secret).await);
+    let ended = world.access.replace_key(&owner, &replaced.key.id, MINUTE).await.unwrap_err();
+    assert_kind(Err::<(), _>(ended), ErrorKind::Conflict);
+
+    // Who may not make such a key cannot have one replaced either.
+    let viewer = world.by_key(third.secret.expose()).await.unwrap();
+    assert_kind(world.access.replace_key(&viewer, &third.key.id, MINUTE).await, ErrorKind::Forbidden);
+    // A life as long as the one before.
+    let until = Some(world.clock.now() + 60 * MINUTE);
+    let (short, _) = world.new_key(Grant::Ingest, Some(60 * MINUTE)).await;
+    world.clock.advance(30 * MINUTE);
+    let fresh = world.access.replace_key(&owner, &short.id, 100 * GRACE_MAX).await.unwrap();
+    assert_eq!(fresh.key.expires_at, Some(world.clock.now() + 60 * MINUTE));
+    assert_eq!(world.repository.key(&short.id).await.unwrap().unwrap().expires_at, until);
 }
 
 #[tokio::test]
@@ -318,7 +355,7 @@ async fn administrators_invite_but_do_not_make_owners_and_the_last_owner_stays()
     assert_eq!(invitation.account.name, "Lin");
     assert_kind(world.access.invite(&owner, "lin", Role::Viewer).await, ErrorKind::Conflict);
     assert_kind(world.access.invite(&owner, "a\nb", Role::Viewer).await, ErrorKind::InvalidInput);
-    let lin = world.access.sign_in_with_link(invitation.token.expose(), &ORIGIN).await.unwrap();
+    let lin = world.access.sign_in_with_link(invitation.token.expose(), None, &ORIGIN).await.unwrap();
     assert_kind(world.access.invite(&lin.actor, "mei", Role::Owner).await, ErrorKind::Forbidden);
     let own_key = NewKey {
         name: "k".to_owned(),

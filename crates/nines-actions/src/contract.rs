@@ -26,6 +26,7 @@ pub async fn check<F: Future<Output = Arc<dyn Runs>>>(fresh: impl Fn() -> F) {
     work_is_found_in_the_order_that_it_is_due(&*fresh().await).await;
     lists_agree_with_their_filter(&*fresh().await).await;
     starts_on_a_target_are_remembered(&*fresh().await).await;
+    old_runs_that_are_over_are_forgotten(&*fresh().await).await;
     the_stop_outlives_everything(&*fresh().await).await;
 }
 
@@ -208,6 +209,33 @@ async fn starts_on_a_target_are_remembered(store: &dyn Runs) {
     };
     assert_eq!(recent, [expected("c", 30), expected("b", 20)]);
     assert_eq!(kept(store.recent_on("instance/i-2", at(0)).await), []);
+}
+
+async fn old_runs_that_are_over_are_forgotten(store: &dyn Runs) {
+    let over = |state| Run { state, idempotency_key: Some("k".to_owned()), ..sample("x", "i-1", at(1)) };
+    for (id, made, state) in [
+        ("a", 1, RunState::Cancelled),
+        ("b", 2, RunState::Done),
+        ("c", 3, RunState::WaitingForHuman),
+        ("d", 4, RunState::Compensated),
+        ("e", 5, RunState::Cancelled),
+    ] {
+        let mut run =
+            Run { id: RunId(id.to_owned()), created_at: at(made), author: id.to_owned(), ..over(state) };
+        if state == RunState::Done {
+            // Its verdict is still to come.
+            run.verdict_due_at = Some(at(900));
+        }
+        kept(store.insert(&run).await);
+    }
+    assert_eq!(kept(store.forget(at(1), 10).await), 0);
+    assert_eq!(kept(store.forget(at(5), 1).await), 1, "the oldest first, as many as were asked for");
+    assert_eq!(kept(store.get(&RunId("a".to_owned())).await), None);
+    assert_eq!(kept(store.by_key("a", "k").await), None);
+    assert_eq!(kept(store.forget(at(5), 10).await), 1);
+    let left = kept(store.list(&RunFilter::default(), 10).await);
+    let left: Vec<&str> = left.iter().map(|run| run.id.0.as_str()).collect();
+    assert_eq!(left, ["e", "c", "b"]);
 }
 
 async fn the_stop_outlives_everything(store: &dyn Runs) {

@@ -103,6 +103,16 @@ impl Runs for MemoryRuns {
         Ok(recent)
     }
 
+    async fn forget(&self, before: Timestamp, limit: u32) -> Result<usize, RunsError> {
+        let mut state = self.state.lock();
+        let is_old = |run: &Run| run.state.is_over() && !run.needs_work() && run.created_at < before;
+        let old: Vec<_> = state.all().into_iter().filter(is_old).take(limit as usize).collect();
+        for run in &old {
+            state.texts.remove(&run.id);
+        }
+        Ok(old.len())
+    }
+
     async fn stop(&self) -> Result<Option<Stop>, RunsError> {
         Ok(self.state.lock().stop.clone())
     }

@@ -42,6 +42,10 @@ pub trait Runs: Send + Sync {
     /// Runs that were started on a target at `since` or later, the newest first.
     async fn recent_on(&self, target: &str, since: Timestamp) -> Result<Vec<Recent>, RunsError>;
 
+    /// Removes runs that are over, need no work and were made before `before`, the oldest first, at most `limit`, with
+    /// what is kept of them. Gives how many. The audit log keeps what they did.
+    async fn forget(&self, before: Timestamp, limit: u32) -> Result<usize, RunsError>;
+
     /// The global stop, if one is on.
     async fn stop(&self) -> Result<Option<Stop>, RunsError>;
 

@@ -34,6 +34,10 @@ pub use driver::Tick;
 pub const APPROVAL_TTL: Duration = Duration::from_secs(60 * 60);
 /// How long a run may wait to be approved or started: over a weekend with its Monday.
 pub const WAITING_MAX: Duration = Duration::from_secs(3 * 24 * 3_600);
+/// How long a run that is over can be looked at: last year's incidents at the same season. The audit log keeps what it did.
+pub const RUNS_KEPT: Duration = Duration::from_secs(400 * 24 * 3_600);
+/// Runs that one round forgets at most: the writer is shared.
+const FORGOTTEN_MAX: u32 = 200;
 /// The window in which runs on a target are counted.
 pub const DAMPING_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// How long an inventory is shown: many pages that ask at a time make one set of calls.
@@ -261,6 +265,12 @@ impl Actions {
             }
         }
         Ok(count)
+    }
+
+    /// Removes runs that are over and older than [`RUNS_KEPT`], some at a time.
+    pub async fn forget_old(&self) -> Result<usize, ActionError> {
+        let before = self.parts.clock.now() - RUNS_KEPT;
+        Ok(self.parts.runs.forget(before, FORGOTTEN_MAX).await?)
     }
 
     /// Approves exactly the plan with this hash, for [`APPROVAL_TTL`].

@@ -88,6 +88,16 @@ pub struct Key {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Time>,
     pub revoked: bool,
+    /// The id of the key in whose place it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct KeyReplacement {
+    /// How long the old key goes on: a week unless given, 30 days at most, 0 to end it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_secs: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -116,6 +116,11 @@ impl Client {
         self.tell(Call::new("create_key"), request).await
     }
 
+    /// A key in the place of another, which goes on for a while. The answer has the secret, this once.
+    pub async fn replace_key(&self, id: &str, request: &KeyReplacement) -> Result<KeyCreated, ClientError> {
+        self.tell(Call::new("replace_key").parameter(id), request).await
+    }
+
     pub async fn revoke_key(&self, id: &str) -> Result<(), ClientError> {
         self.done(Call::new("revoke_key").parameter(id)).await
     }
@@ -141,6 +146,11 @@ impl Client {
 
     pub async fn disable_account(&self, id: &str) -> Result<(), ClientError> {
         self.done(Call::new("disable_account").parameter(id)).await
+    }
+
+    /// For somebody who lost phone and recovery codes; ends their sessions.
+    pub async fn reset_second_factor(&self, account: &str) -> Result<(), ClientError> {
+        self.done(Call::new("reset_second_factor").parameter(account)).await
     }
 
     pub async fn teams(&self) -> Result<TeamsResponse, ClientError> {

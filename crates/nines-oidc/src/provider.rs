@@ -62,6 +62,8 @@ pub struct Identity {
     pub name: String,
     /// Words of roles that the person's groups have here, as configured.
     pub roles: Vec<String>,
+    /// `amr` says that more than one factor was shown (RFC 8176).
+    pub second_factor: bool,
 }
 
 pub struct Provider {
@@ -205,11 +207,13 @@ impl Provider {
             Some(Value::String(one)) => vec![one.as_str()],
             _ => Vec::new(),
         };
+        let methods = claims.get("amr").and_then(Value::as_array);
         let mapped = |group: &str| self.config.roles.get(group).cloned();
         Ok(Identity {
             subject: format!("{}|{subject}", self.config.issuer),
             name: name.trim().to_owned(),
             roles: groups.into_iter().chain(["*"]).filter_map(mapped).collect(),
+            second_factor: methods.is_some_and(|methods| methods.iter().any(|method| method == "mfa")),
         })
     }
 
@@ -372,5 +376,14 @@ mod tests {
         let claims = json!({"sub": "7", "email": "mei@example.com", "email_verified": true});
         assert_eq!(provider.identity(&claims).unwrap().name, "mei@example.com");
         assert!(provider.identity(&json!({"sub": ""})).is_err());
+        for (methods, second_factor) in [
+            (json!(["pwd", "mfa"]), true),
+            (json!(["pwd"]), false),
+            (json!("mfa"), false),
+            (Value::Null, false),
+        ] {
+            let identity = provider.identity(&json!({"sub": "7", "amr": methods})).unwrap();
+            assert_eq!(identity.second_factor, second_factor, "{methods}");
+        }
     }
 }

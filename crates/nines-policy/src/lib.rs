@@ -16,6 +16,7 @@
 
 mod ask;
 mod compile;
+pub mod contract;
 mod engine;
 mod entities;
 mod error;

@@ -1,5 +1,7 @@
 //! Where documents are kept, with their versions.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
@@ -44,61 +46,84 @@ pub trait PolicyRepository: Send + Sync + 'static {
     /// Removes a document with its versions. Whether it was there.
     async fn remove(&self, name: &str) -> Result<bool, StoreError>;
 
-    /// Switches every document off. How many were on.
+    /// Switches every document off. How many documents were on.
     async fn disable_all(&self) -> Result<u64, StoreError>;
 }
 
 /// Keeps documents in memory, for tests.
 #[derive(Debug, Default)]
 pub struct MemoryPolicies {
-    versions: Mutex<Vec<StoredDocument>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// In the order in which they were applied.
+    versions: Vec<StoredDocument>,
+    /// The last number of each name, which outlives the document.
+    numbers: BTreeMap<String, u32>,
+}
+
+impl Kept {
+    fn newest(&self) -> Vec<StoredDocument> {
+        let newest: BTreeMap<&str, &StoredDocument> =
+            self.versions.iter().map(|version| (version.name.as_str(), version)).collect();
+        newest.into_values().cloned().collect()
+    }
 }
 
 #[async_trait]
 impl PolicyRepository for MemoryPolicies {
     async fn list(&self) -> Result<Vec<StoredDocument>, StoreError> {
-        let mut newest: Vec<StoredDocument> = Vec::new();
-        for version in self.versions.lock().iter() {
-            newest.retain(|known| known.name != version.name);
-            newest.push(version.clone());
-        }
-        newest.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(newest)
+        Ok(self.kept.lock().newest())
     }
 
     async fn versions(&self, name: &str) -> Result<Vec<StoredDocument>, StoreError> {
-        let all = self.versions.lock();
-        Ok(all.iter().rev().filter(|version| version.name == name).take(VERSIONS_KEPT).cloned().collect())
+        let kept = self.kept.lock();
+        let versions = kept.versions.iter().rev().filter(|version| version.name == name);
+        Ok(versions.take(VERSIONS_KEPT).cloned().collect())
     }
 
     async fn apply(&self, new: &NewDocument) -> Result<StoredDocument, StoreError> {
-        let mut all = self.versions.lock();
-        let last = all.iter().filter(|version| version.name == new.name).map(|version| version.version).max();
+        let mut kept = self.kept.lock();
+        let number = kept.numbers.entry(new.name.clone()).or_default();
+        *number += 1;
         let stored = StoredDocument {
             name: new.name.clone(),
-            version: last.unwrap_or(0) + 1,
+            version: *number,
             text: new.text.clone(),
             is_enabled: true,
             applied_at: new.applied_at,
             applied_by: new.applied_by.clone(),
         };
-        all.push(stored.clone());
+        kept.versions.push(stored.clone());
         Ok(stored)
     }
 
     async fn remove(&self, name: &str) -> Result<bool, StoreError> {
-        let mut all = self.versions.lock();
-        let before = all.len();
-        all.retain(|version| version.name != name);
-        Ok(all.len() < before)
+        let mut kept = self.kept.lock();
+        let before = kept.versions.len();
+        kept.versions.retain(|version| version.name != name);
+        Ok(kept.versions.len() < before)
     }
 
     async fn disable_all(&self) -> Result<u64, StoreError> {
-        let mut count = 0;
-        for version in self.versions.lock().iter_mut().filter(|version| version.is_enabled) {
-            version.is_enabled = false;
-            count += 1;
-        }
-        Ok(count)
+        let mut kept = self.kept.lock();
+        let count = kept.newest().iter().filter(|document| document.is_enabled).count();
+        kept.versions.iter_mut().for_each(|version| version.is_enabled = false);
+        Ok(count as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_keeps_the_contract() {
+        crate::contract::check(|| async { Arc::new(MemoryPolicies::default()) as Arc<dyn PolicyRepository> })
+            .await;
     }
 }

@@ -29,7 +29,7 @@ pub enum ScrapeError {
     NoName,
     #[error("job has {found} targets, more than the {limit} of `target_limit`: none of them is scraped")]
     TargetLimit { found: usize, limit: usize },
-    #[error("secret file `{path}` cannot be read: {reason}")]
+    #[error("secret `{path}` cannot be read: {reason}")]
     Secret { path: String, reason: String },
     #[error("{0}")]
     Append(#[from] AppendError),

@@ -9,6 +9,7 @@ use nines_base::ErrorKind;
 use nines_base::decompress::{DecompressError, Encoding, decompress};
 use nines_base::disk::SharedDisk;
 use nines_egress::{Egress, EgressError, Request};
+use nines_secrets::{SecretError, SecretResolver};
 
 use crate::config::{Authorization, Job, Protocol, Secret};
 use crate::error::ScrapeError;
@@ -101,7 +102,9 @@ pub(crate) fn request_for(
     job: &Job,
     target: &Target,
     disk: &SharedDisk,
+    secrets: &dyn SecretResolver,
 ) -> Result<FetchRequest, ScrapeError> {
+    let secret_text = |secret: &Secret| secret_text(secret, disk, secrets);
     let mut headers = HeaderMap::new();
     let plain = |text: String| HeaderValue::from_str(&text).ok();
     let mut set = |name: HeaderName, value: Option<HeaderValue>| {
@@ -116,18 +119,18 @@ pub(crate) fn request_for(
     set(timeout, plain(target.timeout.as_secs_f64().to_string()));
     for (name, secret) in &job.headers {
         if let Ok(name) = HeaderName::try_from(name.as_str()) {
-            set(name, hidden(&secret_text(secret, disk)?));
+            set(name, hidden(&secret_text(secret)?));
         }
     }
     let authorization = match &job.authorization {
         None => None,
         Some(Authorization::Basic { username, password }) => {
-            let pair = format!("{username}:{}", secret_text(password, disk)?);
+            let pair = format!("{username}:{}", secret_text(password)?);
             let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
             hidden(&format!("Basic {encoded}"))
         }
         Some(Authorization::Token { scheme, credentials }) => {
-            hidden(&format!("{scheme} {}", secret_text(credentials, disk)?))
+            hidden(&format!("{scheme} {}", secret_text(credentials)?))
         }
     };
     set(AUTHORIZATION, authorization);
@@ -147,9 +150,25 @@ fn hidden(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn secret_text(secret: &Secret, disk: &SharedDisk) -> Result<String, ScrapeError> {
+/// Written text, what a reference stands for in the vault now, or what a file holds now.
+fn secret_text(
+    secret: &Secret,
+    disk: &SharedDisk,
+    secrets: &dyn SecretResolver,
+) -> Result<String, ScrapeError> {
     let path = match secret {
-        Secret::Written(text) => return Ok(text.clone()),
+        Secret::Written(text) => {
+            let resolved = secrets.resolve_text(text);
+            let failed = |error: SecretError| ScrapeError::Secret {
+                path: if text.starts_with("secret://") {
+                    text.clone()
+                } else {
+                    "the configuration".to_owned()
+                },
+                reason: error.to_string(),
+            };
+            return Ok(resolved.map_err(failed)?.expose().to_owned());
+        }
         Secret::File(path) => path,
     };
     let failed = |reason: String| ScrapeError::Secret { path: path.display().to_string(), reason };

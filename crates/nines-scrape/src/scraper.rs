@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nines_base::disk::SharedDisk;
 use nines_base::{SharedClock, Shutdown};
+use nines_secrets::SecretResolver;
 use parking_lot::Mutex;
 
 use crate::batch::Appender;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub appender: Arc<dyn Appender>,
     pub names: Arc<dyn Names>,
     pub disk: SharedDisk,
+    /// Knows what `secret://name` in a configuration stands for.
+    pub secrets: Arc<dyn SecretResolver>,
     /// Where relative paths of `file_sd_configs` begin.
     pub base: PathBuf,
     /// Spreads the nodes of a cluster over the interval; the hash of a node's id.
@@ -78,6 +81,7 @@ impl Scraper {
             fetch: parts.fetch,
             appender: parts.appender,
             disk: parts.disk,
+            secrets: parts.secrets,
             offset_seed: parts.offset_seed,
             shutdown: Shutdown::new(),
             alive: Mutex::default(),

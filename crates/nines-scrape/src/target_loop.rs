@@ -11,6 +11,7 @@ use std::time::Duration;
 use nines_base::disk::SharedDisk;
 use nines_base::{SharedClock, Shutdown};
 use nines_model::Timestamp;
+use nines_secrets::SecretResolver;
 use nines_series::Metadata;
 use parking_lot::Mutex;
 
@@ -34,6 +35,7 @@ pub(crate) struct World {
     pub fetch: Arc<dyn Fetch>,
     pub appender: Arc<dyn Appender>,
     pub disk: SharedDisk,
+    pub secrets: Arc<dyn SecretResolver>,
     /// Different on each node, so that two nodes do not scrape a target at the same moment.
     pub offset_seed: u64,
     /// The node stops.
@@ -243,16 +245,18 @@ impl Loop {
 
     async fn fetch(&self) -> Result<Fetched, ScrapeError> {
         let (job, target, disk) = (self.job.clone(), self.target.clone(), self.world.disk.clone());
+        let secrets = Arc::clone(&self.world.secrets);
         let has_files = job.authorization.is_some() || !job.headers.is_empty();
         let request = if has_files {
-            let built = tokio::task::spawn_blocking(move || request_for(&job, &target, &disk)).await;
+            let built =
+                tokio::task::spawn_blocking(move || request_for(&job, &target, &disk, &*secrets)).await;
             let failed = |error: tokio::task::JoinError| ScrapeError::Fetch {
                 message: error.to_string(),
                 kind: nines_base::ErrorKind::Internal,
             };
             built.map_err(failed)??
         } else {
-            request_for(&job, &target, &disk)?
+            request_for(&job, &target, &disk, &*secrets)?
         };
         self.world.fetch.fetch(request).await
     }

@@ -126,6 +126,8 @@ pub struct SecretsConfig {
     pub master_key: Option<String>,
     /// Those before it, for as long as something is still sealed by them: the next start wraps it anew.
     pub previous_master_keys: Vec<String>,
+    /// For a `kms:` key: a file outside of the data directory with what it opened, for starts while it is silent.
+    pub master_key_cache: Option<PathBuf>,
 }
 
 /// Where actions go, and who may command them how.
@@ -135,13 +137,14 @@ pub struct OperationsConfig {
     pub aws: Option<AwsSettings>,
     /// Actions that need a second person besides those that say so themselves.
     pub four_eyes: BTreeSet<String>,
-    /// A file with Slack's signing secret. Without it no chat command is taken.
+    /// Slack's signing secret: a file, or `secret://name`. Without it no chat command is taken.
     pub slack_signing_secret: Option<PathBuf>,
     /// Whom Slack's users are here: `USER_ID=name:role`.
     pub slack_users: Vec<String>,
 }
 
-/// One account and region. Credentials come by the usual chain: environment, shared file, container, instance.
+/// One account and region. Credentials come by the usual chain, environment, shared file, container, instance, unless
+/// they are given. `secret://name` is read from the vault when the node starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsSettings {
@@ -151,6 +154,9 @@ pub struct AwsSettings {
     /// A role of this or another account that is taken on for every call.
     pub role: Option<String>,
     pub external_id: Option<String>,
+    /// In place of the chain: both together, each as text or as `secret://name`.
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
     /// The DynamoDB table of terminated machines, its key `instance_id`.
     #[serde(default = "terminated_table")]
     pub terminated_table: String,
@@ -252,6 +258,7 @@ pub struct ConfigFile {
     /// A file, `env:NAME`, `age:FILE` or `kms:KEY`.
     pub master_key: Option<String>,
     pub previous_master_keys: Option<Vec<String>>,
+    pub master_key_cache: Option<PathBuf>,
     pub audit_anchors: Option<PathBuf>,
     /// A table: `[oidc]` with `issuer`, `client_id` and `roles`.
     pub oidc: Option<OidcSettings>,
@@ -357,6 +364,7 @@ impl Config {
             secrets: SecretsConfig {
                 master_key: file.master_key,
                 previous_master_keys: file.previous_master_keys.unwrap_or_default(),
+                master_key_cache: file.master_key_cache,
             },
             audit_anchors: file.audit_anchors,
             oidc: file.oidc,

@@ -10,6 +10,7 @@ use nines_actions::cloud::aws::survey::{Item, Surveyed};
 use nines_base::{Random, SharedClock, Shutdown};
 use nines_http::{Collected, Collector, InventoryDesk};
 use nines_inventory::{Inventory, InventoryError, Listing, ResourceKey, Seen, shaped};
+use nines_secrets::SecretResolver;
 use nines_state::Database;
 use nines_state::inventory::SqliteInventory;
 use serde_json::json;
@@ -32,6 +33,7 @@ const DAY_EVERY: Duration = Duration::from_secs(10 * 60);
 pub async fn start(
     config: &Config,
     control: &Database,
+    secrets: &dyn SecretResolver,
     clock: &SharedClock,
     random: &Random,
     shutdown: &Shutdown,
@@ -41,7 +43,7 @@ pub async fn start(
     let inventory = Arc::new(opened.context("cannot open the inventory")?);
     let collector: Option<Arc<dyn Collector>> = match &config.operations.aws {
         Some(settings) => {
-            let accounts = accounts(settings, config, clock)?;
+            let accounts = accounts(settings, config, secrets, clock)?;
             let (inventory, gate) = (Arc::clone(&inventory), tokio::sync::Mutex::default());
             Some(Arc::new(AwsCollector { accounts, inventory, gate }))
         }
@@ -82,7 +84,12 @@ fn report(collected: Result<Vec<Collected>, InventoryError>) {
 }
 
 /// The account of operations, then those that are only looked at.
-fn accounts(settings: &AwsSettings, config: &Config, clock: &SharedClock) -> anyhow::Result<Vec<Aws>> {
+fn accounts(
+    settings: &AwsSettings,
+    config: &Config,
+    secrets: &dyn SecretResolver,
+    clock: &SharedClock,
+) -> anyhow::Result<Vec<Aws>> {
     let further = settings.inventory.iter().map(|account| AwsSettings {
         region: account.region.clone().unwrap_or_else(|| settings.region.clone()),
         role: account.role.clone(),
@@ -92,7 +99,7 @@ fn accounts(settings: &AwsSettings, config: &Config, clock: &SharedClock) -> any
     std::iter::once(settings.clone())
         .chain(further)
         .map(|settings| {
-            let (aws, egress) = aws_account(&settings, config)?;
+            let (aws, egress) = aws_account(&settings, config, Some(secrets))?;
             Ok(Aws::new(aws, egress, Arc::clone(clock)))
         })
         .collect()

@@ -382,6 +382,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     };
     let probes = probes::start(&config.probes, probed, &shutdown).await?;
     let prometheus = PrometheusParts {
+        secrets: Arc::new(vault.clone()),
         clock: Arc::clone(&clock),
         random: random.clone(),
         disk: Arc::clone(&disk),
@@ -414,6 +415,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         promises: Arc::clone(&keeper) as _,
         feed: feed.clone(),
         runbooks: Arc::clone(&runbooks),
+        secrets: vault.clone(),
     };
     let (operations, action_machine) = operations::start(&config, surroundings, &shutdown).await?;
     let judged = credit::Surroundings {
@@ -429,7 +431,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         random: random.clone(),
     };
     let (credit, crediting) = credit::start(judged, &shutdown).await?;
-    let (inventory, collecting) = inventory::start(&config, &control, &clock, &random, &shutdown).await?;
+    let (inventory, collecting) =
+        inventory::start(&config, &control, &vault, &clock, &random, &shutdown).await?;
     let (learning, drafting) = learning::start(
         learning::Surroundings {
             control: control.clone(),

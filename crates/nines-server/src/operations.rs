@@ -21,6 +21,7 @@ use nines_egress::{Config as EgressConfig, Egress, Policy};
 use nines_http::{Chat, ChatPerson, Feed, Operations, Promises, Runbooks};
 use nines_incidents::{Actor as IncidentActor, Command, EntryKind, Incidents, Record, Source, Text};
 use nines_model::TimeRange;
+use nines_secrets::{SecretRef, SecretResolver, Vault};
 use nines_slo::{Counts, wilson_bounds};
 use nines_state::Database;
 use nines_state::actions::SqliteRuns;
@@ -46,6 +47,7 @@ pub struct Surroundings {
     pub promises: Arc<dyn Promises>,
     pub feed: Feed,
     pub runbooks: Arc<Runbooks>,
+    pub secrets: Vault,
 }
 
 /// Opens the cloud and starts the machine.
@@ -57,11 +59,11 @@ pub async fn start(
     surroundings: Surroundings,
     shutdown: &Shutdown,
 ) -> anyhow::Result<(Operations, JoinHandle<()>)> {
-    let Surroundings { control, clock, random, incidents, promises, feed, runbooks } = surroundings;
+    let Surroundings { control, clock, random, incidents, promises, feed, runbooks, secrets } = surroundings;
     let runs = SqliteRuns::new(control.clone());
     let history: Arc<dyn History> = Arc::new(runs.clone());
     let cloud: Arc<dyn Cloud> = match &config.operations.aws {
-        Some(settings) => Arc::new(aws(settings, config, &clock)?),
+        Some(settings) => Arc::new(aws(settings, config, &secrets, &clock)?),
         None => {
             let store = Box::new(runs.clone());
             let opened =
@@ -91,21 +93,54 @@ pub async fn start(
         let (actions, stop) = (Arc::clone(&actions), shutdown.clone());
         async move { actions.work(&stop).await }
     });
-    let chat = chat(&config.operations)?;
+    let chat = chat(&config.operations, &secrets)?;
     Ok((Operations { actions, history, runbooks, chat }, worker))
 }
 
-fn aws(settings: &AwsSettings, config: &Config, clock: &SharedClock) -> anyhow::Result<Aws> {
-    let (aws, egress) = aws_account(settings, config)?;
+fn aws(
+    settings: &AwsSettings,
+    config: &Config,
+    secrets: &dyn SecretResolver,
+    clock: &SharedClock,
+) -> anyhow::Result<Aws> {
+    let (aws, egress) = aws_account(settings, config, Some(secrets))?;
     Ok(Aws::new(aws, egress, clock.clone()))
 }
 
-/// One account and region with its credentials, and the way out to it.
-pub(crate) fn aws_account(settings: &AwsSettings, config: &Config) -> anyhow::Result<(AwsConfig, Egress)> {
+/// One account and region with its credentials, and the way out to it. `secrets`: `None` for whoever opens the vault.
+pub(crate) fn aws_account(
+    settings: &AwsSettings,
+    config: &Config,
+    secrets: Option<&dyn SecretResolver>,
+) -> anyhow::Result<(AwsConfig, Egress)> {
+    let text = |name: &str, text: &Option<String>| -> anyhow::Result<Option<String>> {
+        let Some(text) = text else { return Ok(None) };
+        let Some(reference) = SecretRef::parse(text)? else { return Ok(Some(text.clone())) };
+        let secrets = secrets.with_context(|| {
+            format!("`aws.{name}` is {reference}, but the vault itself is opened by this account: give the text, or let the chain find it")
+        })?;
+        let value = secrets.resolve(&reference).with_context(|| format!("`aws.{name}` cannot be read"))?;
+        Ok(Some(value.expose().to_owned()))
+    };
     let egress = |allow| Egress::new(EgressConfig { policy: Policy { allow }, ..EgressConfig::default() });
     let metadata = METADATA.iter().map(|text| text.parse().expect("a constant network")).collect();
-    let role = settings.role.clone().map(|arn| AwsRole { arn, external_id: settings.external_id.clone() });
-    let variables = std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect::<BTreeMap<_, _>>();
+    let external_id = text("external_id", &settings.external_id)?;
+    let role = settings.role.clone().map(|arn| AwsRole { arn, external_id });
+    let mut variables =
+        std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect::<BTreeMap<_, _>>();
+    match (
+        text("access_key_id", &settings.access_key_id)?,
+        text("secret_access_key", &settings.secret_access_key)?,
+    ) {
+        (Some(id), Some(key)) => {
+            // Given credentials are long-lived ones: a token of the environment belongs to others.
+            variables.remove("AWS_SESSION_TOKEN");
+            variables
+                .extend([("AWS_ACCESS_KEY_ID".to_owned(), id), ("AWS_SECRET_ACCESS_KEY".to_owned(), key)]);
+        }
+        (None, None) => {}
+        _ => bail!("`aws.access_key_id` and `aws.secret_access_key` go together: give both or neither"),
+    }
     let credentials = Chain {
         variables,
         home: std::env::var_os("HOME").map(PathBuf::from),
@@ -130,15 +165,18 @@ pub(crate) fn aws_account(settings: &AwsSettings, config: &Config) -> anyhow::Re
 }
 
 /// Slack's signing secret, and whom its users are here.
-fn chat(config: &OperationsConfig) -> anyhow::Result<Option<Chat>> {
+fn chat(config: &OperationsConfig, secrets: &dyn SecretResolver) -> anyhow::Result<Option<Chat>> {
     let Some(path) = &config.slack_signing_secret else {
         if !config.slack_users.is_empty() {
-            bail!("there are slack users but no signing secret: give its file with --slack-signing-secret");
+            bail!("there are slack users but no signing secret: give it with --slack-signing-secret");
         }
         return Ok(None);
     };
-    let secret = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read slack's signing secret from {}", path.display()))?;
+    let unreadable = || format!("cannot read slack's signing secret from {}", path.display());
+    let secret = match path.to_str().map(SecretRef::parse).transpose()?.flatten() {
+        Some(reference) => secrets.resolve(&reference).with_context(unreadable)?.expose().to_owned(),
+        None => std::fs::read_to_string(path).with_context(unreadable)?,
+    };
     let secret = secret.trim();
     // Slack's have 32 hexadecimal digits; an empty one would let everybody sign.
     if secret.len() < 16 {

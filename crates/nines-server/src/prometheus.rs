@@ -26,6 +26,7 @@ use nines_metrics::{Around, Questions};
 use nines_rules::Evaluator;
 use nines_scrape::config::{BODY_BYTES_MAX, ScrapeFile};
 use nines_scrape::{HttpFetch, LabelSet, NameServers, Parts, Scraper};
+use nines_secrets::SecretResolver;
 use nines_state::Database;
 use nines_state::objects::Objects;
 use nines_state::rules::RuleStates;
@@ -63,6 +64,7 @@ pub(crate) struct Applied {
 
 /// What Prometheus' files are put into effect with.
 pub struct PrometheusParts {
+    pub secrets: Arc<dyn SecretResolver>,
     pub clock: SharedClock,
     pub random: Random,
     pub disk: SharedDisk,
@@ -103,6 +105,7 @@ pub async fn start(
         appender: Arc::new(parts.questions.store().clone()),
         names: Arc::new(name_servers(&parts)),
         disk: Arc::clone(&parts.disk),
+        secrets: Arc::clone(&parts.secrets),
         base: base.clone(),
         offset_seed: offset_seed(&config.data_dir),
     }));

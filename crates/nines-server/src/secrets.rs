@@ -26,6 +26,10 @@ use nines_state::secrets::SqliteSecrets;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
+mod key_cache;
+
+use key_cache::CachedMaster;
+
 use crate::config::Config;
 use crate::first_run::write_private;
 use crate::operations::aws_account;
@@ -45,8 +49,26 @@ const REOPEN_PAUSE: Duration = Duration::from_secs(15);
 /// Opens the vault and what it seals.
 ///
 /// # Errors
-/// A master key that is missing or not the one that the stored secrets need: the message names the one that is.
+/// A master key that is missing or not the one that the stored secrets need: the message names the one that is. A key
+/// service that is silent and has no cache: what says who is called is sealed by it.
 pub async fn open(
+    config: &Config,
+    control: &Database,
+    clock: &SharedClock,
+    random: &Random,
+) -> anyhow::Result<(Vault, Objects)> {
+    let opened = open_vault(config, control, clock, random).await;
+    let is_silent = |error: &anyhow::Error| {
+        matches!(error.downcast_ref(), Some(SecretError::MasterUnavailable { .. }))
+            && config.secrets.master_key_cache.is_none()
+    };
+    opened.map_err(|error| match is_silent(&error) {
+        true => error.context("with --master-key-cache FILE the node starts while its key service is silent"),
+        false => error,
+    })
+}
+
+async fn open_vault(
     config: &Config,
     control: &Database,
     clock: &SharedClock,
@@ -168,9 +190,14 @@ async fn master(
         let settings = settings.context(
             "the master key is one of AWS's key service, and there is no region: give --aws-region",
         )?;
-        let (account, egress) = aws_account(settings, config)?;
+        let (account, egress) = aws_account(settings, config, None)?;
         let id = format!("kms:{key}");
-        return Ok(Arc::new(KmsMaster { id, kms: Kms::new(account, key.to_owned(), egress, clock.clone()) }));
+        let kms = Kms::new(account, key.to_owned(), egress, clock.clone());
+        let master: Arc<dyn MasterKey> = Arc::new(KmsMaster { id, kms });
+        return Ok(match &config.secrets.master_key_cache {
+            Some(path) => Arc::new(CachedMaster::open(master, path, &config.data_dir)?),
+            None => master,
+        });
     }
     if let Some(file) = text.strip_prefix("age:") {
         let key = decrypted_by_age(Path::new(file)).await?;

@@ -18,6 +18,7 @@ pub const DOMAIN: Domain = Domain {
         Migration { version: 2, sql: include_str!("../migrations/access/0002_people.sql") },
         Migration { version: 3, sql: include_str!("../migrations/access/0003_teams.sql") },
         Migration { version: 4, sql: include_str!("../migrations/access/0004_second_factor.sql") },
+        Migration { version: 5, sql: include_str!("../migrations/access/0005_replaced_keys.sql") },
     ],
 };
 
@@ -118,6 +119,16 @@ impl Repository for SqliteAccess {
             .map_err(failed(OPERATION))?;
         insert_link(&mut write, link).await?;
         write.commit().await.map_err(failed(OPERATION))
+    }
+
+    async fn link_account(&self, digest: &Digest, now: Timestamp) -> Result<Option<AccountId>> {
+        let row = sqlx::query("SELECT account_id FROM links WHERE digest = ? AND expires_at > ?")
+            .bind(digest.to_hex())
+            .bind(now.as_nanos())
+            .fetch_optional(self.database.readers())
+            .await
+            .map_err(failed("look at a one-time link"))?;
+        Ok(row.map(|row| AccountId(row.get("account_id"))))
     }
 
     async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>> {
@@ -264,7 +275,7 @@ impl Repository for SqliteAccess {
 
     async fn key(&self, id: &KeyId) -> Result<Option<Key>> {
         let row = sqlx::query(
-            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, team, filter, scopes,
+            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, replaces, team, filter, scopes,
              rate_per_minute, expires_at, last_used_at, revoked_at FROM keys WHERE id = ?",
         )
         .bind(&id.0)
@@ -276,7 +287,7 @@ impl Repository for SqliteAccess {
 
     async fn keys(&self) -> Result<Vec<Key>> {
         let rows = sqlx::query(
-            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, team, filter, scopes,
+            "SELECT id, name, access_grant, digest, created_at, created_by, account_id, made_by, replaces, team, filter, scopes,
              rate_per_minute, expires_at, last_used_at, revoked_at FROM keys ORDER BY created_at DESC, id DESC",
         )
         .fetch_all(self.database.readers())
@@ -304,6 +315,39 @@ impl Repository for SqliteAccess {
         }
         write.commit().await.map_err(failed(OPERATION))?;
         Ok(changed == 1)
+    }
+
+    async fn replace_key(&self, new: &Key, until: Timestamp) -> Result<bool> {
+        const OPERATION: &str = "replace a key";
+        let Some(old) = &new.replaces else { return Ok(false) };
+        let mut write = self.begin(OPERATION).await?;
+        let changed = sqlx::query(
+            "UPDATE keys SET expires_at = MIN(COALESCE(expires_at, ?1), ?1)
+             WHERE id = ?2 AND revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM keys WHERE replaces = ?2)",
+        )
+        .bind(until.as_nanos())
+        .bind(&old.0)
+        .execute(&mut *write)
+        .await
+        .map_err(failed(OPERATION))?
+        .rows_affected();
+        if changed == 0 {
+            return Ok(false);
+        }
+        for statement in [
+            "UPDATE keys SET revoked_at = ?1 WHERE id = (SELECT replaces FROM keys WHERE id = ?2) AND revoked_at IS NULL",
+            "DELETE FROM sessions WHERE ?1 IS NOT NULL AND key_id = (SELECT replaces FROM keys WHERE id = ?2)",
+        ] {
+            sqlx::query(statement)
+                .bind(new.created_at.as_nanos())
+                .bind(&old.0)
+                .execute(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+        }
+        insert_key(&mut write, new).await?;
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(true)
     }
 
     async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<()> {
@@ -450,9 +494,9 @@ async fn insert_link(write: &mut SqliteConnection, link: &Link) -> Result<()> {
 async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
     let inserted = sqlx::query(
         "INSERT INTO keys
-            (id, name, access_grant, digest, created_at, created_by, account_id, made_by, team, filter, scopes,
+            (id, name, access_grant, digest, created_at, created_by, account_id, made_by, replaces, team, filter, scopes,
              rate_per_minute, expires_at, last_used_at, revoked_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&key.id.0)
     .bind(&key.name)
@@ -462,6 +506,7 @@ async fn insert_key(write: &mut SqliteConnection, key: &Key) -> Result<()> {
     .bind(&key.created_by)
     .bind(key.account.as_ref().map(|id| id.0.as_str()))
     .bind(key.made_by.as_ref().map(|id| id.0.as_str()))
+    .bind(key.replaces.as_ref().map(|id| id.0.as_str()))
     .bind(&key.bounds.team)
     .bind(&key.bounds.filter)
     .bind(key.bounds.scopes.join(" "))
@@ -500,6 +545,7 @@ fn key(row: &SqliteRow) -> Result<Key> {
         created_by: row.get("created_by"),
         account: row.get::<Option<String>, _>("account_id").map(AccountId),
         made_by: row.get::<Option<String>, _>("made_by").map(AccountId),
+        replaces: row.get::<Option<String>, _>("replaces").map(KeyId),
         bounds: Bounds {
             team: row.get("team"),
             filter: row.get("filter"),

@@ -16,6 +16,7 @@ pub const DOMAIN: Domain = Domain {
     migrations: &[
         Migration { version: 1, sql: include_str!("../migrations/actions/0001_actions.sql") },
         Migration { version: 2, sql: include_str!("../migrations/actions/0002_events.sql") },
+        Migration { version: 3, sql: include_str!("../migrations/actions/0003_forget.sql") },
     ],
 };
 
@@ -177,6 +178,30 @@ impl Runs for SqliteRuns {
             Recent { run: run.id, started_at, finished_at: run.finished_at, helped }
         };
         rows.iter().map(|row| read(row).map(recent)).collect()
+    }
+
+    async fn forget(&self, before: Timestamp, limit: u32) -> Result<usize, RunsError> {
+        const OPERATION: &str = "forget old runs";
+        let mut write = self.database.write().await.map_err(store(OPERATION))?;
+        let old: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM action_runs WHERE is_over = 1 AND due_at IS NULL AND created_at < ? ORDER BY id LIMIT ?",
+        )
+        .bind(before.as_nanos())
+        .bind(limit)
+        .fetch_all(&mut *write)
+        .await
+        .map_err(failed(OPERATION))?;
+        for run in &old {
+            for statement in [
+                "DELETE FROM action_events WHERE run = ?",
+                "DELETE FROM action_starts WHERE run = ?",
+                "DELETE FROM action_runs WHERE id = ?",
+            ] {
+                sqlx::query(statement).bind(run).execute(&mut *write).await.map_err(failed(OPERATION))?;
+            }
+        }
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(old.len())
     }
 
     async fn stop(&self) -> Result<Option<Stop>, RunsError> {

@@ -115,13 +115,19 @@ impl PolicyRepository for SqlitePolicies {
     async fn disable_all(&self) -> Result<u64> {
         const OPERATION: &str = "switch policies off";
         let mut write = self.begin(OPERATION).await?;
-        let disabled = sqlx::query("UPDATE policy_versions SET is_enabled = 0 WHERE is_enabled = 1")
+        let disabled: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM policy_versions AS one WHERE is_enabled = 1
+             AND version = (SELECT MAX(version) FROM policy_versions WHERE name = one.name)",
+        )
+        .fetch_one(&mut *write)
+        .await
+        .map_err(failed(OPERATION))?;
+        sqlx::query("UPDATE policy_versions SET is_enabled = 0 WHERE is_enabled = 1")
             .execute(&mut *write)
             .await
-            .map_err(failed(OPERATION))?
-            .rows_affected();
+            .map_err(failed(OPERATION))?;
         write.commit().await.map_err(failed(OPERATION))?;
-        Ok(disabled)
+        Ok(u64::try_from(disabled).unwrap_or_default())
     }
 }
 

@@ -21,6 +21,8 @@ mod learning;
 mod objects;
 #[path = "all/oncall.rs"]
 mod oncall;
+#[path = "all/policies.rs"]
+mod policies;
 #[path = "all/response.rs"]
 mod response;
 #[path = "all/rules.rs"]

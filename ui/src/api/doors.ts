@@ -140,6 +140,11 @@ export const useNewLink = () =>
 export const useDisableAccount = () =>
   useChange("accounts", (id: string) => api<void>(`/accounts/${enc(id)}`, { method: "DELETE" }));
 
+export const useResetSecondFactor = () =>
+  useChange("accounts", (id: string) =>
+    api<void>(`/accounts/${enc(id)}/second-factor`, { method: "DELETE" }),
+  );
+
 export const useDevice = (code: string) =>
   useQuery({
     queryKey: ["device", code],

@@ -214,6 +214,16 @@ export function useCreateKey() {
   });
 }
 
+/** A key in the place of another, which goes on for a week. */
+export function useReplaceKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      api<T.KeyCreated>(`/keys/${enc(id)}/replace`, { method: "POST", body: {} }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["keys"] }),
+  });
+}
+
 export function useRevokeKey() {
   const client = useQueryClient();
   return useMutation({

@@ -6,6 +6,7 @@
 mod clouds;
 mod credit;
 mod inventory;
+mod key_service;
 mod kills;
 mod policies;
 mod refusals;

@@ -132,18 +132,53 @@ async fn people_sign_in_and_nobody_else_does() -> anyhow::Result<()> {
     let next = code(secret, 1).await?;
     ensure!(Browser::sign_in(&node, &with(&next)).await?.1.is_some());
     ensure!(Browser::sign_in(&node, &with(&next)).await?.1.is_none(), "a code is good once");
+    // A link is one factor of two: without a code it opens nothing, and is not used up either.
+    let accounts = node.api()?.get("/api/v1/accounts").await?;
+    let accounts = accounts["accounts"].as_array().context("accounts")?;
+    let id = accounts.iter().find(|one| one["name"] == "mei").context("mei")?["id"].clone();
+    let id = id.as_str().unwrap_or_default();
+    let invited = node.api()?.post(&format!("/api/v1/accounts/{id}/link"), &json!({})).await?;
+    let token = invited["link"].as_str().and_then(|link| link.rsplit('/').next()).context("a link")?;
+    for proof in [json!({"token": token}), json!({"token": token, "code": "000000"})] {
+        let (answer, session) = Browser::sign_in(&node, &proof).await?;
+        ensure!(session.is_none(), "{proof}: {answer}");
+    }
+    let by_link = json!({"token": token, "code": codes["codes"][1]});
+    ensure!(Browser::sign_in(&node, &by_link).await?.1.is_some());
+    ensure!(Browser::sign_in(&node, &by_link).await?.1.is_none(), "a link is good once");
+
     let recovery = codes["codes"][0].as_str().unwrap_or_default();
     ensure!(Browser::sign_in(&node, &with(recovery)).await?.1.is_some());
     ensure!(Browser::sign_in(&node, &with(recovery)).await?.1.is_none(), "so is a recovery code");
     let sessions = mei.get("/api/v1/sessions").await?;
-    ensure!(sessions["sessions"].as_array().map(Vec::len) == Some(3), "{sessions:#}");
+    ensure!(sessions["sessions"].as_array().map(Vec::len) == Some(4), "{sessions:#}");
     ensure!(mei.call("GET", "/api/v1/sessions?all=true", None).await?.0 == 403);
     let theirs = sessions["sessions"][0]["id"].as_str().unwrap_or_default();
     ensure!(mei.call("DELETE", &format!("/api/v1/sessions/{theirs}"), None).await?.0 == 204);
 
+    // Phone and codes are lost: an administrator takes the factor away, and whoever had it is signed out.
+    let reset = format!("/api/v1/accounts/{id}/second-factor");
+    ensure!(mei.call("DELETE", &reset, None).await?.0 == 403, "nobody does it for themselves");
+    ensure!(node.api()?.call("DELETE", &reset, None).await?.0 == 204);
+    ensure!(mei.call("GET", "/api/v1/session", None).await?.0 == 401, "signed out");
+    ensure!(Browser::sign_in(&node, &proof("correct horse battery")).await?.1.is_some());
+
+    // A key is changed without a gap: both are good, and the old one is replaced once.
+    let owner = node.api()?;
+    let old = owner.post("/api/v1/keys", &json!({"name": "relay", "role": "viewer"})).await?;
+    let replace = format!("/api/v1/keys/{}/replace", old["key"]["id"].as_str().unwrap_or_default());
+    let new = owner.post(&replace, &json!({"grace_secs": 3600})).await?;
+    ensure!(new["key"]["replaces"] == old["key"]["id"] && new["key"]["role"] == "viewer", "{new}");
+    for key in [&old, &new] {
+        let api = Api::new(&node.addresses.http, key["secret"].as_str().unwrap_or_default());
+        ensure!(api.get("/api/v1/session").await?["name"] == "relay");
+    }
+    let again = owner.call("POST", &replace, Some(("application/json", b"{}".to_vec()))).await?;
+    ensure!(again.0 == 409, "{again:?}");
+
     // Guessing is stopped, and the answer does not tell whether there is such an account.
     let mut last = Value::Null;
-    for _ in 0..5 {
+    for _ in 0..6 {
         last = Browser::sign_in(&node, &proof("wrong horse battery")).await?.0;
     }
     ensure!(last["code"] == "exhausted", "locked out after five: {last}");
@@ -202,7 +237,9 @@ async fn people_sign_in_and_nobody_else_does() -> anyhow::Result<()> {
 
     // What happened is on record, and no secret of it.
     let audit = node.api()?.get("/api/v1/audit?limit=1000").await?.to_string();
-    for word in ["account.invite", "account.totp_confirm", "session.oidc", "device.answer"] {
+    for word in
+        ["account.invite", "account.totp_confirm", "account.totp_reset", "session.oidc", "device.answer"]
+    {
         ensure!(audit.contains(word), "{word} is not on record");
     }
     for hidden in ["horse battery", secret, recovery] {

@@ -43,6 +43,7 @@ impl Access {
                 created_by: "first start".to_owned(),
                 account: Some(account.id.clone()),
                 made_by: Some(account.id.clone()),
+                replaces: None,
                 bounds: Bounds::default(),
                 expires_at: None,
                 last_used_at: None,

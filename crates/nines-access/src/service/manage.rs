@@ -1,5 +1,9 @@
 //! Making and taking away keys and accounts. Each call decides by [`authorize`] itself: no route can forget to.
 
+use std::time::Duration;
+
+use nines_model::Timestamp;
+
 use super::{Access, LINK_TTL};
 use crate::{
     AccessError, Account, AccountId, Action, Actor, Grant, Key, KeyId, Link, NewKey, Realm, RepositoryError,
@@ -11,6 +15,11 @@ pub const KEYS_MAX: usize = 2000;
 pub const ACCOUNTS_MAX: usize = 2000;
 /// Characters of a name: it has to fit a line of the timeline.
 pub const NAME_CHARS_MAX: usize = 100;
+
+/// A key that was replaced goes on for as long as this at most: a release train, and the holiday in front of it.
+pub const GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Unless something else is said.
+pub const GRACE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// A key just made; the secret is shown this once.
 #[derive(Debug)]
@@ -54,16 +63,61 @@ impl Access {
         self.issue(actor, &own).await
     }
 
+    /// Makes a key in the place of another, with the same name, role, bounds and owner and a life as long. The old one goes on
+    /// for `grace`, at most [`GRACE_MAX`], so that its users can change over; the one before it ends at once.
+    pub async fn replace_key(
+        &self,
+        actor: &Actor,
+        id: &KeyId,
+        grace: Duration,
+    ) -> Result<IssuedKey, AccessError> {
+        let old = self.key_to_manage(actor, id, Action::CreateKey).await?;
+        if actor.bounds.as_ref().is_some_and(|bounds| !bounds.is_none()) {
+            return Err(AccessError::BoundedMaker);
+        }
+        if let Some(owner) = old.account.as_ref().filter(|owner| actor.account().as_ref() != Some(owner)) {
+            let role =
+                self.inner.repository.account(owner).await?.map_or(Grant::Nothing, |it| Grant::Role(it.role));
+            authorize(actor, Action::CreateKey, &Resource::Holder { grant: role }).into_result()?;
+        }
+        let now = self.inner.clock.now();
+        if !old.is_good_at(now) {
+            return Err(AccessError::KeyEnded { name: old.name });
+        }
+        self.check_keys_count(now).await?;
+        let (id, secret) = Secret::random_key(&self.inner.random, old.grant);
+        let key = Key {
+            id,
+            digest: secret.digest(),
+            created_at: now,
+            created_by: actor.name.clone(),
+            made_by: actor.account(),
+            replaces: Some(old.id.clone()),
+            expires_at: old.expires_at.map(|at| now + at.since(old.created_at)),
+            last_used_at: None,
+            ..old.clone()
+        };
+        if !self.inner.repository.replace_key(&key, now + grace.min(GRACE_MAX)).await? {
+            return Err(AccessError::KeyReplaced { name: old.name });
+        }
+        for ended in [Some(&old.id), old.replaces.as_ref()].into_iter().flatten() {
+            self.inner.keys.forget(ended);
+        }
+        Ok(IssuedKey { key, secret })
+    }
+
+    async fn check_keys_count(&self, now: Timestamp) -> Result<(), AccessError> {
+        let living = self.inner.repository.keys().await?.iter().filter(|key| key.is_good_at(now)).count();
+        if living < KEYS_MAX { Ok(()) } else { Err(AccessError::TooMany { what: "keys", limit: KEYS_MAX }) }
+    }
+
     async fn issue(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
         let now = self.inner.clock.now();
         let name = checked_name(&new.name)?;
         if new.expires_at.is_some_and(|expiry| expiry <= now) {
             return Err(AccessError::ExpiryPast);
         }
-        let living = self.inner.repository.keys().await?.iter().filter(|key| key.is_good_at(now)).count();
-        if living >= KEYS_MAX {
-            return Err(AccessError::TooMany { what: "keys", limit: KEYS_MAX });
-        }
+        self.check_keys_count(now).await?;
         let account = match &new.account {
             None => actor.account(),
             Some(name) => {
@@ -85,6 +139,7 @@ impl Access {
             account,
             made_by: actor.account(),
             bounds: new.bounds.clone(),
+            replaces: None,
             expires_at: new.expires_at,
             last_used_at: None,
             revoked_at: None,
@@ -103,21 +158,24 @@ impl Access {
         Ok(keys)
     }
 
-    /// Revokes a key, and ends the sessions opened with it, at once. Revoking twice is fine.
-    pub async fn revoke_key(&self, actor: &Actor, id: &KeyId) -> Result<(), AccessError> {
+    /// A key that the actor may do this with. Decided before existence is told, so that only those who may learn which
+    /// keys exist.
+    async fn key_to_manage(&self, actor: &Actor, id: &KeyId, action: Action) -> Result<Key, AccessError> {
         let key = self.inner.repository.key(id).await?;
-        // Decided before existence is told, so that only those who may revoke learn which keys exist.
         let grant = key.as_ref().map_or(Grant::Nothing, |key| key.grant);
         let team = key.as_ref().and_then(|key| key.bounds.team.clone());
         let not_found = || AccessError::NotFound { what: "key", id: id.to_string() };
         let resource = Resource::Key { id: id.clone(), grant, team };
-        if let Err(denial) = authorize(actor, Action::RevokeKey, &resource).into_result() {
+        if let Err(denial) = authorize(actor, action, &resource).into_result() {
             let manages_some = actor.teams_with(RouteAccess::AtLeast(Role::Admin)).next().is_some();
             return Err(if manages_some { not_found() } else { denial.into() });
         }
-        if key.is_none() {
-            return Err(not_found());
-        }
+        key.ok_or_else(not_found)
+    }
+
+    /// Revokes a key, and ends the sessions opened with it, at once. Revoking twice is fine.
+    pub async fn revoke_key(&self, actor: &Actor, id: &KeyId) -> Result<(), AccessError> {
+        self.key_to_manage(actor, id, Action::RevokeKey).await?;
         self.inner.repository.revoke_key(id, self.inner.clock.now()).await?;
         self.inner.keys.forget(id);
         Ok(())

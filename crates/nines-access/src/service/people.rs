@@ -7,7 +7,7 @@ use nines_model::Timestamp;
 use super::sign_in::Origin;
 use super::{Access, SignedIn};
 use crate::{
-    AccessError, Account, AccountId, Action, Actor, Digest, Factors, Resource, Role, Secret, Session,
+    AccessError, Account, AccountId, Action, Actor, Digest, Factors, Grant, Resource, Role, Secret, Session,
     SessionId, Via, authorize, password, totp,
 };
 
@@ -38,6 +38,19 @@ pub struct TotpEnrolment {
     pub secret: Secret,
     /// `otpauth://…`, for the picture.
     pub uri: Secret,
+}
+
+/// What an identity provider says of somebody.
+#[derive(Debug, Clone, Copy)]
+pub struct Vouched<'a> {
+    /// Never given to anybody else.
+    pub subject: &'a str,
+    pub name: &'a str,
+    pub role: Role,
+    /// The account's teams from now on; `None` leaves them to this node.
+    pub teams: Option<&'a BTreeMap<String, Role>>,
+    /// They showed more than one factor there.
+    pub second_factor: bool,
 }
 
 impl Access {
@@ -74,17 +87,46 @@ impl Access {
             }
             return Err(self.bad_credentials("name or password", origin.address, now));
         };
-        if factors.needs_code() {
-            let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()) else {
-                return Err(AccessError::SecondFactor);
-            };
-            if !self.use_code(&account.id, code).await? {
-                self.inner.lockout.record_failure(&account.id, origin.address, now);
-                return Err(self.bad_credentials("one-time code", origin.address, now));
-            }
-        }
+        let second_factor = self.show_code(&account, code, origin).await?;
         self.inner.lockout.forget(&account.id, origin.address);
-        self.open_account_session(&account, factors.needs_code(), origin).await
+        self.open_account_session(&account, second_factor, origin).await
+    }
+
+    /// Asks for a code where the account wants one, and spends it. Gives whether there was one.
+    pub(super) async fn show_code(
+        &self,
+        account: &Account,
+        code: Option<&str>,
+        origin: &Origin<'_>,
+    ) -> Result<bool, AccessError> {
+        if !self.inner.repository.factors(&account.id).await?.needs_code() {
+            return Ok(false);
+        }
+        let now = self.inner.clock.now();
+        self.check_lockout(&account.id, origin, now)?;
+        let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()) else {
+            return Err(AccessError::SecondFactor);
+        };
+        if !self.use_code(&account.id, code).await? {
+            self.inner.lockout.record_failure(&account.id, origin.address, now);
+            return Err(self.bad_credentials("one-time code", origin.address, now));
+        }
+        Ok(true)
+    }
+
+    /// Takes the second factor away from somebody who lost phone and recovery codes, and ends their sessions: for an
+    /// administrator of at least their role. False if there was none.
+    pub async fn reset_second_factor(&self, actor: &Actor, id: &AccountId) -> Result<bool, AccessError> {
+        let account = self.inner.repository.account(id).await?;
+        let grant = account.as_ref().map_or(Grant::Nothing, |account| Grant::Role(account.role));
+        authorize(actor, Action::ResetFactor, &Resource::Holder { grant }).into_result()?;
+        let account = account.ok_or_else(|| AccessError::NotFound { what: "account", id: id.to_string() })?;
+        let had = self.inner.repository.factors(&account.id).await?.needs_code();
+        self.forget_totp(&account.id).await?;
+        if had {
+            self.end_other_sessions(actor, &account.id).await?;
+        }
+        Ok(had)
     }
 
     /// Sets the caller's password, and ends their other sessions. One that is set has to be shown.
@@ -191,13 +233,7 @@ impl Access {
             self.inner.lockout.record_failure(&account.id, origin.address, now);
             return Err(AccessError::WrongCode);
         }
-        self.change(&account.id, |factors| {
-            (factors.totp, factors.is_totp_confirmed) = (None, false);
-            factors.recovery.clear();
-            Some(())
-        })
-        .await?;
-        Ok(())
+        self.forget_totp(&account.id).await
     }
 
     /// The caller's open sessions, the newest first; for administrators everybody's, with `all`.
@@ -237,12 +273,10 @@ impl Access {
     /// account's teams are these and no others from now on.
     pub async fn sign_in_with_subject(
         &self,
-        subject: &str,
-        name: &str,
-        role: Role,
-        teams: Option<&BTreeMap<String, Role>>,
+        vouched: &Vouched<'_>,
         origin: &Origin<'_>,
     ) -> Result<SignedIn, AccessError> {
+        let Vouched { subject, name, role, teams, second_factor } = *vouched;
         let repository = &self.inner.repository;
         let now = self.inner.clock.now();
         let account = match repository.account_by_subject(subject).await? {
@@ -270,7 +304,17 @@ impl Access {
         if let Some(teams) = teams {
             self.be_in(&account.id, teams).await?;
         }
-        self.open_account_session(&account, false, origin).await
+        self.open_account_session(&account, second_factor, origin).await
+    }
+
+    async fn forget_totp(&self, account: &AccountId) -> Result<(), AccessError> {
+        self.change(account, |factors| {
+            (factors.totp, factors.is_totp_confirmed) = (None, false);
+            factors.recovery.clear();
+            Some(())
+        })
+        .await?;
+        Ok(())
     }
 
     async fn own_account(&self, actor: &Actor) -> Result<Account, AccessError> {

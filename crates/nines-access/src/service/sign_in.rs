@@ -55,18 +55,26 @@ impl Access {
         self.open_session(self.held_by_key(&key).await?, holder, origin, expires_at).await
     }
 
-    /// Exchanges a one-time token for a session. The token is spent, whatever happens afterwards.
-    pub async fn sign_in_with_link(&self, token: &str, origin: &Origin<'_>) -> Result<SignedIn, AccessError> {
+    /// Exchanges a one-time token, and a one-time or recovery code where the account asks for one, for a session. The
+    /// token is spent by the right code and not before: who found a link in a mailbox can neither use it nor use it up.
+    pub async fn sign_in_with_link(
+        &self,
+        token: &str,
+        code: Option<&str>,
+        origin: &Origin<'_>,
+    ) -> Result<SignedIn, AccessError> {
         let now = self.inner.clock.now();
-        let link = self.inner.repository.take_link(&Digest::of(token.trim()), now).await?;
-        let account = match &link {
-            Some(link) => self.inner.repository.account(&link.account).await?,
-            None => None,
-        };
-        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
-            return Err(self.bad_credentials("one-time link", origin.address, now));
-        };
-        self.open_account_session(&account, false, origin).await
+        let repository = &self.inner.repository;
+        let digest = Digest::of(token.trim());
+        let bad_link = || self.bad_credentials("one-time link", origin.address, now);
+        let id = repository.link_account(&digest, now).await?.ok_or_else(bad_link)?;
+        let account = repository.account(&id).await?.filter(|account| account.disabled_at.is_none());
+        let account = account.ok_or_else(bad_link)?;
+        let second_factor = self.show_code(&account, code, origin).await?;
+        // Of two that came this far with one link, one gets it.
+        repository.take_link(&digest, now).await?.ok_or_else(bad_link)?;
+        self.inner.lockout.forget(&account.id, origin.address);
+        self.open_account_session(&account, second_factor, origin).await
     }
 
     /// A session of an account whose owner has proved who they are, by a one-time code too or not.

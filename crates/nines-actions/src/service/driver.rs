@@ -83,6 +83,11 @@ impl Actions {
                     Ok(count) => tracing::info!(count, "runs that nobody started are given up"),
                     Err(error) => tracing::warn!(%error, "runs that nobody started are not given up"),
                 }
+                match self.forget_old().await {
+                    Ok(0) => {}
+                    Ok(count) => tracing::info!(count, "runs of more than a year ago are forgotten"),
+                    Err(error) => tracing::warn!(%error, "old runs are not forgotten"),
+                }
             }
             let pause = self.round(shutdown).await;
             tokio::select! {

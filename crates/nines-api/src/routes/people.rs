@@ -60,6 +60,13 @@ pub(super) const ROUTES: &[Route] = &[
         "Take everything away from an account, at once and for ever",
     )
     .audited("account.disable"),
+    delete(
+        "/api/v1/accounts/{id}/second-factor",
+        "reset_second_factor",
+        ADMIN,
+        "Take the second factor away from somebody who lost it, and end their sessions",
+    )
+    .audited("account.totp_reset"),
     get("/api/v1/me", "me", MEMBER, body::<Me>(), "The caller's account and what it signs in with"),
     get(
         "/api/v1/teams",
@@ -177,6 +184,16 @@ pub(super) const ROUTES: &[Route] = &[
         "Make a key; the secret is shown once",
     )
     .audited("key.create")
+    .in_teams(),
+    post(
+        "/api/v1/keys/{id}/replace",
+        "replace_key",
+        ADMIN,
+        body::<KeyReplacement>(),
+        body::<KeyCreated>(),
+        "Make a key in the place of another, which goes on for a while",
+    )
+    .audited("key.replace")
     .in_teams(),
     delete("/api/v1/keys/{id}", "revoke_key", ADMIN, "Revoke a key at once").audited("key.revoke").in_teams(),
     get(

@@ -32,6 +32,11 @@ enum Command {
         /// Id of the account, from `nines account list`
         id: String,
     },
+    /// Take the second factor away from somebody who lost it, and end their sessions
+    ResetSecondFactor {
+        /// Id of the account, from `nines account list`
+        id: String,
+    },
 }
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
@@ -45,6 +50,10 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         Command::Disable { id } => {
             session.client.disable_account(&id).await?;
             eprintln!("disabled {id}");
+        }
+        Command::ResetSecondFactor { id } => {
+            session.client.reset_second_factor(&id).await?;
+            eprintln!("{id} signs in without a code now, and may enrol a new one");
         }
     }
     Ok(Code::Ok)

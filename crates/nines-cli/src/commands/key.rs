@@ -1,5 +1,5 @@
 use clap::{Args, Subcommand};
-use nines_api::{KeyCreated, KeyRequest, KeysResponse};
+use nines_api::{KeyCreated, KeyReplacement, KeyRequest, KeysResponse};
 
 use super::{Session, short_time};
 use crate::exit::Code;
@@ -9,7 +9,7 @@ use crate::table::Table;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nines key create collector --role ingest\n  nines key create lin --role responder --expires-at 2027-01-01T00:00:00Z\n  nines key list\n  nines key revoke 0199…"
+    after_help = "Examples:\n  nines key create collector --role ingest\n  nines key create lin --role responder --expires-at 2027-01-01T00:00:00Z\n  nines key list\n  nines key replace 0199… --grace 12h     both keys work for half a day\n  nines key revoke 0199…"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -46,6 +46,14 @@ enum Command {
     },
     /// All keys, without their secrets
     List,
+    /// Make a key in the place of another, which goes on for a while; the new secret is shown this once
+    Replace {
+        /// Id of the key, from `nines key list`
+        id: String,
+        /// How long the old key goes on, such as 12h; 0s ends it at once
+        #[arg(long, default_value = "7d", value_name = "DURATION", value_parser = grace)]
+        grace: u64,
+    },
     /// Revoke a key at once
     Revoke {
         /// Id of the key, from `nines key list`
@@ -63,6 +71,15 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
             session.output.print_text(&answer, |answer: &KeyCreated| format!("{}\n", answer.secret))?;
             eprintln!("keep it: it is shown this once (id {})", answer.key.id);
         }
+        Command::Replace { id, grace } => {
+            let request = KeyReplacement { grace_secs: Some(grace) };
+            let answer = session.client.replace_key(&id, &request).await?;
+            session.output.print_text(&answer, |answer: &KeyCreated| format!("{}\n", answer.secret))?;
+            eprintln!(
+                "keep it: it is shown this once (id {}); the old key goes on for a while",
+                answer.key.id
+            );
+        }
         Command::List => session.output.print(&session.client.keys().await?, list)?,
         Command::Revoke { id } => {
             session.client.revoke_key(&id).await?;
@@ -70,6 +87,12 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         }
     }
     Ok(Code::Ok)
+}
+
+fn grace(text: &str) -> Result<u64, String> {
+    let millis = nines_promql::parse_duration(text).and_then(|millis| u64::try_from(millis).ok());
+    let secs = millis.map(|millis| millis / 1_000).filter(|secs| *secs <= nines_access::GRACE_MAX.as_secs());
+    secs.ok_or_else(|| format!("`{text}` is no time up to 30 days: write a number and a unit, such as 12h"))
 }
 
 fn list(answer: &KeysResponse) -> Table {

@@ -201,7 +201,7 @@ pub struct Arguments {
         help_heading = "Operations"
     )]
     four_eyes: Vec<String>,
-    /// File with Slack's signing secret; without it no chat command is taken
+    /// Slack's signing secret: a file, or secret://name; without it no chat command is taken
     #[arg(
         long,
         env = "NINES_SLACK_SIGNING_SECRET",
@@ -297,6 +297,15 @@ pub struct Arguments {
         help_heading = "Secrets"
     )]
     previous_master_key: Vec<String>,
+    /// For a kms: key: a file, best in memory (/run), with what it opened, so that the node starts while it is silent
+    #[arg(
+        long,
+        env = "NINES_MASTER_KEY_CACHE",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Secrets"
+    )]
+    master_key_cache: Option<PathBuf>,
     /// An identity provider that vouches for people (OpenID Connect), by its issuer
     #[arg(
         long,
@@ -461,6 +470,7 @@ impl Arguments {
         config.audit_anchors = self.audit_anchors.or(config.audit_anchors.take());
         let secrets = &mut config.secrets;
         secrets.master_key = self.master_key.or(secrets.master_key.take());
+        secrets.master_key_cache = self.master_key_cache.or(secrets.master_key_cache.take());
         if !self.previous_master_key.is_empty() {
             secrets.previous_master_keys = self.previous_master_key;
         }

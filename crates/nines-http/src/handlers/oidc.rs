@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Extension, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use nines_access::{AccessError, Role, SignedIn, Standing, session_cookie};
+use nines_access::{AccessError, Role, SignedIn, Standing, Vouched, session_cookie};
 use nines_api as api;
 use nines_base::ErrorKind;
 use nines_oidc::{ATTEMPT_TTL, Identity, OidcError, Provider};
@@ -91,17 +91,20 @@ pub async fn callback(
     let identity = provider.finish(&state, &code, &browser).await?;
     let (role, teams) = standing(&identity, provider.roles())?;
     let origin = origin(peer, &headers);
-    let signed_in = match app
-        .access
-        .sign_in_with_subject(&identity.subject, &identity.name, role, teams.as_ref(), &origin)
-        .await
-    {
+    let vouched = Vouched {
+        subject: &identity.subject,
+        name: &identity.name,
+        role,
+        teams: teams.as_ref(),
+        second_factor: identity.second_factor,
+    };
+    let signed_in = match app.access.sign_in_with_subject(&vouched, &origin).await {
         // Somebody else has the name: theirs stays theirs.
         Err(AccessError::NameTaken { name }) => {
             let issuer = identity.subject.split('|').next().unwrap_or_default();
             let host = issuer.split("://").nth(1).unwrap_or(issuer).split('/').next().unwrap_or(issuer);
             let name = format!("{name} ({host})");
-            app.access.sign_in_with_subject(&identity.subject, &name, role, teams.as_ref(), &origin).await?
+            app.access.sign_in_with_subject(&Vouched { name: &name, ..vouched }, &origin).await?
         }
         other => other?,
     };

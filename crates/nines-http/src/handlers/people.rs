@@ -79,6 +79,17 @@ pub async fn disable(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Somebody lost phone and recovery codes: their next sign-in asks for no code.
+pub async fn reset_second_factor(
+    State(app): State<SharedApp>,
+    Extension(actor): Who,
+    Path(id): Path<String>,
+) -> ApiResult<(Extension<AuditNote>, StatusCode)> {
+    let had = app.access.reset_second_factor(&actor, &AccountId(id)).await?;
+    let details = if had { "taken away; their sessions have ended" } else { "there was none" }.to_owned();
+    Ok((Extension(AuditNote { details, ..AuditNote::default() }), StatusCode::NO_CONTENT))
+}
+
 /// Teams that documents declare or that have members, with what belongs to them.
 pub async fn teams(
     State(app): State<SharedApp>,

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use nines_access::{Actor, Bounds, Grant, KeyId, NewKey, SessionInfo, clear_cookie, session_cookie};
+use nines_access::{
+    Actor, Bounds, GRACE_DEFAULT, GRACE_MAX, Grant, KeyId, NewKey, SessionInfo, clear_cookie, session_cookie,
+};
 use nines_api as api;
 
 use super::people::origin;
@@ -45,7 +48,9 @@ pub async fn sign_in(
     let origin = origin(peer, &headers);
     let signed_in = match (request.key, request.token, request.name.zip(request.password)) {
         (Some(key), None, None) => app.access.sign_in_with_key(key.trim(), &origin).await?,
-        (None, Some(token), None) => app.access.sign_in_with_link(token.trim(), &origin).await?,
+        (None, Some(token), None) => {
+            app.access.sign_in_with_link(&token, request.code.as_deref(), &origin).await?
+        }
         (None, None, Some((name, password))) => {
             app.access.sign_in_with_password(&name, &password, request.code.as_deref(), &origin).await?
         }
@@ -120,6 +125,27 @@ pub async fn create_key(
     Ok((Extension(note), Json(created)))
 }
 
+pub async fn replace_key(
+    State(app): State<SharedApp>,
+    Extension(actor): Extension<Arc<Actor>>,
+    Path(id): Path<String>,
+    Body(request): Body<api::KeyReplacement>,
+) -> ApiResult<(Extension<AuditNote>, Json<api::KeyCreated>)> {
+    let grace = request.grace_secs.map_or(GRACE_DEFAULT, Duration::from_secs).min(GRACE_MAX);
+    let issued = app.access.replace_key(&actor, &KeyId(id.clone()), grace).await?;
+    let note = AuditNote {
+        resource: Some(format!("keys/{}", issued.key.id)),
+        details: format!(
+            "{} in place of {id}, which ends in {} s at the latest",
+            issued.key.name,
+            grace.as_secs()
+        ),
+        ..AuditNote::default()
+    };
+    let created = api::KeyCreated { key: rendered(&issued.key), secret: issued.secret.expose().to_owned() };
+    Ok((Extension(note), Json(created)))
+}
+
 pub async fn revoke_key(
     State(app): State<SharedApp>,
     Extension(actor): Extension<Arc<Actor>>,
@@ -152,5 +178,6 @@ fn rendered(key: &nines_access::Key) -> api::Key {
         expires_at: key.expires_at.map(|at| at.to_string()),
         last_used_at: key.last_used_at.map(|at| at.to_string()),
         revoked: key.revoked_at.is_some(),
+        replaces: key.replaces.as_ref().map(ToString::to_string),
     }
 }

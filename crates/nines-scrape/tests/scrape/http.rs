@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::{Kept, eventually, nobody};
+use crate::{Kept, OneSecret, eventually, nobody};
 
 /// Answers every request with the same bytes and keeps the heads of the requests.
 async fn serve(answer: Vec<u8>) -> (u16, Arc<Mutex<Vec<String>>>) {
@@ -46,6 +46,7 @@ pub fn scraper(appender: Arc<dyn Appender>, jobs: &str) -> Scraper {
         appender,
         names: nobody(),
         disk: RealDisk::shared(),
+        secrets: Arc::new(OneSecret),
         base: std::env::temp_dir(),
         offset_seed: 1,
     });
@@ -107,6 +108,22 @@ async fn a_scrape_asks_as_upstream_does_and_is_found_in_the_store() {
     ] {
         assert!(head.contains(expected), "{expected}\n{head}");
     }
+}
+
+#[tokio::test]
+async fn references_are_read_from_the_vault_and_one_to_nothing_is_the_target_s_error() {
+    let (port, heads) = serve(answer("200 OK", "content-type: text/plain\r\n", b"x 1\n")).await;
+    let reference = |name: &str| format!("  authorization: {{credentials: 'secret://{name}'}}\n");
+    let scraper = self::scraper(Arc::new(Kept::default()), &job(port, &reference("token")));
+    eventually("a scrape", || !heads.lock().is_empty()).await;
+    assert!(heads.lock()[0].to_ascii_lowercase().contains("authorization: bearer fr0m-the-vault"));
+    scraper.stop();
+
+    let scraper = self::scraper(Arc::new(Kept::default()), &job(port, &reference("gone")));
+    let error = || scraper.targets().first().and_then(|target| target.state.last_error.clone());
+    eventually("the error", || error().is_some()).await;
+    let told = error().unwrap().to_string();
+    assert!(told.contains("secret://gone") && told.contains("no secret"), "{told}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use nines_scrape::{Appender, Fetch, FetchRequest, Fetched, Health, Parts, Scrape
 use nines_series::{MatchOp, Matcher, Select, SeriesStore, StoreConfig};
 use parking_lot::Mutex;
 
-use crate::{Kept, eventually, nobody};
+use crate::{Kept, OneSecret, eventually, nobody};
 
 /// Answers each target with the same body, or fails.
 struct Fake(Mutex<Result<String, ScrapeError>>);
@@ -66,6 +66,7 @@ fn scraper(
         appender,
         names: nobody(),
         disk: RealDisk::shared(),
+        secrets: Arc::new(OneSecret),
         base,
         offset_seed: 1,
     })

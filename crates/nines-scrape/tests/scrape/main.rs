@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_scrape::{AppendError, Appended, Appender, Batch, LabelSet, PointValue};
+use nines_secrets::{SecretError, SecretRef, SecretResolver, SecretText};
 use nines_series::Labels;
 use parking_lot::Mutex;
 
@@ -59,6 +60,18 @@ async fn eventually(what: &str, mut done: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     panic!("{what} did not happen");
+}
+
+/// A vault with `secret://token` in it.
+struct OneSecret;
+
+impl SecretResolver for OneSecret {
+    fn resolve_all(&self, reference: &SecretRef) -> Result<Vec<SecretText>, SecretError> {
+        match reference.name.as_str() {
+            "token" => Ok(vec![SecretText::new("fr0m-the-vault")]),
+            _ => Err(SecretError::NotFound { name: reference.name.to_string() }),
+        }
+    }
 }
 
 fn nobody() -> Arc<dyn nines_scrape::Names> {

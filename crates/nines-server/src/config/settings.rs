@@ -67,7 +67,12 @@ impl Config {
             ("aws.region", aws.map(|aws| aws.region.clone())),
             ("aws.endpoint", aws.and_then(|aws| aws.endpoint.as_deref()).map(without_userinfo)),
             ("aws.role", aws.and_then(|aws| aws.role.clone())),
-            ("aws.external_id", aws.and_then(|aws| aws.external_id.as_deref()).map(|_| REDACTED.to_owned())),
+            ("aws.external_id", aws.and_then(|aws| aws.external_id.as_deref()).map(unless_reference)),
+            ("aws.access_key_id", aws.and_then(|aws| aws.access_key_id.clone())),
+            (
+                "aws.secret_access_key",
+                aws.and_then(|aws| aws.secret_access_key.as_deref()).map(unless_reference),
+            ),
             ("aws.terminated_table", aws.map(|aws| aws.terminated_table.clone())),
             ("aws.waf_scope", aws.and_then(|aws| aws.waf_scope.clone())),
             (
@@ -88,6 +93,7 @@ impl Config {
             ("heartbeat_url", self.probes.heartbeat_url.as_deref().map(host_alone)),
             ("master_key", self.secrets.master_key.clone()),
             ("previous_master_keys", list(self.secrets.previous_master_keys.iter())),
+            ("master_key_cache", path(&self.secrets.master_key_cache)),
             ("audit_anchors", path(&self.audit_anchors)),
             ("oidc.issuer", oidc.map(|oidc| without_userinfo(&oidc.issuer))),
             ("oidc.client_id", oidc.map(|oidc| oidc.client_id.clone())),
@@ -156,6 +162,11 @@ impl Config {
 }
 
 const REDACTED: &str = "(redacted)";
+
+/// A reference names a secret and holds none.
+fn unless_reference(text: &str) -> String {
+    if text.starts_with("secret://") { text.to_owned() } else { REDACTED.to_owned() }
+}
 
 /// The keys of the file itself.
 fn top() -> Vec<&'static str> {

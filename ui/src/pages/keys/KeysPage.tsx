@@ -1,7 +1,7 @@
 import { Button, CopyButton, Modal, NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useTeams } from "../../api/doors";
-import { useCreateKey, useKeys, useRevokeKey, useSession } from "../../api/hooks";
+import { useCreateKey, useKeys, useReplaceKey, useRevokeKey, useSession } from "../../api/hooks";
 import type { KeyCreated } from "../../api/types";
 import { StateChip } from "../../components/Mark";
 import { Empty, Failure, Loading } from "../../components/states";
@@ -45,7 +45,7 @@ export default function KeysPage() {
         <>
           <Create onCreated={setCreated} everywhere={everywhere} managed={managed} />
           {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
-          {query.isPending ? <Loading rows={3} /> : <List />}
+          {query.isPending ? <Loading rows={3} /> : <List onCreated={setCreated} />}
         </>
       )}
       <Modal
@@ -142,13 +142,16 @@ function Create({
   );
 }
 
-function List() {
+function List({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
   const query = useKeys(true);
   const revoke = useRevokeKey();
+  const replace = useReplaceKey();
+  // A key is replaced once; the one that came in its place is the one to replace next.
+  const replaced = new Set(query.data?.keys.map((key) => key.replaces));
   const [asked, setAsked] = useState<string>();
   return (
     <div className="panel scroll-x">
-      {revoke.error && <Failure error={revoke.error} />}
+      {(revoke.error ?? replace.error) && <Failure error={revoke.error ?? replace.error} />}
       <table className="grid">
         <thead>
           <tr>
@@ -178,16 +181,29 @@ function List() {
                 {key.revoked ? (
                   <StateChip look={{ tone: "none", shape: "ring", word: t("revoked") }} />
                 ) : (
-                  <Button
-                    size="compact-xs"
-                    color="red"
-                    variant={asked === key.id ? "filled" : "subtle"}
-                    loading={revoke.isPending && revoke.variables === key.id}
-                    onBlur={() => setAsked(undefined)}
-                    onClick={() => (asked === key.id ? revoke.mutate(key.id) : setAsked(key.id))}
-                  >
-                    {asked === key.id ? t("Revoke at once?") : t("Revoke")}
-                  </Button>
+                  <Button.Group>
+                    {!replaced.has(key.id) && (
+                      <Button
+                        size="compact-xs"
+                        variant="subtle"
+                        title={t("A new secret; the old one goes on for a week")}
+                        loading={replace.isPending && replace.variables === key.id}
+                        onClick={() => replace.mutate(key.id, { onSuccess: onCreated })}
+                      >
+                        {t("Replace")}
+                      </Button>
+                    )}
+                    <Button
+                      size="compact-xs"
+                      color="red"
+                      variant={asked === key.id ? "filled" : "subtle"}
+                      loading={revoke.isPending && revoke.variables === key.id}
+                      onBlur={() => setAsked(undefined)}
+                      onClick={() => (asked === key.id ? revoke.mutate(key.id) : setAsked(key.id))}
+                    >
+                      {asked === key.id ? t("Revoke at once?") : t("Revoke")}
+                    </Button>
+                  </Button.Group>
                 )}
               </td>
             </tr>

@@ -1,7 +1,7 @@
 // Teams with their members, and for administrators everybody who can sign in.
 import { Button, CopyButton, Modal, NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { useAccounts, useDisableAccount, useInvite, useNewLink } from "../../api/doors";
+import { useAccounts, useDisableAccount, useInvite, useNewLink, useResetSecondFactor } from "../../api/doors";
 import { useSession } from "../../api/hooks";
 import type { Account, Invited } from "../../api/types";
 import { StateChip } from "../../components/Mark";
@@ -105,8 +105,10 @@ function Invite({ onInvited }: { onInvited: (invited: Invited) => void }) {
 function List({ accounts, onLink }: { accounts: Account[]; onLink: (invited: Invited) => void }) {
   const link = useNewLink();
   const disable = useDisableAccount();
+  const reset = useResetSecondFactor();
+  // The button that was pressed once; the second press does it.
   const [asked, setAsked] = useState<string>();
-  const failed = link.error ?? disable.error;
+  const failed = link.error ?? disable.error ?? reset.error;
   return (
     <div className="panel scroll-x">
       {failed && <Failure error={failed} />}
@@ -140,18 +142,24 @@ function List({ accounts, onLink }: { accounts: Account[]; onLink: (invited: Inv
                     >
                       {t("New link")}
                     </Button>
-                    <Button
-                      size="compact-xs"
-                      color="red"
-                      variant={asked === account.id ? "filled" : "default"}
+                    <Twice
+                      id={`reset ${account.id}`}
+                      asked={asked}
+                      onAsk={setAsked}
+                      loading={reset.isPending && reset.variables === account.id}
+                      onDo={() => reset.mutate(account.id)}
+                      word={t("Reset second factor")}
+                      sure={t("Reset, and end their sessions?")}
+                    />
+                    <Twice
+                      id={`disable ${account.id}`}
+                      asked={asked}
+                      onAsk={setAsked}
                       loading={disable.isPending && disable.variables === account.id}
-                      onBlur={() => setAsked(undefined)}
-                      onClick={() =>
-                        asked === account.id ? disable.mutate(account.id) : setAsked(account.id)
-                      }
-                    >
-                      {asked === account.id ? t("Disable for ever?") : t("Disable")}
-                    </Button>
+                      onDo={() => disable.mutate(account.id)}
+                      word={t("Disable")}
+                      sure={t("Disable for ever?")}
+                    />
                   </Button.Group>
                 )}
               </td>
@@ -160,5 +168,33 @@ function List({ accounts, onLink }: { accounts: Account[]; onLink: (invited: Inv
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** A button that asks before it does what cannot be taken back. */
+function Twice(props: {
+  id: string;
+  asked: string | undefined;
+  onAsk: (id: string | undefined) => void;
+  onDo: () => void;
+  loading: boolean;
+  word: string;
+  sure: string;
+}) {
+  const isAsked = props.asked === props.id;
+  return (
+    <Button
+      size="compact-xs"
+      color="red"
+      variant={isAsked ? "filled" : "default"}
+      loading={props.loading}
+      onBlur={() => props.onAsk(undefined)}
+      onClick={() => {
+        props.onAsk(isAsked ? undefined : props.id);
+        if (isAsked) props.onDo();
+      }}
+    >
+      {isAsked ? props.sure : props.word}
+    </Button>
   );
 }

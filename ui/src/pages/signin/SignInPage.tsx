@@ -25,12 +25,21 @@ export default function SignInPage() {
   useEffect(() => {
     if (problem?.code === "second_factor") setNeedsCode(true);
   }, [problem]);
-  const isReady = byKey ? key.trim() !== "" : name.trim() !== "" && password !== "";
+  // A link to an account with a second factor opens with a code alone.
+  const token = FIRST_RUN.exec(location.pathname)?.[1];
+  const byLink = token !== undefined && needsCode;
+  const isReady = byLink
+    ? code.trim() !== ""
+    : byKey
+      ? key.trim() !== ""
+      : name.trim() !== "" && password !== "";
   const submit = () =>
     signIn.mutate(
-      byKey
-        ? { key: key.trim() }
-        : { name: name.trim(), password, code: needsCode ? code.trim() : undefined },
+      byLink
+        ? { token, code: code.trim() }
+        : byKey
+          ? { key: key.trim() }
+          : { name: name.trim(), password, code: needsCode ? code.trim() : undefined },
       {
         onSuccess: () => {
           // Stay where the link pointed; only the sign-in addresses themselves lead to the board.
@@ -41,11 +50,10 @@ export default function SignInPage() {
   // The link works once, and only by a request that a page makes: fetching the address ahead uses nothing up.
   const sent = useRef(false);
   useEffect(() => {
-    const token = FIRST_RUN.exec(location.pathname)?.[1];
     if (!token || sent.current) return;
     sent.current = true;
     signIn.mutate({ token }, { onSuccess: () => location.assign("/") });
-  }, [signIn]);
+  }, [signIn, token]);
   // The link of a wall holds a viewer's key after `#`, which no server and no log ever sees.
   const walled = useRef(false);
   useEffect(() => {
@@ -55,6 +63,15 @@ export default function SignInPage() {
     history.replaceState(null, "", location.pathname);
     signIn.mutate({ key: decodeURIComponent(wall) }, { onSuccess: () => location.replace("/wall?wall=1") });
   }, [signIn]);
+  const codeField = (
+    <TextInput
+      label={t("Code of the app, or a recovery code")}
+      value={code}
+      onChange={(event) => setCode(event.currentTarget.value)}
+      autoFocus
+      autoComplete="one-time-code"
+    />
+  );
   return (
     <main className={styles.page}>
       <form
@@ -66,7 +83,9 @@ export default function SignInPage() {
       >
         <Logo />
         <h1>{t("Sign in")}</h1>
-        {byKey ? (
+        {byLink ? (
+          codeField
+        ) : byKey ? (
           <PasswordInput
             key="key"
             label={t("Key")}
@@ -91,15 +110,7 @@ export default function SignInPage() {
               onChange={(event) => setPassword(event.currentTarget.value)}
               autoComplete="current-password"
             />
-            {needsCode && (
-              <TextInput
-                label={t("Code of the app, or a recovery code")}
-                value={code}
-                onChange={(event) => setCode(event.currentTarget.value)}
-                autoFocus
-                autoComplete="one-time-code"
-              />
-            )}
+            {needsCode && codeField}
           </>
         )}
         {signIn.error && problem?.code !== "second_factor" && <Failure error={signIn.error} />}
