@@ -218,8 +218,7 @@ export function useCreateKey() {
 export function useReplaceKey() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) =>
-      api<T.KeyCreated>(`/keys/${enc(id)}/replace`, { method: "POST", body: {} }),
+    mutationFn: (id: string) => api<T.KeyCreated>(`/keys/${enc(id)}/replace`, { method: "POST", body: {} }),
     onSuccess: () => client.invalidateQueries({ queryKey: ["keys"] }),
   });
 }

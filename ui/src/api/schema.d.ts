@@ -467,6 +467,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take the second factor away from somebody who lost it, and end their sessions */
+        delete: operations["reset_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/actions": {
         parameters: {
             query?: never;
@@ -1717,6 +1734,23 @@ export interface paths {
         post?: never;
         /** Revoke a key at once */
         delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/replace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a key in the place of another, which goes on for a while */
+        post: operations["replace_key"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -5816,6 +5850,8 @@ export interface components {
             prefix: string;
             /** Format: int32 */
             rate_per_minute?: number | null;
+            /** @description The id of the key in whose place it came. */
+            replaces?: string | null;
             revoked: boolean;
             role: string;
             scopes?: string[];
@@ -5826,6 +5862,13 @@ export interface components {
             key: components["schemas"]["Key"];
             /** @description Shown this once. */
             secret: string;
+        };
+        KeyReplacement: {
+            /**
+             * Format: int64
+             * @description How long the old key goes on: a week unless given, 30 days at most, 0 to end it at once.
+             */
+            grace_secs?: number | null;
         };
         KeyRequest: {
             /** @description The name of the account that it is for; without one, the caller's own. */
@@ -8877,6 +8920,35 @@ export interface operations {
             };
         };
     };
+    reset_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     actions: {
         parameters: {
             query?: never;
@@ -11640,6 +11712,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyReplacement"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyCreated"];
+                };
             };
             /** @description a problem document */
             default: {
