@@ -84,6 +84,9 @@ impl Runs for Fused<MemoryRuns> {
     async fn recent_on(&self, target: &str, since: Timestamp) -> Result<Vec<Recent>, RunsError> {
         self.inner.recent_on(target, since).await
     }
+    async fn forget(&self, before: Timestamp, limit: u32) -> Result<usize, RunsError> {
+        self.inner.forget(before, limit).await
+    }
     async fn stop(&self) -> Result<Option<Stop>, RunsError> {
         self.inner.stop().await
     }
