@@ -24,6 +24,7 @@ fn draft(message: &AlertMessage) -> Draft {
         title: email.subject,
         text: email.text,
         html: email.html,
+        attachments: Vec::new(),
         slack: with_buttons(render::slack(message), &webhook),
         webhook,
     }

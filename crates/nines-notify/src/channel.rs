@@ -75,6 +75,8 @@ pub struct Delivery {
     pub created_at: Timestamp,
     pub now: Timestamp,
     pub thread: Option<String>,
+    /// Of the lease under which a node of a pair sends it. A receiver that keeps the highest can tell what is stale.
+    pub epoch: Option<i64>,
 }
 
 /// What is known after an attempt. Details are for people and logs: they name hosts and codes, never secrets.

@@ -19,6 +19,7 @@ pub enum Content {
         subject: String,
         text: String,
         html: String,
+        attachments: Vec<Attachment>,
     },
     /// For channels that write their own form when they send: a title, lines, and the payload that webhooks get.
     Message {
@@ -28,6 +29,14 @@ pub enum Content {
     },
     /// Written when it is sent, from the pages that were merged into it.
     Digest,
+}
+
+/// A file of text that comes with a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    pub name: String,
+    pub media_type: String,
+    pub text: String,
 }
 
 /// The block of a Slack message that only channels with interactivity send.
@@ -69,6 +78,8 @@ pub struct Draft {
     pub title: String,
     pub text: String,
     pub html: String,
+    /// Mails alone carry them.
+    pub attachments: Vec<Attachment>,
     pub slack: Value,
     pub webhook: Value,
 }
@@ -89,7 +100,7 @@ impl Draft {
         let html = format!(
             "<!doctype html><html><body><pre style=\"font-family:system-ui,sans-serif\">{escaped}</pre></body></html>"
         );
-        Self { title, text, html, slack, webhook }
+        Self { title, text, html, attachments: Vec::new(), slack, webhook }
     }
 
     pub fn for_channel(&self, kind: ChannelKind) -> Content {
@@ -100,6 +111,7 @@ impl Draft {
                 subject: self.title.clone(),
                 text: self.text.clone(),
                 html: self.html.clone(),
+                attachments: self.attachments.clone(),
             },
             _ => Content::Message {
                 title: self.title.clone(),
@@ -135,10 +147,24 @@ enum Stored {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum StoredV1 {
-    Webhook { payload: Value },
-    Slack { message: Value },
-    Email { subject: String, text: String, html: String },
-    Message { title: String, text: String, payload: Value },
+    Webhook {
+        payload: Value,
+    },
+    Slack {
+        message: Value,
+    },
+    Email {
+        subject: String,
+        text: String,
+        html: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
+    },
+    Message {
+        title: String,
+        text: String,
+        payload: Value,
+    },
     Digest,
 }
 
@@ -147,7 +173,9 @@ impl Content {
         let content = match self.clone() {
             Self::Webhook { payload } => StoredV1::Webhook { payload },
             Self::Slack { message } => StoredV1::Slack { message },
-            Self::Email { subject, text, html } => StoredV1::Email { subject, text, html },
+            Self::Email { subject, text, html, attachments } => {
+                StoredV1::Email { subject, text, html, attachments }
+            }
             Self::Message { title, text, payload } => StoredV1::Message { title, text, payload },
             Self::Digest => StoredV1::Digest,
         };
@@ -159,7 +187,9 @@ impl Content {
         Ok(match content {
             StoredV1::Webhook { payload } => Self::Webhook { payload },
             StoredV1::Slack { message } => Self::Slack { message },
-            StoredV1::Email { subject, text, html } => Self::Email { subject, text, html },
+            StoredV1::Email { subject, text, html, attachments } => {
+                Self::Email { subject, text, html, attachments }
+            }
             StoredV1::Message { title, text, payload } => Self::Message { title, text, payload },
             StoredV1::Digest => Self::Digest,
         })
@@ -172,7 +202,13 @@ mod tests {
 
     #[test]
     fn content_survives_the_database_and_version_1_is_read_for_ever() {
-        let draft = Draft::plain("it <broke>", "a & b", json!({"type": "test"}));
+        let attachment = Attachment {
+            name: "a.csv".to_owned(),
+            media_type: "text/csv; charset=utf-8".to_owned(),
+            text: "a,b\n".to_owned(),
+        };
+        let plain = Draft::plain("it <broke>", "a & b", json!({"type": "test"}));
+        let draft = Draft { attachments: vec![attachment], ..plain };
         for kind in [ChannelKind::Webhook, ChannelKind::Slack, ChannelKind::Email, ChannelKind::Sms] {
             let content = draft.for_channel(kind);
             assert_eq!(Content::from_stored(&content.to_stored()).unwrap(), content);
@@ -183,6 +219,15 @@ mod tests {
                 Content::Webhook { payload: json!({"a": 1}) },
             ),
             (r#"{"version":"1","content":{"kind":"digest"}}"#, Content::Digest),
+            (
+                r#"{"version":"1","content":{"kind":"email","subject":"s","text":"t","html":"h"}}"#,
+                Content::Email {
+                    subject: "s".to_owned(),
+                    text: "t".to_owned(),
+                    html: "h".to_owned(),
+                    attachments: Vec::new(),
+                },
+            ),
         ];
         for (text, content) in samples {
             assert_eq!(Content::from_stored(text).unwrap(), content);

@@ -32,17 +32,25 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// For a page whose target is not configured: it takes part in the lane's pauses like any other failure.
 const NO_CHANNEL: Limits = Limits { concurrency: 1, interval: Duration::ZERO };
 
+/// Whether this process may send at this instant: of two nodes that form a pair, only the one that leads.
+pub trait Permission: Send + Sync + std::fmt::Debug {
+    /// The epoch of the lease under which it may, if it may. Asked whenever a send goes on, so it must cost little.
+    fn epoch(&self) -> Option<i64>;
+}
+
 #[derive(Debug, Clone)]
 pub struct DelivererConfig {
     /// An attempt that takes longer is over, with an unknown outcome. Longer than any channel's own limit.
     pub send_timeout: Duration,
     /// How long a stop waits for the sends that are under way.
     pub drain: Duration,
+    /// `None`: this process alone uses the outbox.
+    pub permission: Option<Arc<dyn Permission>>,
 }
 
 impl Default for DelivererConfig {
     fn default() -> Self {
-        Self { send_timeout: Duration::from_secs(30), drain: Duration::from_secs(5) }
+        Self { send_timeout: Duration::from_secs(30), drain: Duration::from_secs(5), permission: None }
     }
 }
 
@@ -237,6 +245,7 @@ impl Run<'_> {
             created_at: page.new.created_at,
             now: self.with.clock.now(),
             thread,
+            epoch: None,
         };
         let send = attempt(self.with.clone(), channel, delivery);
         let id = self.sends.spawn(send).id();
@@ -355,9 +364,29 @@ async fn attempt(with: Deliverer, channel: Arc<dyn Channel>, mut delivery: Deliv
             Err(error) => return Outcome::Retryable { detail: error.to_string(), after: None },
         }
     }
+    let permission = with.config.permission.as_deref();
+    if let Some(permission) = permission {
+        delivery.epoch = permission.epoch();
+        if delivery.epoch.is_none() {
+            let detail = "this node does not lead its pair".to_owned();
+            return Outcome::Retryable { detail, after: None };
+        }
+    }
+    let epoch = delivery.epoch;
+    let delivering = channel.deliver(&delivery);
+    tokio::pin!(delivering);
+    // Looked at before every step of the send, so also after the process was stopped in the middle of one: a connection
+    // that was made under one lease carries nothing under the next.
+    let permitted = std::future::poll_fn(|context| match permission {
+        Some(permission) if permission.epoch() != epoch => {
+            let detail = "this node lost its lease while it was sending".to_owned();
+            std::task::Poll::Ready(Outcome::Unknown { detail })
+        }
+        _ => delivering.as_mut().poll(context),
+    });
     tokio::select! {
         biased;
-        outcome = channel.deliver(&delivery) => outcome,
+        outcome = permitted => outcome,
         () = with.clock.sleep(with.config.send_timeout) => {
             Outcome::Unknown { detail: format!("no answer in {} s", with.config.send_timeout.as_secs()) }
         }

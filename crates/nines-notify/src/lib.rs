@@ -57,8 +57,8 @@ pub use channel::jira::{Jira, JiraConfig};
 pub use channel::slack::{Slack, SlackConfig, SlackWebhook};
 pub use channel::webhook::{Webhook, WebhookConfig, signature};
 pub use channel::{Channel, ChannelKind, Delivery, Limits, Outcome};
-pub use content::{Content, Draft};
-pub use deliverer::{Deliverer, DelivererConfig, LaneStatus};
+pub use content::{Attachment, Content, Draft};
+pub use deliverer::{Deliverer, DelivererConfig, LaneStatus, Permission};
 pub use memory::MemoryOutbox;
 pub use page::{
     Attempt, AttemptOutcome, Event, NewPage, Page, PageId, PageState, Priority, Subject, SubjectKind,

@@ -7,9 +7,9 @@ use nines_access::{
 };
 use nines_model::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Row, SqliteConnection};
 
-use crate::{Database, Domain, Migration, StateError};
+use crate::{Database, Domain, Migration, StateError, Write};
 
 pub const DOMAIN: Domain = Domain {
     name: "access",
@@ -35,7 +35,7 @@ impl SqliteAccess {
         Self { database }
     }
 
-    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>> {
+    async fn begin(&self, operation: &'static str) -> Result<Write> {
         self.database
             .write()
             .await

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use nines_actions::cloud::sim::SimStore;
 use nines_actions::{Event, History, Recent, Run, RunFilter, RunId, Runs, RunsError, Stop, format};
 use nines_model::Timestamp;
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
-use crate::{Database, Domain, Migration, StateError};
+use crate::{Database, Domain, Migration, StateError, Write};
 
 pub const DOMAIN: Domain = Domain {
     name: "actions",
@@ -231,7 +231,7 @@ impl Runs for SqliteRuns {
 }
 
 /// Takes the run's targets, or says who has one.
-async fn take_targets(write: &mut Transaction<'static, Sqlite>, run: &Run) -> Result<(), RunsError> {
+async fn take_targets(write: &mut Write, run: &Run) -> Result<(), RunsError> {
     const OPERATION: &str = "take the targets of a run";
     for target in &run.plan.targets {
         sqlx::query("INSERT INTO action_holds (target, run) VALUES (?, ?) ON CONFLICT (target) DO NOTHING")

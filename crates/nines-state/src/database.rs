@@ -1,13 +1,15 @@
 //! One SQLite file: how it is opened, who may write, and the settings that make an acknowledged write durable.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Row;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
 
+use crate::replication::{self, Capture, Journal, Paired, Write};
 use crate::{Domain, StateError, migration};
 
 /// Readers for each file. WAL readers never wait for the writer; four are enough for a page that asks for four lists
@@ -31,6 +33,8 @@ pub struct Database {
     path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Set if writes go to the log of a pair.
+    paired: Option<(Paired, Arc<Capture>)>,
 }
 
 /// What the file really runs with, as SQLite reports it.
@@ -49,7 +53,35 @@ impl Database {
     /// Opens or creates the file, checks its settings and its integrity, and brings the tables of `domains` up to date.
     /// The parent folder must exist. Costs a read of the whole file (`quick_check`).
     pub async fn open(path: &Path, domains: &[Domain]) -> Result<Self, StateError> {
+        let database = Self::open_with(path, domains, None).await?;
+        database.leave_pair().await?;
+        Ok(database)
+    }
+
+    /// The same for a file of a pair that follows its log: [`Database::follow`].
+    pub async fn open_following(path: &Path, domains: &[Domain]) -> Result<Self, StateError> {
+        let database = Self::open_with(path, domains, None).await?;
+        migration::apply(&database, replication::DOMAIN).await?;
+        Ok(database)
+    }
+
+    /// The same for a file of a pair whose node leads: no write is committed that `journal` did not take. The file must
+    /// follow the pair already.
+    pub async fn open_leading(
+        path: &Path,
+        domains: &[Domain],
+        journal: Arc<dyn Journal>,
+    ) -> Result<Self, StateError> {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Before there are triggers: migrations are run by each node for itself.
+        Self::open_following(path, domains).await?.close().await;
+        Self::open_with(path, &[], Some(Paired { file, journal })).await
+    }
+
+    async fn open_with(path: &Path, domains: &[Domain], paired: Option<Paired>) -> Result<Self, StateError> {
         let open_error = |source| StateError::Open { path: path.to_owned(), source };
+        let paired = paired.map(|paired| (paired, Arc::new(Capture::default())));
+        let capture = paired.as_ref().map(|(_, capture)| Arc::clone(capture));
         let options = options(path);
         // The writer comes first: it creates the file and turns WAL on, which readers cannot.
         let writer = SqlitePoolOptions::new()
@@ -58,6 +90,15 @@ impl Database {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_connect(move |connection, _| {
+                let capture = capture.clone();
+                Box::pin(async move {
+                    match capture {
+                        Some(capture) => capture.install(connection).await,
+                        None => Ok(()),
+                    }
+                })
+            })
             .connect_with(options.clone())
             .await
             .map_err(open_error)?;
@@ -65,7 +106,7 @@ impl Database {
             .max_connections(READERS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-        let database = Self { path: path.to_owned(), writer, readers };
+        let database = Self { path: path.to_owned(), writer, readers, paired };
         database.check_settings().await?;
         database.check_integrity().await?;
         for domain in domains {
@@ -89,7 +130,7 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(|source| StateError::Open { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), writer: readers.clone(), readers })
+        Ok(Self { path: path.to_owned(), writer: readers.clone(), readers, paired: None })
     }
 
     pub fn path(&self) -> &Path {
@@ -98,8 +139,22 @@ impl Database {
 
     /// Starts a write. There is one writer, so this waits for the transaction before it; dropping it rolls back.
     /// The lock is taken at once (`BEGIN IMMEDIATE`), so no statement inside can fail for having read first.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, StateError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StateError::query("begin a write"))
+    pub async fn write(&self) -> Result<Write, StateError> {
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        Ok(Write::new(begun.map_err(StateError::query("begin a write"))?, self.paired.clone()))
+    }
+
+    /// A file that is written without its pair is not what the log was written upon any more: it says so itself, and is
+    /// fetched anew should the node be paired again.
+    async fn leave_pair(&self) -> Result<(), StateError> {
+        let failed = || StateError::query("leave the pair");
+        let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'pair_position'";
+        let was_paired: Option<i64> =
+            sqlx::query_scalar(sql).fetch_optional(&self.writer).await.map_err(failed())?;
+        if was_paired.is_some() {
+            sqlx::query("DELETE FROM pair_position").execute(&self.writer).await.map_err(failed())?;
+        }
+        Ok(())
     }
 
     /// Connections that can only read and never wait for the writer.

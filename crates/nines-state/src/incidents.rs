@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use nines_incidents::{
     Change, Entry, Incident, IncidentId, PendingEffect, Query, Repository, RepositoryError, Step, Update,
 };
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
-use crate::{Database, Domain, Migration, StateError};
+use crate::{Database, Domain, Migration, StateError, Write};
 
 pub const DOMAIN: Domain = Domain {
     name: "incidents",
@@ -27,7 +27,7 @@ impl SqliteIncidents {
         Self { database }
     }
 
-    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, RepositoryError> {
+    async fn begin(&self, operation: &'static str) -> Result<Write, RepositoryError> {
         self.database.write().await.map_err(|source| unavailable(operation, source))
     }
 }

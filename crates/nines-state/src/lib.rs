@@ -6,6 +6,7 @@
 //!   (objects, access, policies, audit, secrets, saved questions, dashboards, runs of actions, rules, the inventory) and `response.db` (alerts, outbox, incidents, on-call).
 //! - **Domain**: a set of tables that belong together, with its own numbered migrations ([`Domain`]). A file holds one
 //!   domain or several; each module here exports its `DOMAIN` and opens nothing by itself.
+//! - **Write**: one transaction ([`Write`]). At a node of a pair it goes to a log before it is committed ([`replication`]).
 //!
 //! Promises
 //! - A write that returned `Ok` survives the loss of power: `journal_mode=WAL` with `synchronous=FULL`, checked when
@@ -31,6 +32,7 @@ pub mod objects;
 pub mod oncall;
 pub mod outbox;
 pub mod policies;
+pub mod replication;
 pub mod response;
 pub mod rules;
 pub mod saved;
@@ -42,3 +44,4 @@ pub mod watch;
 pub use database::{Database, Settings};
 pub use error::StateError;
 pub use migration::{Domain, Migration};
+pub use replication::{Journal, Write};

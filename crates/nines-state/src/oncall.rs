@@ -11,9 +11,9 @@ use nines_oncall::{
     OVERRIDES_MAX, OncallError, OncallRepository, OrderRecord, Override, OverrideId, PendingOrder, Stored,
 };
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Row, SqliteConnection};
 
-use crate::{Database, Domain, Migration};
+use crate::{Database, Domain, Migration, Write};
 
 pub const DOMAIN: Domain = Domain {
     name: "oncall",
@@ -34,7 +34,7 @@ impl SqliteOncall {
         Self { database }
     }
 
-    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, OncallError> {
+    async fn begin(&self, operation: &'static str) -> Result<Write, OncallError> {
         self.database
             .write()
             .await

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use nines_model::Timestamp;
 use nines_policy::{NewDocument, PolicyRepository, StoreError, StoredDocument, VERSIONS_KEPT};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
-use crate::{Database, Domain, Migration};
+use crate::{Database, Domain, Migration, Write};
 
 pub const DOMAIN: Domain = Domain {
     name: "policies",
@@ -26,7 +26,7 @@ impl SqlitePolicies {
         Self { database }
     }
 
-    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>> {
+    async fn begin(&self, operation: &'static str) -> Result<Write> {
         self.database.write().await.map_err(failed(operation))
     }
 }

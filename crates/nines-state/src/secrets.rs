@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use nines_model::Timestamp;
 use nines_secrets::{SecretName, SecretRepository, StoreError, StoredKey, StoredVersion, Wrapped};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
-use crate::{Database, Domain, Migration, StateError};
+use crate::{Database, Domain, Migration, StateError, Write};
 
 pub const DOMAIN: Domain = Domain {
     name: "secrets",
@@ -26,7 +26,7 @@ impl SqliteSecrets {
         Self { database }
     }
 
-    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>> {
+    async fn begin(&self, operation: &'static str) -> Result<Write> {
         self.database.write().await.map_err(|source| StoreError { operation, source: Box::new(source) })
     }
 }

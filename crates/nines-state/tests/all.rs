@@ -23,6 +23,8 @@ mod objects;
 mod oncall;
 #[path = "all/policies.rs"]
 mod policies;
+#[path = "all/replication.rs"]
+mod replication;
 #[path = "all/response.rs"]
 mod response;
 #[path = "all/rules.rs"]

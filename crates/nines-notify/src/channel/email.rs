@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment as MailFile, Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::{self, PoolConfig};
@@ -13,7 +13,7 @@ use nines_egress::Egress;
 use sha2::{Digest, Sha256};
 
 use super::{Channel, ChannelKind, Delivery, Limits, Outcome, outcome_of_error, wrong_content};
-use crate::{Content, Secret, Subject};
+use crate::{Attachment, Content, Secret, Subject};
 
 /// Two connections, and no more than five messages a second: what a small relay takes without greylisting us.
 const LIMITS: Limits = Limits { concurrency: 2, interval: Duration::from_millis(200) };
@@ -53,7 +53,12 @@ impl Email {
         Self { config, egress }
     }
 
-    fn message(&self, delivery: &Delivery, content: (&str, &str, &str)) -> Result<Message, String> {
+    fn message(
+        &self,
+        delivery: &Delivery,
+        content: (&str, &str, &str),
+        attachments: &[Attachment],
+    ) -> Result<Message, String> {
         let (subject, text, html) = content;
         let mailbox = |text: &str| {
             text.parse::<Mailbox>().map_err(|error| format!("`{text}` is not a mail address: {error}"))
@@ -74,7 +79,7 @@ impl Email {
             .in_reply_to(thread.clone())
             .references(thread)
             .date(UNIX_EPOCH + Duration::from_nanos(nanos))
-            .multipart(MultiPart::alternative_plain_html(text.to_owned(), html.to_owned()))
+            .multipart(body(text, html, attachments)?)
             .map_err(|error| format!("cannot write the mail: {error}"))
     }
 
@@ -96,6 +101,21 @@ impl Email {
         }
         Ok(builder.build())
     }
+}
+
+/// Text and HTML, and files beside them.
+fn body(text: &str, html: &str, attachments: &[Attachment]) -> Result<MultiPart, String> {
+    let said = MultiPart::alternative_plain_html(text.to_owned(), html.to_owned());
+    if attachments.is_empty() {
+        return Ok(said);
+    }
+    let mut whole = MultiPart::mixed().multipart(said);
+    for Attachment { name, media_type, text } in attachments {
+        let kind = ContentType::parse(media_type)
+            .map_err(|error| format!("`{media_type}` is no type of a file: {error}"))?;
+        whole = whole.singlepart(MailFile::new(name.clone()).body(text.clone(), kind));
+    }
+    Ok(whole)
 }
 
 /// Letters and digits only, whatever the subject's id holds.
@@ -185,10 +205,10 @@ impl Channel for Email {
     }
 
     async fn deliver(&self, delivery: &Delivery) -> Outcome {
-        let Content::Email { subject, text, html } = &delivery.content else {
+        let Content::Email { subject, text, html, attachments } = &delivery.content else {
             return wrong_content(self.kind());
         };
-        match self.message(delivery, (subject, text, html)) {
+        match self.message(delivery, (subject, text, html), attachments) {
             Ok(message) => self.send(message).await,
             Err(detail) => Outcome::Permanent { detail },
         }

@@ -1,5 +1,6 @@
 //! Webhooks as Standard Webhooks 1.0 has them: `webhook-id` is the page's id on every attempt, `webhook-timestamp` the
 //! attempt's time, `webhook-signature` one `v1,` signature for each active secret.
+//! A node of a pair adds `nines-epoch`, the epoch of its lease.
 //! Source: standard-webhooks/standard-webhooks, spec/standard-webhooks.md.
 
 use std::time::Duration;
@@ -59,6 +60,9 @@ impl Channel for Webhook {
             .header(CONTENT_TYPE, "application/json")
             .header(HeaderName::from_static("webhook-id"), id)
             .header(HeaderName::from_static("webhook-timestamp"), &delivery.now.as_secs().to_string());
+        if let Some(epoch) = delivery.epoch {
+            request = request.header(HeaderName::from_static("nines-epoch"), &epoch.to_string());
+        }
         if !self.config.secrets.is_empty() {
             let sign = |secret| signature(secret, id, delivery.now, body.as_bytes());
             let signatures: Vec<_> = self.config.secrets.iter().map(sign).collect();

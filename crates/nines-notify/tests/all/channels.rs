@@ -37,6 +37,7 @@ pub fn delivery(event: Event, content: Content) -> Delivery {
         created_at: START,
         now: START + Duration::from_secs(5),
         thread: None,
+        epoch: None,
     }
 }
 

@@ -43,6 +43,7 @@ fn delivery(event: Event, state: &str) -> Delivery {
         created_at: START,
         now: START + Duration::from_secs(5),
         thread: None,
+        epoch: None,
     }
 }
 
@@ -76,6 +77,14 @@ fn every_call_keeps_its_providers_limits_and_makes_no_markup() {
     assert!(chars(&embed["title"]) <= 256 && chars(&embed["description"]) <= 4_096);
     assert_eq!(body["allowed_mentions"], json!({"parse": []}));
     assert!(embed["title"].as_str().unwrap().contains("\\[x\\]\\("), "{embed}");
+
+    assert!(body.get("components").is_none(), "a webhook of no application carries no buttons: {body}");
+    let owned = Discord { url: Secret::new("https://hooks.example/x?with_components=true") };
+    let (request, body) = call(&owned, &page);
+    assert!(request.url.ends_with("?with_components=true&wait=true"), "{}", request.url);
+    assert_eq!(body["components"][0]["components"][0]["custom_id"], "nines:acknowledge:INC-2026-0042");
+    let over = delivery(Event::Resolve, "resolved");
+    assert!(call(&owned, &over).1.get("components").is_none(), "there is nothing left to press");
 
     let telegram = Telegram {
         api_url: "https://t.example/".to_owned(),

@@ -54,6 +54,7 @@ fn content() -> Content {
         subject: "[P1] 結帳失敗\r\nBcc: x@y".into(),
         text: "失敗 4.1 %\n.\nend".into(),
         html: "<b>失敗</b>".into(),
+        attachments: Vec::new(),
     }
 }
 

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use nines_base::Clock;
 use nines_notify::contract::{page, target};
-use nines_notify::{AttemptOutcome, Content, Event, GIVE_UP_AFTER, MemoryOutbox, NewPage, PageState};
+use nines_notify::{
+    AttemptOutcome, Content, DelivererConfig, Event, GIVE_UP_AFTER, MemoryOutbox, NewPage, PageState,
+    Permission,
+};
+use parking_lot::Mutex;
 
 use crate::provider::{FAST, PACED, START, Stage, Weather};
 
@@ -35,6 +39,45 @@ async fn a_page_is_sent_at_once_when_the_deliverer_is_woken() {
     assert_eq!(state(&stage, &new).await, PageState::Delivered);
     assert_eq!(stage.second(), 0);
     assert_eq!(deliverer.status()[&target("x")].delivered, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_without_permission_nor_after_it_ended_in_the_middle_of_a_send() {
+    let stage = stage();
+    let providers = stage.providers(&[("x", FAST)]);
+    let lease = Arc::new(Lease::default());
+    let config = DelivererConfig { permission: Some(lease.clone()), ..DelivererConfig::default() };
+    let (deliverer, ..) = stage.start_with(config).await;
+    let new = now_page(&stage, "a", "1", Event::Trigger, "x");
+    stage.store.insert(std::slice::from_ref(&new)).await.unwrap();
+    stage.play(60).await;
+    assert_eq!(*providers[0].calls.lock(), 0, "asked a provider without permission");
+
+    providers[0].set(Weather::Slow(10));
+    *lease.0.lock() = Some(3);
+    deliverer.wake();
+    while *providers[0].calls.lock() == 0 {
+        stage.play(1).await;
+    }
+    *lease.0.lock() = Some(4);
+    stage.play(12).await;
+    assert!(providers[0].taken_ids().is_empty(), "the send of epoch 3 went on in epoch 4");
+
+    providers[0].set(Weather::Up);
+    stage.play(120).await;
+    let taken = providers[0].taken.lock().clone();
+    assert_eq!(taken.len(), 1);
+    assert_eq!((&taken[0].1.page, taken[0].1.epoch), (&new.id, Some(4)));
+}
+
+/// The epoch under which sending is allowed.
+#[derive(Debug, Default)]
+struct Lease(Mutex<Option<i64>>);
+
+impl Permission for Lease {
+    fn epoch(&self) -> Option<i64> {
+        *self.0.lock()
+    }
 }
 
 #[tokio::test]

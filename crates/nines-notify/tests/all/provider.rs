@@ -135,8 +135,7 @@ impl Stage {
         providers
     }
 
-    pub fn deliverer(&self) -> Deliverer {
-        let config = DelivererConfig::default();
+    pub fn deliverer(&self, config: DelivererConfig) -> Deliverer {
         Deliverer::new(
             self.store.clone(),
             self.targets.clone(),
@@ -148,7 +147,14 @@ impl Stage {
 
     /// Starts a deliverer on this runtime (a current-thread one, so that [`Self::settle`] means something).
     pub async fn start(&self) -> (Deliverer, Shutdown, tokio::task::JoinHandle<()>) {
-        let (deliverer, shutdown) = (self.deliverer(), Shutdown::new());
+        self.start_with(DelivererConfig::default()).await
+    }
+
+    pub async fn start_with(
+        &self,
+        config: DelivererConfig,
+    ) -> (Deliverer, Shutdown, tokio::task::JoinHandle<()>) {
+        let (deliverer, shutdown) = (self.deliverer(config), Shutdown::new());
         let task = tokio::spawn({
             let (deliverer, shutdown) = (deliverer.clone(), shutdown.clone());
             async move { deliverer.run(shutdown).await }

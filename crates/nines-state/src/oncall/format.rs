@@ -1,6 +1,7 @@
 //! The persisted form of escalations, orders and overrides: JSON, tagged with its version. What is read back is what was
 //! written; a form that this version does not know is an error, not a guess.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,9 @@ struct StepV1 {
     name: String,
     /// Kind and name.
     targets: Vec<(String, String)>,
+    /// The values of actions, by the number of their target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    with: Vec<(usize, String)>,
     timeout_ns: Option<u64>,
     levels: Vec<String>,
     daily: Option<DailyV1>,
@@ -109,10 +113,28 @@ struct CallV1 {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WhatV1 {
-    Send { person: String, channel: String, urgency: UrgencyV1 },
-    Ticket { person: String },
-    Webhook { name: String },
-    Action { name: String },
+    Send {
+        person: String,
+        channel: String,
+        urgency: UrgencyV1,
+    },
+    Ticket {
+        person: String,
+    },
+    Webhook {
+        name: String,
+    },
+    Action {
+        name: String,
+        #[serde(default)]
+        with: String,
+        #[serde(default)]
+        step: String,
+        #[serde(default)]
+        once: String,
+        #[serde(default)]
+        policy_version: u64,
+    },
     FirstLine {},
 }
 
@@ -178,7 +200,9 @@ pub(super) fn write_what(what: &What) -> String {
         }
         What::Ticket { person } => WhatV1::Ticket { person: name(&person) },
         What::Webhook { name } => WhatV1::Webhook { name },
-        What::Action { name } => WhatV1::Action { name },
+        What::Action { name, with, step, once, policy_version } => {
+            WhatV1::Action { name, with, step, once, policy_version }
+        }
         What::FirstLine => WhatV1::FirstLine {},
     })
 }
@@ -191,7 +215,9 @@ pub(super) fn read_what(text: &str) -> Parsed<What> {
         }
         WhatV1::Ticket { person } => What::Ticket { person: PersonId::new(person) },
         WhatV1::Webhook { name } => What::Webhook { name },
-        WhatV1::Action { name } => What::Action { name },
+        WhatV1::Action { name, with, step, once, policy_version } => {
+            What::Action { name, with, step, once, policy_version }
+        }
         WhatV1::FirstLine {} => What::FirstLine,
     })
 }
@@ -244,6 +270,10 @@ fn step_v1(step: &Step) -> StepV1 {
     StepV1 {
         name: step.name.clone(),
         targets: step.targets.iter().map(target).collect(),
+        with: (step.targets.iter().enumerate())
+            .filter(|(_, target)| !target.with.is_empty())
+            .map(|(number, target)| (number, target.with.clone()))
+            .collect(),
         timeout_ns: step.timeout.map(nanos),
         levels: step.condition.levels.iter().map(|level| level.as_str().to_owned()).collect(),
         daily: step.condition.daily.as_ref().map(|daily| DailyV1 {
@@ -258,9 +288,11 @@ fn step_v1(step: &Step) -> StepV1 {
 }
 
 fn step(v1: StepV1) -> Parsed<Step> {
-    let target = |(kind, name): (String, String)| {
+    let mut with: HashMap<usize, String> = v1.with.into_iter().collect();
+    let mut target = |(number, (kind, name)): (usize, (String, String))| {
         let found = TargetKind::ALL.into_iter().find(|known| known.as_str() == kind);
-        found.map(|kind| Target { kind, name }).ok_or_else(|| format!("`{kind}` is no kind of target"))
+        let kind = found.ok_or_else(|| format!("`{kind}` is no kind of target"))?;
+        Ok(Target { kind, name, with: with.remove(&number).unwrap_or_default() })
     };
     let daily = |daily: DailyV1| -> Parsed<DailyTime> {
         let zone = Zone::get(&daily.zone).map_err(|error| error.to_string())?;
@@ -272,7 +304,7 @@ fn step(v1: StepV1) -> Parsed<Step> {
     };
     Ok(Step {
         name: v1.name,
-        targets: v1.targets.into_iter().map(target).collect::<Parsed<_>>()?,
+        targets: v1.targets.into_iter().enumerate().map(&mut target).collect::<Parsed<_>>()?,
         timeout: v1.timeout_ns.map(Duration::from_nanos),
         condition: Condition {
             levels: v1.levels.iter().map(|text| level(text)).collect::<Parsed<_>>()?,
@@ -371,5 +403,7 @@ mod tests {
         assert!(read_escalation(&text.replace(r#""v":"1""#, r#""v":"2""#)).is_err());
         assert!(read_escalation(&text.replace("Asia/Taipei", "Asia/Atlantis")).is_err());
         assert_eq!(read_what(r#"{"v":"1","first_line":{}}"#), Ok(What::FirstLine));
+        let action = read_what(r#"{"v":"1","action":{"name":"x"}}"#).unwrap();
+        assert_eq!(read_what(&write_what(&action)), Ok(action));
     }
 }

@@ -1,5 +1,6 @@
 //! Discord through a channel's webhook. Limits: title 256, description 4096 characters, 6000 in all embeds; five calls in
-//! two seconds. Source: discord.com/developers, Webhook resource and embed limits. Mentions are switched off and Markdown
+//! two seconds. A webhook of an application carries buttons, which come back to the application's interactions endpoint;
+//! Discord refuses them of any other, so they are put on only where the address says `with_components=true`. Source: discord.com/developers, Webhook resource and embed limits. Mentions are switched off and Markdown
 //! is escaped, so that no value of the telemetry calls anybody or makes a link.
 
 use std::time::Duration;
@@ -12,6 +13,11 @@ use crate::{ChannelKind, Limits, Outcome, Secret};
 
 const TITLE_MAX: usize = 256;
 const DESCRIPTION_MAX: usize = 4_096;
+
+const CUSTOM_ID_MAX: usize = 100;
+/// What a button is called, and the command behind it.
+const BUTTONS: [(&str, &str); 3] =
+    [("Acknowledge", "acknowledge"), ("Escalate", "escalate"), ("Resolve", "resolve")];
 
 #[derive(Debug, Clone)]
 pub struct Discord {
@@ -43,7 +49,19 @@ impl Dialect for Discord {
         if let Some(url) = message.url() {
             embed["url"] = json!(url);
         }
-        let body = json!({"embeds": [embed], "allowed_mentions": {"parse": []}});
+        let mut body = json!({"embeds": [embed], "allowed_mentions": {"parse": []}});
+        let takes_buttons = self.url.expose().contains("with_components=true");
+        if let Some(incident) = message.data("incident").filter(|_| takes_buttons && !message.is_over()) {
+            let buttons: Vec<Value> = BUTTONS
+                .iter()
+                .map(|(label, word)| (label, format!("nines:{word}:{incident}")))
+                .filter(|(_, id)| id.len() <= CUSTOM_ID_MAX)
+                .map(|(label, id)| json!({"type": 2, "style": 2, "label": label, "custom_id": id}))
+                .collect();
+            if !buttons.is_empty() {
+                body["components"] = json!([{"type": 1, "components": buttons}]);
+            }
+        }
         // With `wait` the answer names the message; without it a refusal would be silent.
         let join = if self.url.expose().contains('?') { '&' } else { '?' };
         json_request(format!("{}{join}wait=true", self.url.expose()), &body)
