@@ -183,6 +183,38 @@ impl Access {
         }
     }
 
+    /// What somebody may do now whose name stands under something that they left behind, such as a document. `None` if
+    /// nobody has that name any more, or if it could mean holders who may do different things: a name is no proof, so
+    /// where an account and keys share one, all of them, past ones too, must be the same person with the same grant.
+    pub async fn holder_named(&self, name: &str) -> Result<Option<Actor>, AccessError> {
+        let now = self.inner.clock.now();
+        let accounts = self.inner.repository.accounts().await?;
+        let account = accounts.into_iter().find(|account| account.name.eq_ignore_ascii_case(name));
+        let keys = self.inner.repository.keys().await?;
+        let keys: Vec<Key> = keys.into_iter().filter(|key| key.name.eq_ignore_ascii_case(name)).collect();
+        let is_same = |one: &Key, other: &Key| {
+            (one.grant, &one.bounds, &one.account) == (other.grant, &other.bounds, &other.account)
+        };
+        if keys.windows(2).any(|pair| !is_same(&pair[0], &pair[1])) {
+            return Ok(None);
+        }
+        if let Some(account) = account {
+            let is_its = |key: &Key| {
+                key.account.as_ref() == Some(&account.id)
+                    && key.grant == Grant::Role(account.role)
+                    && key.bounds.is_none()
+            };
+            if account.disabled_at.is_some() || !keys.iter().all(is_its) {
+                return Ok(None);
+            }
+            return Ok(Some(self.held_by_account(account).await?.actor(Via::System)));
+        }
+        match keys.iter().find(|key| key.is_good_at(now)) {
+            Some(key) => Ok(Some(self.held_by_key(key).await?.actor(Via::System))),
+            None => Ok(None),
+        }
+    }
+
     async fn held_by_account(&self, account: Account) -> Result<Held, AccessError> {
         Ok(Held {
             grant: Grant::Role(account.role),

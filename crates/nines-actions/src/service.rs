@@ -418,6 +418,11 @@ impl Actions {
         self.parts.runs.get(id).await?.ok_or(ActionError::NoRun(shown))
     }
 
+    /// The run that `author` asked for with this key.
+    pub async fn by_key(&self, author: &str, key: &str) -> Result<Option<Run>, ActionError> {
+        Ok(self.parts.runs.by_key(author, key).await?)
+    }
+
     pub async fn list(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, ActionError> {
         Ok(self.parts.runs.list(filter, limit).await?)
     }

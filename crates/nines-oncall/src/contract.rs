@@ -80,7 +80,12 @@ impl Directory for Everybody {
 fn policy(version: u64) -> EscalationPolicy {
     let first = Step {
         name: "first".to_owned(),
-        targets: TargetKind::ALL.map(|kind| Target::new(kind, format!("a {}", kind.as_str()))).to_vec(),
+        targets: TargetKind::ALL
+            .map(|kind| Target {
+                with: if kind == TargetKind::Action { r#"{"count":2}"#.to_owned() } else { String::new() },
+                ..Target::new(kind, format!("a {}", kind.as_str()))
+            })
+            .to_vec(),
         timeout: Some(Duration::from_secs(90)),
         condition: Condition {
             levels: vec![Level::P0, Level::P1],

@@ -1,5 +1,5 @@
-//! On-call as files: the kinds `Schedule`, `EscalationPolicy`, `PersonalRules`, `Silence` and `MaintenanceWindow` under
-//! `nines/v1`.
+//! On-call as files: the kinds `Schedule`, `EscalationPolicy`, `PersonalRules`, `Silence`, `MaintenanceWindow`,
+//! `MailIntegration` and `ReviewReport` under `nines/v1`.
 //!
 //! They stand in the same files as promises and teams and are read by the same reader: every mistake of a file at once,
 //! each with line, column, path and the nearest valid word. What cannot be seen in one document (does the schedule that a
@@ -21,8 +21,10 @@
 //! assert_eq!(documents.schedules[0].layers[0].participants.len(), 2);
 //! ```
 
+mod mail;
 mod policy;
 mod quiet;
+mod report;
 mod schedule;
 mod words;
 mod write;
@@ -32,13 +34,22 @@ use nines_slo::documents::{Fields, ForeignKinds, Reader, parse_with};
 use nines_slo::{DocumentError, DocumentWarning, Meta};
 
 use crate::escalation::{EscalationPolicy, PersonalRules};
+use crate::intake::MailIntegration;
 use crate::noise::{MaintenanceWindow, Silence};
+use crate::report::ReviewReport;
 use crate::schedule::Schedule;
-pub use write::{policy_yaml, rules_yaml, schedule_yaml, silence_yaml, window_yaml};
+pub use write::{mail_yaml, policy_yaml, report_yaml, rules_yaml, schedule_yaml, silence_yaml, window_yaml};
 
 /// As written under `kind:`.
-pub const KINDS: [&str; 5] =
-    ["Schedule", "EscalationPolicy", "PersonalRules", "Silence", "MaintenanceWindow"];
+pub const KINDS: [&str; 7] = [
+    "Schedule",
+    "EscalationPolicy",
+    "PersonalRules",
+    "Silence",
+    "MaintenanceWindow",
+    "MailIntegration",
+    "ReviewReport",
+];
 
 /// The on-call documents of a text, each kind in its order. Also the reader of these kinds for
 /// [`nines_slo::documents::parse_with`].
@@ -49,6 +60,8 @@ pub struct Documents {
     pub rules: Vec<PersonalRules>,
     pub silences: Vec<Silence>,
     pub windows: Vec<MaintenanceWindow>,
+    pub mail: Vec<MailIntegration>,
+    pub reports: Vec<ReviewReport>,
     pub warnings: Vec<DocumentWarning>,
 }
 
@@ -62,6 +75,8 @@ impl Documents {
         texts.extend(self.rules.iter().map(|it| (KINDS[2], it.person.to_string(), rules_yaml(it))));
         texts.extend(self.silences.iter().map(|it| (KINDS[3], it.id.to_string(), silence_yaml(it))));
         texts.extend(self.windows.iter().map(|it| (KINDS[4], it.name.clone(), window_yaml(it))));
+        texts.extend(self.mail.iter().map(|it| (KINDS[5], it.name.clone(), mail_yaml(it))));
+        texts.extend(self.reports.iter().map(|it| (KINDS[6], it.name.clone(), report_yaml(it))));
         texts
     }
 
@@ -73,6 +88,8 @@ impl Documents {
         keys.extend(self.rules.iter().map(|rules| (KINDS[2], rules.person.to_string())));
         keys.extend(self.silences.iter().map(|silence| (KINDS[3], silence.id.to_string())));
         keys.extend(self.windows.iter().map(|window| (KINDS[4], window.name.clone())));
+        keys.extend(self.mail.iter().map(|mail| (KINDS[5], mail.name.clone())));
+        keys.extend(self.reports.iter().map(|report| (KINDS[6], report.name.clone())));
         keys
     }
 }
@@ -88,6 +105,8 @@ impl ForeignKinds for Documents {
             "EscalationPolicy" => self.policies.extend(policy::read(reader, meta, spec)),
             "PersonalRules" => self.rules.extend(policy::rules(reader, meta, spec)),
             "Silence" => self.silences.extend(quiet::silence(reader, meta, spec)),
+            "MailIntegration" => self.mail.extend(mail::read(reader, meta, spec)),
+            "ReviewReport" => self.reports.extend(report::read(reader, meta, spec)),
             _ => self.windows.extend(quiet::window(reader, meta, spec)),
         }
     }

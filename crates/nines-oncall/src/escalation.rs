@@ -26,7 +26,7 @@ pub use machine::{Decision, UNREACHABLE_PAUSE, decide};
 pub use policy::{
     CONTACTS_MAX, Condition, Contact, DailyTime, EscalationPolicy, Finding, PersonalRules, PolicyError,
     REPEAT_MAX, STEPS_MAX, Step, TARGETS_MAX, TIMEOUT_MAX, TIMEOUT_MIN, Target, TargetKind,
-    UNACK_AFTER_DEFAULT, Urgency,
+    UNACK_AFTER_DEFAULT, Urgency, WITH_BYTES_MAX,
 };
 pub use state::{Call, Escalation, Event, Hold, Order, Over, Phase, Reason, What};
 

@@ -28,7 +28,7 @@ use nines_base::ErrorKind;
 use nines_incidents::Level;
 
 pub use alertmanager::{RuleAlert, alertmanager, grafana, of_rule};
-pub use email::{Email, email};
+pub use email::{ADDRESS_BYTES_MAX, ADDRESS_CHARS_SAFE, Email, MailIntegration, Pattern, email, email_of};
 pub use native::native;
 pub use pagerduty::{PagerDutyEvent, pagerduty};
 pub use sns::{SnsKind, SnsMessage, SnsSignature, sns};

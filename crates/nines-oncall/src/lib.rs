@@ -7,6 +7,7 @@
 //!   systems come in ([`intake`]).
 //! - **Roster**: all of what is declared, with what people changed by hand, as one value in memory ([`Roster`]); [`Rota`]
 //!   keeps it.
+//! - **Report** ([`report`]): figures of a time that is over, which go out by mail.
 //! - **Escalation**: the way from an incident to a person who answers ([`escalation`]).
 //!
 //! Nothing here sends a message: what is to be done comes back as a value. But for [`Rota`], which asks its repository and
@@ -20,6 +21,7 @@ pub mod import;
 pub mod intake;
 mod memory;
 pub mod noise;
+pub mod report;
 mod repository;
 mod roster;
 mod rota;

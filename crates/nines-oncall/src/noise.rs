@@ -29,7 +29,7 @@ pub use gate::{Gate, Suppression};
 pub use grouping::{
     GROUP_INTERVAL, GROUP_WAIT, GROUPS_MAX, GroupNotice, GroupWhy, Grouper, Grouping, REPEAT_AFTER,
 };
-pub use inhibition::{DEPTH_MAX, Dependencies, InhibitRule, Inhibited, Inhibitor};
+pub use inhibition::{Cause, DEPTH_MAX, Dependencies, InhibitRule, Inhibited, Inhibitor, OpenIncident};
 pub use limiter::{
     DIGEST_WAIT, Digest, Limiter, MESSAGES_MAX, MESSAGES_WINDOW, Message, ORDINARY_MAX, URGENT_MAX, Verdict,
 };

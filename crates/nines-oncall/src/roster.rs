@@ -14,7 +14,9 @@ use crate::document::Documents;
 use crate::escalation::{
     Contact, Directory, EscalationPolicy, PersonalRules, Reach, Target, TargetKind, Urgency,
 };
+use crate::intake::MailIntegration;
 use crate::noise::{MaintenanceWindow, Silence};
+use crate::report::ReviewReport;
 use crate::schedule::{Override, PersonId, Schedule};
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,9 +28,14 @@ pub struct Roster {
     /// Those of documents, then those set by hand.
     pub silences: Vec<Silence>,
     pub windows: Vec<MaintenanceWindow>,
+    /// Integrations by mail, by their address.
+    pub mail: BTreeMap<String, Arc<MailIntegration>>,
+    pub reports: BTreeMap<String, ReviewReport>,
     pub teams: BTreeMap<String, TeamDuty>,
     /// The team that answers for each service.
     owners: BTreeMap<String, String>,
+    /// Declared services with those that they need.
+    pub needs: BTreeMap<String, Vec<String>>,
 }
 
 /// What a team is to whoever calls it.
@@ -58,6 +65,12 @@ impl Roster {
         for rules in &documents.rules {
             roster.rules.insert(rules.person.clone(), rules.clone());
         }
+        for mail in &documents.mail {
+            roster.mail.insert(mail.address.clone(), Arc::new(mail.clone()));
+        }
+        for report in &documents.reports {
+            roster.reports.insert(report.name.clone(), report.clone());
+        }
         roster.silences.clone_from(&documents.silences);
         roster.windows.clone_from(&documents.windows);
         for document in registry.iter() {
@@ -76,6 +89,9 @@ impl Roster {
                 Document::Service(service) => {
                     if let Some(owner) = &service.owner {
                         roster.owners.insert(service.meta.name.clone(), owner.clone());
+                    }
+                    if !service.dependencies.is_empty() {
+                        roster.needs.insert(service.meta.name.clone(), service.dependencies.clone());
                     }
                 }
                 _ => {}

@@ -2,13 +2,13 @@
 
 use nines_incidents::Level;
 use nines_slo::Meta;
-use nines_slo::documents::{Fields, Reader};
+use nines_slo::documents::{Entry, Fields, Raw, Reader};
 
 use super::words;
 use crate::PersonId;
 use crate::escalation::{
     Condition, Contact, DailyTime, EscalationPolicy, PersonalRules, PolicyError, REPEAT_MAX, Step, Target,
-    TargetKind,
+    TargetKind, WITH_BYTES_MAX,
 };
 use crate::zone::Zone;
 
@@ -80,6 +80,11 @@ fn target(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<Target> {
             found.push(Target::new(kind, name.trim()));
         }
     }
+    if let ([Target { kind: TargetKind::Action, with, .. }], true) =
+        (found.as_mut_slice(), fields.has("with"))
+    {
+        *with = values(reader, &mut fields)?;
+    }
     let (mark, path) = (fields.mark, fields.path.clone());
     let errors = reader.errors.len();
     fields.finish(reader);
@@ -91,6 +96,39 @@ fn target(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<Target> {
         reader.error(mark, &path, "the target does not say one thing to call", Some(hint.to_owned()));
     }
     None
+}
+
+/// What stands under `with`, as text of JSON; the machine of actions knows what its actions take.
+fn values(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<String> {
+    let path = fields.path_of("with");
+    let node = fields.get(reader, "with")?;
+    let Raw::Map(entries) = &node.value else {
+        let hint = Some("write it as {group: web, count: 2}".to_owned());
+        reader.error(node.mark, &path, format!("must be a map, not {}", node.value.describe()), hint);
+        return None;
+    };
+    let text = serde_json::Value::Object(object(entries)).to_string();
+    if text.len() > WITH_BYTES_MAX {
+        reader.error(node.mark, &path, format!("has more than {WITH_BYTES_MAX} bytes"), None);
+        return None;
+    }
+    Some(text)
+}
+
+fn object(entries: &[Entry]) -> serde_json::Map<String, serde_json::Value> {
+    entries.iter().map(|entry| (entry.key.clone(), value(&entry.value.value))).collect()
+}
+
+fn value(raw: &Raw) -> serde_json::Value {
+    match raw {
+        Raw::Null => serde_json::Value::Null,
+        Raw::Bool(flag) => (*flag).into(),
+        Raw::Int(number) => (*number).into(),
+        Raw::Float(number) => (*number).into(),
+        Raw::Str(text) => text.as_str().into(),
+        Raw::Seq(nodes) => nodes.iter().map(|node| value(&node.value)).collect(),
+        Raw::Map(entries) => serde_json::Value::Object(object(entries)),
+    }
 }
 
 fn condition(reader: &mut Reader<'_>, mut when: Fields<'_>) -> Option<Condition> {

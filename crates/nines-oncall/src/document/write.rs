@@ -6,7 +6,9 @@ use nines_slo::{NINES_V1, Yaml};
 
 use crate::PersonId;
 use crate::escalation::{Condition, Contact, EscalationPolicy, PersonalRules, Step};
+use crate::intake::MailIntegration;
 use crate::noise::{MaintenanceWindow, Silence, When};
+use crate::report::{Every, ReviewReport};
 use crate::schedule::{Holidays, Layer, Schedule, Slot, Unit, Weekdays, Window};
 
 type Map = Vec<(String, Yaml)>;
@@ -51,6 +53,33 @@ pub fn silence_yaml(silence: &Silence) -> String {
         ("until", Yaml::str(silence.range.end.to_string())),
     ]);
     document("Silence", &silence.id.0, spec)
+}
+
+pub fn mail_yaml(mail: &MailIntegration) -> String {
+    let mut spec = map([("address", Yaml::str(&mail.address))]);
+    spec.extend(mail.service.as_ref().map(|service| ("service".to_owned(), Yaml::str(service))));
+    spec.extend(mail.level.map(|level| ("level".to_owned(), Yaml::str(level.as_str()))));
+    list(&mut spec, "senders", mail.senders.iter().map(Yaml::str));
+    spec.extend(mail.dedup.as_ref().map(|pattern| ("dedup".to_owned(), Yaml::str(pattern.to_string()))));
+    spec.extend(
+        mail.resolved.as_ref().map(|pattern| ("resolved".to_owned(), Yaml::str(pattern.to_string()))),
+    );
+    document("MailIntegration", &mail.name, spec)
+}
+
+pub fn report_yaml(report: &ReviewReport) -> String {
+    let mut spec = map([
+        ("every", Yaml::str(report.every.as_str())),
+        ("timeZone", Yaml::str(report.zone.name())),
+        ("at", time(report.at_secs)),
+    ]);
+    if report.every == Every::Week {
+        spec.extend(map([("on", weekday(report.weekday))]));
+    }
+    list(&mut spec, "people", report.people.iter().map(|person| Yaml::str(person.as_str())));
+    list(&mut spec, "teams", report.teams.iter().map(Yaml::str));
+    list(&mut spec, "channels", report.channels.iter().map(Yaml::str));
+    document("ReviewReport", &report.name, spec)
 }
 
 pub fn window_yaml(window: &MaintenanceWindow) -> String {
@@ -130,7 +159,12 @@ fn step(step: &Step) -> Yaml {
     list(
         &mut fields,
         "targets",
-        targets.map(|target| Yaml::Map(map([(target.kind.as_str(), Yaml::str(&target.name))]))),
+        targets.map(|target| {
+            let mut fields = map([(target.kind.as_str(), Yaml::str(&target.name))]);
+            let with = serde_json::from_str(&target.with).ok().map(|with| ("with".to_owned(), yaml(with)));
+            fields.extend(with);
+            Yaml::Map(fields)
+        }),
     );
     fields.extend(step.timeout.map(|timeout| ("timeout".to_owned(), length(timeout))));
     if step.round_robin {
@@ -140,6 +174,23 @@ fn step(step: &Step) -> Yaml {
         fields.extend(map([("when", condition(&step.condition))]));
     }
     Yaml::Map(fields)
+}
+
+fn yaml(value: serde_json::Value) -> Yaml {
+    use serde_json::Value;
+    match value {
+        Value::Null => Yaml::Null,
+        Value::Bool(flag) => Yaml::Bool(flag),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => Yaml::Int(whole),
+            None => Yaml::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => Yaml::Str(text),
+        Value::Array(values) => Yaml::Seq(values.into_iter().map(yaml).collect()),
+        Value::Object(fields) => {
+            Yaml::Map(fields.into_iter().map(|(key, value)| (key, yaml(value))).collect())
+        }
+    }
 }
 
 fn condition(condition: &Condition) -> Yaml {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nines_incidents::Level;
 use nines_model::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::{
     Call, Contact, Directory, Escalation, EscalationPolicy, Event, Hold, Order, Over, Phase, Reach, Reason,
@@ -324,13 +325,19 @@ impl<D: Directory> Machine<'_, D> {
         let timeout = step.timeout(self.state.level);
         let mut people: Vec<PersonId> = Vec::new();
         let mut asks_people = false;
-        for target in &step.targets {
+        for (number, target) in step.targets.iter().enumerate() {
             match target.kind {
                 TargetKind::Webhook | TargetKind::Action => {
                     let name = target.name.clone();
                     let what = match target.kind {
                         TargetKind::Webhook => What::Webhook { name },
-                        _ => What::Action { name },
+                        _ => What::Action {
+                            name,
+                            with: target.with.clone(),
+                            step: step.name.clone(),
+                            once: self.once(&step.name, number),
+                            policy_version: self.state.policy.version,
+                        },
                     };
                     self.order(what, Reason::StepOfMachines { step: step.name.clone(), timeout });
                 }
@@ -460,6 +467,13 @@ impl<D: Directory> Machine<'_, D> {
             // Had nobody been reached at all, the round would end at once and for nothing.
             self.advance();
         }
+    }
+
+    /// One target of one step in this round. Names of steps may be long, so their hash stands for them.
+    fn once(&self, step: &str, target: usize) -> String {
+        let hash = Sha256::digest(step.as_bytes());
+        let short: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}/round-{}/{short}-{target}", self.state.incident, self.state.round + 1)
     }
 
     fn step_name(&self, index: usize) -> String {

@@ -25,6 +25,8 @@ pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 pub const UNACK_AFTER_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// Contacts of one person for one urgency.
 pub const CONTACTS_MAX: usize = 20;
+/// Text of the values of one action, which is kept with each escalation: a list of a hundred machines fits.
+pub const WITH_BYTES_MAX: usize = 8 * 1024;
 /// The last contact of a person: later ones belong into another step.
 const CONTACT_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
@@ -72,6 +74,8 @@ pub struct DailyTime {
 pub struct Target {
     pub kind: TargetKind,
     pub name: String,
+    /// The values of an action: a JSON object as text, in the order in which they were written. Empty for none.
+    pub with: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -319,7 +323,7 @@ impl TargetKind {
 
 impl Target {
     pub fn new(kind: TargetKind, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into() }
+        Self { kind, name: name.into(), with: String::new() }
     }
 }
 

@@ -172,6 +172,14 @@ pub enum What {
     },
     Action {
         name: String,
+        /// Its values, as in [`Target::with`].
+        with: String,
+        /// The step that asks for it.
+        step: String,
+        /// The same whenever the step is taken again in the same round: what is done once is not done twice.
+        once: String,
+        /// The version of the policy that asks: whoever wrote it is who asks.
+        policy_version: u64,
     },
     /// Tell the first line, by whatever channels it has: nobody else can be reached, or nobody answered.
     FirstLine,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use nines_model::Timestamp;
 
-use super::{Flapping, Inhibited, Inhibitor, MaintenanceWindow, Silence, SilenceId, Steadiness};
+use super::{Cause, Flapping, Inhibited, Inhibitor, MaintenanceWindow, Silence, SilenceId, Steadiness};
 use crate::alert::IncomingAlert;
 
 /// Everything that may hold an alert back.
@@ -87,7 +87,11 @@ impl fmt::Display for Suppression {
                 write!(f, "rule `{rule}`: alert {by} says more")
             }
             Self::Inhibition(Inhibited::Dependency { path, by }) => {
-                write!(f, "{}: alert {by} explains it", path.join(" needs "))
+                let (what, id) = match by {
+                    Cause::Alert(id) => ("alert", id),
+                    Cause::Incident(id) => ("incident", id),
+                };
+                write!(f, "{}: {what} {id} explains it", path.join(" needs "))
             }
             Self::Flapping => f.write_str("it comes and goes, which has been told"),
         }

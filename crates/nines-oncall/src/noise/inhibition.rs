@@ -36,8 +36,25 @@ pub enum Inhibited {
     /// From the alert's service to the one that is at fault.
     Dependency {
         path: Vec<String>,
-        by: String,
+        by: Cause,
     },
+}
+
+/// What explains an alert of a service that needs another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// By its fingerprint.
+    Alert(String),
+    Incident(String),
+}
+
+/// An incident that is open, as far as it can explain alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenIncident {
+    pub id: String,
+    pub services: Vec<String>,
+    pub level: Level,
+    pub since: Timestamp,
 }
 
 /// The alerts that may hold others back, kept up to date as alerts come and go.
@@ -50,6 +67,8 @@ pub struct Inhibitor {
     /// By service, the alerts that are P0 or P1.
     by_service: HashMap<String, Vec<Fault>>,
     sources: HashMap<String, Vec<(usize, Vec<String>)>>,
+    /// Open incidents of P0 and P1.
+    incidents: Vec<OpenIncident>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +92,16 @@ impl Dependencies {
             }
         }
         Self(needs)
+    }
+
+    /// These besides, as people declare them.
+    #[must_use]
+    pub fn with<'a>(mut self, declared: impl IntoIterator<Item = (&'a String, &'a Vec<String>)>) -> Self {
+        for (service, needs) in declared {
+            let needs = needs.iter().filter(|needed| *needed != service).cloned();
+            self.0.entry(service.clone()).or_default().extend(needs);
+        }
+        self
     }
 
     /// Services that `service` needs, nearest first, each with the way to it.
@@ -106,6 +135,11 @@ impl Inhibitor {
     /// Services call others than before. What fires stays known.
     pub fn follow(&mut self, graph: Dependencies) {
         self.graph = graph;
+    }
+
+    /// These are open now, in place of those before.
+    pub fn follow_incidents(&mut self, open: impl IntoIterator<Item = OpenIncident>) {
+        self.incidents = open.into_iter().filter(|it| it.level != Level::P2).take(SOURCES_MAX).collect();
     }
 
     /// An alert fires that is not held back itself: what is held back holds nothing back.
@@ -165,7 +199,7 @@ impl Inhibitor {
 
     fn by_graph(&self, alert: &IncomingAlert, since: Timestamp) -> Option<Inhibited> {
         let level = alert.level.unwrap_or(Level::P2);
-        if level == Level::P0 || self.by_service.is_empty() {
+        if level == Level::P0 || (self.by_service.is_empty() && self.incidents.is_empty()) {
             return None;
         }
         let service = alert.get("service.name")?;
@@ -178,8 +212,19 @@ impl Inhibitor {
                 !level.is_graver_than(fault.level)
                     && (!is_circle || (fault.since, &fault.fingerprint) < (since, &alert.fingerprint.id))
             };
-            let fault = self.by_service.get(below)?.iter().find(explains)?;
-            Some(Inhibited::Dependency { by: fault.fingerprint.clone(), path })
+            let fault = self.by_service.get(below).and_then(|faults| faults.iter().find(explains));
+            // An incident that the service has a part in already is its own, and explains nothing away.
+            let is_cause = |incident: &&OpenIncident| {
+                incident.services.contains(below)
+                    && !incident.services.iter().any(|its| its == service)
+                    && !level.is_graver_than(incident.level)
+                    && (!is_circle || incident.since < since)
+            };
+            let by = match fault {
+                Some(fault) => Cause::Alert(fault.fingerprint.clone()),
+                None => Cause::Incident(self.incidents.iter().find(is_cause)?.id.clone()),
+            };
+            Some(Inhibited::Dependency { by, path })
         })
     }
 }

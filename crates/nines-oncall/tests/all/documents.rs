@@ -38,7 +38,7 @@ spec:
       targets: [{team: all}, {webhook: chat}]
       roundRobin: true
       when: {levels: [P0, P1], alertsMin: 10, between: {from: "08:00", to: "20:00", timeZone: Asia/Taipei}}
-    - targets: [{schedule: shop}, {person: boss}]
+    - targets: [{schedule: shop}, {person: boss}, {action: ec2.start, with: {instanceIds: [i-1], count: 2, deep: {a: 1.5}}}]
       timeout: 10m
 ---
 apiVersion: nines/v1
@@ -62,6 +62,27 @@ spec:
   weekly: {timeZone: Europe/Berlin, days: [sun], at: "02:30", length: 2h, from: "2026-01-01"}
 ---
 apiVersion: nines/v1
+kind: MailIntegration
+metadata: {name: zabbix}
+spec:
+  address: Zabbix-9f2c61d0b7
+  service: db
+  level: P2
+  senders: [zabbix.example, "ops@example.com"]
+  dedup: "Trigger: (.+)"
+  resolved: "^Resolved in"
+---
+apiVersion: nines/v1
+kind: ReviewReport
+metadata: {name: weekly}
+spec: {timeZone: Asia/Taipei, at: "10:30", on: tue, people: [ann], teams: [all], channels: [managers]}
+---
+apiVersion: nines/v1
+kind: ReviewReport
+metadata: {name: monthly}
+spec: {every: month, channels: [managers]}
+---
+apiVersion: nines/v1
 kind: Team
 metadata: {name: all}
 spec: {members: [ann]}
@@ -69,7 +90,8 @@ spec: {members: [ann]}
 
 #[test]
 fn every_kind_is_read() {
-    let Documents { schedules, policies, rules, silences, windows, warnings } = parse(None, GOOD).unwrap();
+    let Documents { schedules, policies, rules, silences, windows, mail, reports, warnings } =
+        parse(None, GOOD).unwrap();
     assert_eq!(warnings, []);
     let shop = &schedules[0];
     assert_eq!(shop.holidays.len(), 2);
@@ -85,7 +107,10 @@ fn every_kind_is_read() {
     assert_eq!(policy.steps[1].targets[0].kind, TargetKind::Schedule);
     let order: Vec<_> = rules[0].contacts(Urgency::High).into_iter().map(|contact| contact.channel).collect();
     assert_eq!(order, ["chat", "sms", "voice"]);
+    assert_eq!(policy.steps[1].targets[2].with, r#"{"instanceIds":["i-1"],"count":2,"deep":{"a":1.5}}"#);
     assert_eq!(silences[0].id.0, "disks");
+    assert_eq!((reports[0].weekday, reports[0].at_secs), (1, 37_800));
+    assert_eq!((mail[0].address.as_str(), mail[0].level), ("zabbix-9f2c61d0b7", Some(Level::P2)));
     assert!(matches!(windows[0].when, When::Weekly { every_weeks: 1, .. }));
 }
 
@@ -147,6 +172,12 @@ fn what_is_wrong_as_a_whole_is_told_at_the_part() {
             "oncall.yaml:7:7: spec.steps[1]: the last step `b` of escalation policy `p` only calls webhooks, so an incident \
           could end without a human knowing; add a person, a team or a schedule to it"
         ]
+    );
+    let report =
+        "apiVersion: nines/v1\nkind: ReviewReport\nmetadata: {name: r}\nspec: {every: month, on: mon}\n";
+    assert_eq!(
+        mistakes(report),
+        ["oncall.yaml:4:26: spec.on: a report of a month goes out on its first day"]
     );
     let silence = "apiVersion: nines/v1\nkind: Silence\nmetadata: {name: s}\nspec: {filter: 'a: b', author: lin, \
                    reason: r, from: '2026-11-01T00:00:00Z', until: '2026-11-22T00:00:00Z'}\n";

@@ -104,7 +104,7 @@ impl Run {
             let what = match &order.what {
                 What::Send { person, channel, .. } => format!("{person}/{channel}"),
                 What::Ticket { person } => format!("{person}/ticket"),
-                What::Webhook { name } | What::Action { name } => name.clone(),
+                What::Webhook { name } | What::Action { name, .. } => name.clone(),
                 What::FirstLine => "first line".to_owned(),
             };
             self.told.push(format!("{minute}:{what}"));

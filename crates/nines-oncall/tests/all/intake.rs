@@ -3,7 +3,8 @@
 use nines_incidents::Level;
 use nines_oncall::alert::{AlertStatus, IncomingAlert};
 use nines_oncall::intake::{
-    Email, Intake, IntakeError, SnsKind, alertmanager, email, grafana, native, pagerduty, sns,
+    Email, Intake, IntakeError, MailIntegration, Pattern, SnsKind, alertmanager, email, email_of, grafana,
+    native, pagerduty, sns,
 };
 
 use crate::schedules::at;
@@ -174,6 +175,51 @@ fn mails_with_one_subject_are_one_alert() {
     let over = mail("RESOLVED: Volume 1 degraded at 05:00");
     assert_eq!((over.status, &over.fingerprint), (AlertStatus::Resolved, &first.fingerprint));
     assert_ne!(mail("Fan failed").fingerprint, first.fingerprint);
+}
+
+#[test]
+fn an_integration_says_how_its_mails_are_read() {
+    let integration = MailIntegration {
+        name: "zabbix".to_owned(),
+        address: "zabbix-9f2c61d0b7".to_owned(),
+        service: Some("db".to_owned()),
+        level: Some(Level::P2),
+        senders: vec!["zabbix.example".to_owned(), "ops@example.com".to_owned()],
+        dedup: Some(Pattern::new("Trigger: (.+)").unwrap()),
+        resolved: Some(Pattern::new("^Resolved in").unwrap()),
+    };
+    let mail = |subject: &str, text: &str| {
+        let (subject, text) = (subject.to_owned(), text.to_owned());
+        email_of(
+            &integration,
+            &Email { subject, text, from: "a@zabbix.example".to_owned(), ..Email::default() },
+        )
+        .unwrap()
+    };
+    let first = mail("Problem: disk full", "Trigger: db-1 disk\nhost db-1");
+    assert_eq!(
+        (first.status, first.level, first.service.as_deref()),
+        (AlertStatus::Firing, Some(Level::P2), Some("db"))
+    );
+    let over = mail("Resolved in 5m: disk full", "Trigger: db-1 disk");
+    assert_eq!((over.status, &over.fingerprint), (AlertStatus::Resolved, &first.fingerprint));
+    // What the expression does not find is told apart by its subject, and marks mean nothing beside a pattern.
+    let other = mail("OK: fan 3 is back", "no such line");
+    assert_eq!(
+        (other.status, other.fingerprint.clone()),
+        (AlertStatus::Firing, mail("fan 4 is back", "").fingerprint)
+    );
+    assert_ne!(other.fingerprint, first.fingerprint);
+    for (sender, is_taken) in [
+        ("x@Zabbix.example", true),
+        ("ops@example.com", true),
+        ("x@example.com", false),
+        ("x@zabbix.example.evil", false),
+        ("", false),
+    ] {
+        assert_eq!(integration.takes_from(sender), is_taken, "{sender}");
+    }
+    assert!(Pattern::new("(").is_err());
 }
 
 /// Nothing that is sent makes the translators panic.

@@ -11,7 +11,7 @@ use nines_oncall::alert::{AlertStatus, Fingerprint, IncomingAlert, Source};
 use nines_oncall::noise::{
     AlertBook, Dependencies, Gate, GroupWhy, Grouper, Grouping, InhibitRule, Inhibitor, LabelMatch,
     LabelOperator, Limiter, MAINTENANCE_DEFAULT_MAX, MESSAGES_MAX, MESSAGES_WINDOW, MaintenanceWindow,
-    Message, Received, Silence, SilenceId, Suppression, Verdict, When,
+    Message, OpenIncident, Received, Silence, SilenceId, Suppression, Verdict, When,
 };
 use nines_oncall::{PersonId, Weekdays, Zone};
 
@@ -207,6 +207,39 @@ fn what_another_alert_explains_is_not_told() {
     assert_eq!(gate.fired(&a, now, now), None);
     assert!(gate.fired(&b, now + SECOND, now + SECOND).is_some());
     assert_eq!(gate.held(&a, now, now + 2 * SECOND), None);
+}
+
+#[test]
+fn an_open_incident_explains_alerts_of_those_who_need_its_service() {
+    let declared = [("shop".to_owned(), vec!["cart".to_owned(), "shop".to_owned()])];
+    let graph = Dependencies::of_calls([("cart".to_owned(), "db".to_owned())])
+        .with(declared.iter().map(|(service, needs)| (service, needs)));
+    let mut gate = Gate { inhibitor: Inhibitor::new(Vec::new(), graph), ..Gate::default() };
+    let now = start();
+    let open = |services: &[&str], level| OpenIncident {
+        id: "INC-2026-0007".to_owned(),
+        services: services.iter().map(|name| (*name).to_owned()).collect(),
+        level,
+        since: now,
+    };
+    let shop = alert(Level::P1, &[("service", "shop")]);
+    let mut held = |open: Vec<OpenIncident>, alert: &IncomingAlert| {
+        gate.inhibitor.follow_incidents(open);
+        gate.held(alert, now + SECOND, now + SECOND).map(|why| why.to_string())
+    };
+    let why = held(vec![open(&["db"], Level::P1)], &shop);
+    assert_eq!(why.as_deref(), Some("shop needs cart needs db: incident INC-2026-0007 explains it"));
+    // Over, less grave, of somebody else, its own already; and a P0 is never held.
+    for open in [
+        Vec::new(),
+        vec![open(&["db"], Level::P2)],
+        vec![open(&["mail"], Level::P0)],
+        vec![open(&["db", "shop"], Level::P0)],
+    ] {
+        assert_eq!(held(open, &shop), None);
+    }
+    assert_eq!(held(vec![open(&["db"], Level::P0)], &alert(Level::P0, &[("service", "shop")])), None);
+    assert_eq!(held(vec![open(&["shop"], Level::P0)], &alert(Level::P1, &[("service", "db")])), None);
 }
 
 #[test]
