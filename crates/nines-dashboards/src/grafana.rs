@@ -2,10 +2,16 @@
 //! to that of today. Follows the JSON model of Grafana 11, classic schema (`docs/sources/dashboards/build-dashboards/view-
 //! dashboard-json-model` and the panel schemas beside the plugins in its repository).
 //!
-//! What cannot be had is named in the report, panel by panel: queries in languages that are not ours, plugins, value mappings,
-//! transformations. Colours, line widths and fills are those of this application, and are not reported one by one.
+//! What cannot be had is named in the report, panel by panel: queries in languages that are not ours, plugins, most
+//! transformations. Colours that somebody chose, value mappings and thresholds come along; line widths, fills and palettes are
+//! those of this application, and are not reported one by one.
 
+mod color;
+mod mapping;
+mod overrides;
 mod panel;
+mod transformations;
+mod unfitting;
 mod unit;
 mod variable;
 
@@ -31,7 +37,12 @@ pub fn import(text: &str) -> Result<Import, ImportError> {
     if text.len() > SOURCE_BYTES_MAX {
         return Err(ImportError::TooLarge { bytes: text.len(), limit: SOURCE_BYTES_MAX });
     }
-    let root: Value = serde_json::from_str(text).map_err(|error| ImportError::Json(error.to_string()))?;
+    let json = |text: &str| serde_json::from_str(text).map_err(|error| ImportError::Json(error.to_string()));
+    let mut root: Value = json(text)?;
+    if let Some(filled) = with_constants(text, &root) {
+        root = json(&filled)?;
+    }
+    let library = root.get("__elements").cloned().unwrap_or(Value::Null);
     let source = root.get("dashboard").or_else(|| root.get("spec")).unwrap_or(&root);
     if source.get("elements").is_some() {
         let reason = "it is in the schema of version 2: export it in the classic one";
@@ -54,19 +65,59 @@ pub fn import(text: &str) -> Result<Import, ImportError> {
     let sections = sections(source)?;
     let mut top = 0;
     for section in &sections {
-        top = place(section, top, &mut dashboard, &mut reports, &mut notes);
+        top = place(section, &library, top, &mut dashboard, &mut reports, &mut notes);
     }
-    for name in names(source.pointer("/annotations/list"), "name") {
-        if name != "Annotations & Alerts" {
+    for annotation in list(source.pointer("/annotations/list")) {
+        let name = text_of(annotation, "name");
+        let is_built_in = annotation.get("builtIn").and_then(Value::as_u64) == Some(1);
+        if !is_built_in && name != "Annotations & Alerts" {
             notes.push(format!("annotation `{name}` is not kept: changes are drawn on every chart"));
         }
     }
-    for title in names(source.get("links"), "title") {
-        notes.push(format!("link `{title}` of the dashboard is not kept"));
+    for link in list(source.get("links")) {
+        let title = text_of(link, "title");
+        let tags: Vec<&str> = list(link.get("tags")).iter().filter_map(Value::as_str).collect();
+        let what = if title.is_empty() {
+            format!("to dashboards of {}", tags.join(", "))
+        } else {
+            format!("`{title}`")
+        };
+        notes.push(format!("link {what} of the dashboard is not kept"));
     }
     unique_ids(&mut dashboard.panels);
     dashboard.settle();
     Ok(Import { dashboard, panels: reports, notes })
+}
+
+/// The text with the constants put in that whoever imports it would be asked for, if it has any.
+fn with_constants(text: &str, root: &Value) -> Option<String> {
+    let mut filled = None;
+    for input in list(root.get("__inputs")).iter().filter(|input| text_of(input, "type") == "constant") {
+        let (name, value) = (text_of(input, "name"), text_of(input, "value"));
+        if name.is_empty() {
+            continue;
+        }
+        // As JSON writes it, without the quotes: it stands within texts.
+        let value = Value::String(value.to_owned()).to_string();
+        let inside = value.get(1..value.len() - 1).unwrap_or_default();
+        let known = filled.as_deref().unwrap_or(text);
+        filled = Some(known.replace(&format!("${{{name}}}"), inside));
+    }
+    filled
+}
+
+/// A panel of the library with what is kept of it in the file; as it is, if it is none.
+fn from_library(panel: &Value, library: &Value) -> Value {
+    let uid = panel.pointer("/libraryPanel/uid").and_then(Value::as_str).unwrap_or_default();
+    let model = library.get(uid).and_then(|element| element.get("model")).and_then(Value::as_object);
+    let Some(model) = model.filter(|_| panel.get("targets").is_none()) else { return panel.clone() };
+    let mut whole = model.clone();
+    for key in ["id", "title", "gridPos"] {
+        if let Some(own) = panel.get(key).filter(|own| !own.as_str().is_some_and(str::is_empty)) {
+            whole.insert(key.to_owned(), own.clone());
+        }
+    }
+    Value::Object(whole)
 }
 
 /// A heading and what is below it.
@@ -136,6 +187,7 @@ fn flowed(row: &Value) -> Vec<(&Value, Cell)> {
 /// Puts a section below `top` and says where it ends.
 fn place(
     section: &Section<'_>,
+    library: &Value,
     mut top: u32,
     dashboard: &mut Dashboard,
     reports: &mut Vec<PanelReport>,
@@ -157,7 +209,8 @@ fn place(
     let mut end = top;
     for (source, cell) in &section.panels {
         let cell = Cell { y: top + (cell.y - first).min(HEIGHT_MAX * 20), ..*cell };
-        let (panel, report) = panel::import(source, cell, dashboard);
+        let source = from_library(source, library);
+        let (panel, report) = panel::import(&source, cell, dashboard);
         if let Some(panel) = panel {
             end = end.max(cell.y + cell.h);
             dashboard.panels.push(panel);
@@ -198,6 +251,11 @@ fn times(source: &Value, dashboard: &mut Dashboard, notes: &mut Vec<String>) {
     let refresh = source.get("refresh").and_then(Value::as_str).unwrap_or_default();
     if let Some(secs) = seconds(refresh) {
         dashboard.refresh_secs = Some(secs.clamp(REFRESH_SECS_MIN, REFRESH_SECS_MAX));
+    } else if !refresh.is_empty() {
+        notes.push(format!(
+            "the refresh `{}` is not kept: it is not asked again by itself",
+            clipped(refresh, 40)
+        ));
     }
 }
 
@@ -254,10 +312,6 @@ pub(crate) fn list(value: Option<&Value>) -> &[Value] {
 
 pub(crate) fn text_of<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn names(value: Option<&Value>, key: &str) -> Vec<String> {
-    list(value).iter().map(|it| text_of(it, key).to_owned()).filter(|it| !it.is_empty()).collect()
 }
 
 /// At most so many bytes, cut between characters.

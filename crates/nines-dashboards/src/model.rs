@@ -13,6 +13,8 @@ pub const OPTIONS_MAX: usize = 300;
 pub const THRESHOLDS_MAX: usize = 20;
 pub const LINKS_MAX: usize = 20;
 pub const OVERRIDES_MAX: usize = 50;
+/// Values with words of their own: the states of a machine, not a dictionary.
+pub const MAPPINGS_MAX: usize = 100;
 /// Bytes of a query or of a panel's text.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a title, a label, a word.
@@ -143,6 +145,8 @@ pub struct Panel {
     pub max: Option<f64>,
     /// Ascending.
     pub thresholds: Vec<Threshold>,
+    /// The first that is about a value says it.
+    pub mappings: Vec<Mapping>,
     pub legend: Legend,
     /// Lines are stacked.
     pub stack: bool,
@@ -205,6 +209,30 @@ pub struct Threshold {
     pub tone: Tone,
 }
 
+/// A value that has words, a tone, or both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mapping {
+    pub of: Mapped,
+    /// `None`: it is said as it is.
+    pub text: Option<String>,
+    pub tone: Option<Tone>,
+}
+
+/// Which values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mapped {
+    /// A number or a word, as written.
+    Value(String),
+    /// Both ends belong to it; `None` is without end.
+    Range {
+        from: Option<f64>,
+        to: Option<f64>,
+    },
+    Regex(String),
+    /// There is none.
+    Missing,
+}
+
 /// As the application shows states; colour never speaks alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -243,6 +271,26 @@ pub struct Override {
     pub hidden: bool,
     /// Drawn downwards.
     pub negative: bool,
+    /// `#rrggbb`.
+    pub color: Option<String>,
+}
+
+impl Override {
+    pub fn of(series: &str) -> Self {
+        Self {
+            series: series.to_owned(),
+            unit: None,
+            name: None,
+            hidden: false,
+            negative: false,
+            color: None,
+        }
+    }
+
+    /// Whether anything is different.
+    pub fn says(&self) -> bool {
+        self.unit.is_some() || self.name.is_some() || self.hidden || self.negative || self.color.is_some()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,6 +354,7 @@ impl Panel {
             min: None,
             max: None,
             thresholds: Vec::new(),
+            mappings: Vec::new(),
             legend: Legend::Bottom,
             stack: false,
             calculation: Calculation::Last,

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::KIND;
 use crate::model::{
-    Calculation, Dashboard, Legend, Override, Panel, Query, Source, Variable, VariableKind, View,
+    Calculation, Dashboard, Legend, Mapped, Mapping, Override, Panel, Query, Source, Tone, Variable,
+    VariableKind, View,
 };
 
 /// Canonical YAML: the same dashboard always prints the same, and reads back as an equal one.
@@ -135,6 +136,8 @@ struct PanelDoc<'a> {
     max: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     thresholds: Vec<ThresholdDoc>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mappings: Vec<MappingDoc<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     legend: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
@@ -182,6 +185,24 @@ struct ThresholdDoc {
     tone: &'static str,
 }
 
+#[derive(Serialize, Default)]
+struct MappingDoc<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regex: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    missing: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tone: Option<&'static str>,
+}
+
 #[derive(Serialize)]
 struct OverrideDoc<'a> {
     series: &'a str,
@@ -193,6 +214,8 @@ struct OverrideDoc<'a> {
     hidden: bool,
     #[serde(skip_serializing_if = "is_false")]
     negative: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    color: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -249,6 +272,7 @@ fn panel(panel: &Panel) -> PanelDoc<'_> {
             .iter()
             .map(|it| ThresholdDoc { from: it.from, tone: it.tone.as_str() })
             .collect(),
+        mappings: panel.mappings.iter().map(mapping_doc).collect(),
         legend: (panel.legend != Legend::Bottom).then(|| panel.legend.as_str()),
         stack: panel.stack,
         calculation: (panel.calculation != Calculation::Last).then(|| panel.calculation.as_str()),
@@ -286,7 +310,20 @@ fn override_doc(it: &Override) -> OverrideDoc<'_> {
         name: it.name.as_deref(),
         hidden: it.hidden,
         negative: it.negative,
+        color: it.color.as_deref(),
     }
+}
+
+fn mapping_doc(it: &Mapping) -> MappingDoc<'_> {
+    let mut doc =
+        MappingDoc { text: it.text.as_deref(), tone: it.tone.map(Tone::as_str), ..MappingDoc::default() };
+    match &it.of {
+        Mapped::Value(value) => doc.value = Some(value),
+        Mapped::Range { from, to } => (doc.from, doc.to) = (*from, *to),
+        Mapped::Regex(regex) => doc.regex = Some(regex),
+        Mapped::Missing => doc.missing = true,
+    }
+    doc
 }
 
 fn is_empty(list: &[String]) -> bool {

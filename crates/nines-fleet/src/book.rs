@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::unit::{Kind, Retired, Sighting, Unit, UnitKey};
 use crate::{ABSENT_INTERVALS, ARRIVAL_MS, LATE_INTERVALS};
 
-/// Units of one node. Two thousand hosts with thirty containers each are too many for one machine's store anyway; beyond,
-/// what has been gone for longest is forgotten first, and what reports is not taken in.
-pub const UNITS_MAX: usize = 20_000;
+/// Units of one node: two thousand hosts with twenty containers each, and half as much again of pods, processes and targets.
+/// Each is some two kilobytes. Beyond, what has been gone for longest is forgotten first, and what reports is not taken in.
+pub const UNITS_MAX: usize = 60_000;
 /// What ended, or was retired, is forgotten after this long: a month is what people ask about.
 const GONE_KEPT_MS: i64 = 30 * 86_400_000;
 /// Short-lived units end by the thousand; a day of them is enough to look at.
@@ -91,6 +91,23 @@ impl Book {
     /// What is seen through a unit.
     pub fn seen_through(&self, key: &UnitKey) -> impl Iterator<Item = &Unit> {
         self.units.values().filter(move |unit| unit.reporter.as_ref() == Some(key))
+    }
+
+    /// Whether a sight of a unit until then, through this reporter and with these attributes, tells nothing that is not
+    /// known. Most of what is read again each time is such.
+    pub fn knows<'a>(
+        &self,
+        key: &UnitKey,
+        until_ms: i64,
+        reporter: Option<&UnitKey>,
+        mut attributes: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> bool {
+        self.units.get(key).is_some_and(|unit| {
+            until_ms <= unit.last_seen_ms
+                && (reporter.is_none() || unit.reporter.as_ref() == reporter)
+                && attributes
+                    .all(|(name, value)| unit.attributes.get(name).is_some_and(|known| known == value))
+        })
     }
 
     pub fn see(&mut self, sighting: &Sighting) {

@@ -98,10 +98,15 @@ pub fn identify<'a>(kind: Kind, label: &impl Fn(&str) -> Option<&'a str>) -> Opt
     Some(Identified { key: UnitKey { kind, id }, name, reporter })
 }
 
+/// Whether a label describes the unit, and not the measure.
+pub fn describes(name: &str) -> bool {
+    !OF_THE_MEASURE.contains(&name)
+}
+
 /// What of the labels describes the unit.
 pub fn attributes<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
     labels
-        .filter(|(name, _)| !OF_THE_MEASURE.contains(name))
+        .filter(|(name, _)| describes(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

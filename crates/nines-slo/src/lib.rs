@@ -33,6 +33,7 @@ mod indicator;
 mod live;
 mod metric;
 mod promise;
+mod propose;
 mod reading;
 mod registry;
 mod replay;
@@ -68,6 +69,7 @@ pub use metric::{
     Bound, CountError, Counted, GAP_MAX, INTERVAL_DEFAULT, MetricForm, MetricIndicator, PARTS, Question,
 };
 pub use promise::Promise;
+pub use propose::{DEFAULT_TARGET, LATENCY_TARGET, LIMITS_MS, Proposal, ServicePast, TARGETS, propose};
 pub use reading::*;
 pub use registry::{Applied, OBJECTS_MAX, Registry, RemoveError, ResolvedPolicy};
 pub use replay::Replay;

@@ -1,9 +1,11 @@
 use serde_json::Value;
 
-use super::{clipped, list, report, text_of, unit::unit};
+use super::{
+    clipped, color, list, mapping, overrides, report, text_of, transformations, unfitting, unit::unit,
+};
 use crate::model::{
-    Calculation, Cell, Dashboard, LINKS_MAX, Legend, Link, OVERRIDES_MAX, Override, Panel, QUERIES_MAX,
-    Query, Source, TEXT_BYTES_MAX, THRESHOLDS_MAX, Threshold, Tone, View, WORD_BYTES_MAX,
+    Calculation, Cell, Dashboard, LINKS_MAX, Legend, Link, Panel, QUERIES_MAX, Query, Source, TEXT_BYTES_MAX,
+    THRESHOLDS_MAX, Threshold, Tone, View, WORD_BYTES_MAX,
 };
 use crate::read::is_link;
 use crate::report::PanelReport;
@@ -60,7 +62,7 @@ pub fn import(source: &Value, cell: Cell, dashboard: &Dashboard) -> (Option<Pane
     fields(source, &mut panel, &mut reasons);
     old_fields(source, &mut panel, &mut reasons);
     legend(source, &mut panel);
-    overrides(source, &mut panel, &mut reasons);
+    overrides::import(source, &mut panel, &mut reasons);
     let repeat = text_of(source, "repeat");
     if !repeat.is_empty() {
         if dashboard.variables.iter().any(|variable| variable.name == repeat) {
@@ -70,18 +72,13 @@ pub fn import(source: &Value, cell: Cell, dashboard: &Dashboard) -> (Option<Pane
         }
     }
     links(source, &mut panel, &mut reasons);
-    for one in list(source.get("transformations")) {
-        let id = text_of(one, "id");
-        // Tables here have a line for each series with all its labels, which is what these two make.
-        let is_so_anyway = panel.view == View::Table && matches!(id, "merge" | "labelsToFields");
-        if !is_so_anyway {
-            reasons.push(format!("its transformation `{id}` is not made"));
-        }
-    }
+    transformations::import(source, &mut panel, &mut reasons);
+    unfitting::find(source, &panel, dashboard, &mut reasons);
     if source.get("alert").is_some_and(Value::is_object) {
         reasons.push("its alert is not kept: write a rule or a promise".to_owned());
     }
-    reasons.dedup();
+    let mut said = std::collections::BTreeSet::new();
+    reasons.retain(|reason| said.insert(reason.clone()));
     let report = report(&title, kind, reasons, false);
     (Some(panel), report)
 }
@@ -112,6 +109,10 @@ fn queries(source: &Value, reasons: &mut Vec<String>) -> Vec<Query> {
         let smallest = text_of(target, "interval");
         if !smallest.is_empty() {
             reasons.push(format!("the smallest step `{smallest}` is not kept"));
+        }
+        let coarser = target.get("intervalFactor").and_then(Value::as_f64).unwrap_or(1.0);
+        if coarser > 1.0 {
+            reasons.push(format!("its resolution of 1/{coarser} is not kept"));
         }
         let legend = text_of(target, "legendFormat");
         let legend = if legend == "__auto" { "" } else { legend };
@@ -210,16 +211,7 @@ fn fields(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
     let number = |key: &str| defaults.get(key).and_then(Value::as_f64);
     panel.decimals = number("decimals").map(|it| it.clamp(0.0, 10.0) as u32);
     (panel.min, panel.max) = (number("min"), number("max"));
-    let is_percentage = defaults.pointer("/thresholds/mode").and_then(Value::as_str) == Some("percentage");
-    let (least, most) = (panel.min.unwrap_or(0.0), panel.max.unwrap_or(100.0));
-    for step in list(defaults.pointer("/thresholds/steps")).iter().take(THRESHOLDS_MAX) {
-        let Some(tone) = tone(text_of(step, "color")) else { continue };
-        // The first has no value: it holds from below.
-        let Some(value) = step.get("value").and_then(Value::as_f64) else { continue };
-        let from = if is_percentage { least + (most - least) * value / 100.0 } else { value };
-        panel.thresholds.push(Threshold { from, tone });
-    }
-    panel.thresholds.sort_by(|a, b| a.from.total_cmp(&b.from));
+    thresholds(defaults, panel);
     match defaults.pointer("/custom/stacking/mode").and_then(Value::as_str) {
         Some("normal") => panel.stack = true,
         Some("percent") => {
@@ -228,12 +220,53 @@ fn fields(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
         }
         _ => {}
     }
-    if !list(defaults.get("mappings")).is_empty() {
-        reasons.push("values are shown as numbers, without its mappings".to_owned());
+    mapping::import(defaults.get("mappings"), panel, reasons);
+    let none = text_of(defaults, "noValue");
+    if !none.is_empty() {
+        mapping::missing(none, panel);
+    }
+    let called = text_of(defaults, "displayName");
+    if !called.is_empty() {
+        match panel.queries.as_mut_slice() {
+            [only] if only.legend.is_empty() && !called.contains("${") => {
+                only.legend = clipped(called, WORD_BYTES_MAX);
+            }
+            _ => reasons.push(format!("lines are not called `{}`", clipped(called, 60))),
+        }
     }
     if let Some(calc) = source.pointer("/options/reduceOptions/calcs/0").and_then(Value::as_str) {
         set_calculation(calc, panel, reasons);
     }
+}
+
+/// Lines have thresholds only where they are drawn; each is born with two that mean nothing.
+fn thresholds(defaults: &Value, panel: &mut Panel) {
+    let drawn = defaults.pointer("/custom/thresholdsStyle/mode").and_then(Value::as_str).unwrap_or("off");
+    let is_lines = panel.view == View::TimeSeries;
+    if is_lines && drawn == "off" {
+        return;
+    }
+    let is_percentage = defaults.pointer("/thresholds/mode").and_then(Value::as_str) == Some("percentage");
+    let (least, most) = (panel.min.unwrap_or(0.0), panel.max.unwrap_or(100.0));
+    let value_of = |step: &Value| {
+        let value = step.get("value").and_then(Value::as_f64)?;
+        Some(if is_percentage { least + (most - least) * value / 100.0 } else { value })
+    };
+    let steps = list(defaults.pointer("/thresholds/steps"));
+    for (index, step) in steps.iter().take(THRESHOLDS_MAX).enumerate() {
+        let tone = color::tone(text_of(step, "color"));
+        let from = match value_of(step) {
+            Some(value) => value,
+            // The first holds from below: from the lowest that there can be, and no line is drawn at it.
+            None if !is_lines && tone != Tone::None => {
+                let next = steps.get(index + 1).and_then(value_of);
+                next.map_or(least, |next| least.min(next - 1.0))
+            }
+            None => continue,
+        };
+        panel.thresholds.push(Threshold { from, tone });
+    }
+    panel.thresholds.sort_by(|a, b| a.from.total_cmp(&b.from));
 }
 
 /// Panels before version 7: `graph` and `singlestat`.
@@ -248,23 +281,53 @@ fn old_fields(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
         _ => None,
     };
     let is_number = |it: &f64| it.is_finite();
+    panel.decimals = panel.decimals.or(number(source.get("decimals")).map(|it| it.clamp(0.0, 10.0) as u32));
+    if panel.view == View::Gauge {
+        panel.min = panel.min.or(number(source.pointer("/gauge/minValue")).filter(is_number));
+        panel.max = panel.max.or(number(source.pointer("/gauge/maxValue")).filter(is_number));
+    }
     panel.min = panel.min.or(number(source.pointer("/yaxes/0/min")).filter(is_number));
     panel.max = panel.max.or(number(source.pointer("/yaxes/0/max")).filter(is_number));
     if text_of(source, "type") == "graph" {
         panel.stack |= source.get("stack").and_then(Value::as_bool) == Some(true);
     }
+    if text_of(source, "type") == "graph" {
+        for one in list(source.get("thresholds")).iter().take(THRESHOLDS_MAX) {
+            let Some(from) = one.get("value").and_then(Value::as_f64) else { continue };
+            let tone = match text_of(one, "colorMode") {
+                "ok" => Tone::Good,
+                "warning" => Tone::Warn,
+                "critical" => Tone::Bad,
+                _ => color::tone(text_of(one, "lineColor")),
+            };
+            if text_of(one, "op") == "lt" {
+                reasons.push(format!("its threshold below {from} is drawn as one from {from} on"));
+            }
+            panel.thresholds.push(Threshold { from, tone });
+        }
+    }
     if text_of(source, "type") == "singlestat" {
         set_calculation(text_of(source, "valueName"), panel, reasons);
-        let tones: Vec<Option<Tone>> =
-            list(source.get("colors")).iter().map(|it| tone(it.as_str().unwrap_or_default())).collect();
-        for (index, part) in text_of(source, "thresholds").split(',').enumerate().take(THRESHOLDS_MAX) {
-            let Ok(from) = part.trim().parse::<f64>() else { continue };
-            if let Some(Some(tone)) = tones.get(index + 1).filter(|_| from.is_finite()) {
-                panel.thresholds.push(Threshold { from, tone: *tone });
+        mapping::import_singlestat(source, panel, reasons);
+        let is_coloured = ["colorValue", "colorBackground"]
+            .iter()
+            .any(|key| source.get(*key).and_then(Value::as_bool) == Some(true));
+        let is_gauge = panel.view == View::Gauge;
+        let tones = list(source.get("colors")).iter().map(|it| color::tone(it.as_str().unwrap_or_default()));
+        let tones: Vec<Tone> = tones.collect();
+        let limits = text_of(source, "thresholds").split(',').map(|part| part.trim().parse::<f64>());
+        let limits: Vec<f64> = limits.filter_map(Result::ok).filter(|it| it.is_finite()).collect();
+        if let (Some(first), Some(tone)) = (limits.first(), tones.first())
+            && (is_coloured || is_gauge)
+        {
+            let from = panel.min.unwrap_or(0.0).min(first - 1.0);
+            panel.thresholds.push(Threshold { from, tone: *tone });
+            for (from, tone) in limits.iter().zip(&tones[1..]).take(THRESHOLDS_MAX - 1) {
+                panel.thresholds.push(Threshold { from: *from, tone: *tone });
             }
         }
-        panel.thresholds.sort_by(|a, b| a.from.total_cmp(&b.from));
     }
+    panel.thresholds.sort_by(|a, b| a.from.total_cmp(&b.from));
 }
 
 fn set_unit(id: &str, panel: &mut Panel, reasons: &mut Vec<String>) {
@@ -288,23 +351,6 @@ fn set_calculation(word: &str, panel: &mut Panel, reasons: &mut Vec<String>) {
     };
 }
 
-/// Thresholds mean something; colours that mean nothing set none.
-fn tone(color: &str) -> Option<Tone> {
-    let lower = color.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if has(&["green", "#299c46", "#73bf69", "50, 172, 45", "#37872d", "#56a64b"]) {
-        Some(Tone::Good)
-    } else if has(&["orange", "yellow", "237, 129, 40", "#eab839", "#ff9830", "#fade2a", "#ef843c"]) {
-        Some(Tone::Warn)
-    } else if has(&["red", "#d44a3a", "#f2495c", "245, 54, 54", "#e02f44", "#c4162a", "#bf1b00"]) {
-        Some(Tone::Bad)
-    } else if has(&["blue", "#5794f2", "purple"]) {
-        Some(Tone::Info)
-    } else {
-        None
-    }
-}
-
 fn legend(source: &Value, panel: &mut Panel) {
     let new = source.pointer("/options/legend");
     let old = source.get("legend");
@@ -322,71 +368,6 @@ fn legend(source: &Value, panel: &mut Panel) {
     } else {
         Legend::Bottom
     };
-}
-
-fn overrides(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
-    for one in list(source.pointer("/fieldConfig/overrides")) {
-        let matcher = one.pointer("/matcher/id").and_then(Value::as_str).unwrap_or_default();
-        let of = one.pointer("/matcher/options").and_then(Value::as_str).unwrap_or_default();
-        let series = match matcher {
-            "byName" => of.to_owned(),
-            "byRegexp" if of.starts_with('/') => of.to_owned(),
-            "byRegexp" => format!("/{of}/"),
-            _ => String::new(),
-        };
-        let mut made = Override { series, unit: None, name: None, hidden: false, negative: false };
-        for property in list(one.get("properties")) {
-            let value = property.get("value");
-            let word = value.and_then(Value::as_str).unwrap_or_default();
-            match text_of(property, "id") {
-                "unit" => made.unit = unit(word).filter(|it| !it.is_empty()).map(str::to_owned),
-                "displayName" => made.name = Some(clipped(word, WORD_BYTES_MAX)),
-                "custom.hidden" => made.hidden = value.and_then(Value::as_bool) == Some(true),
-                "custom.hideFrom" => {
-                    made.hidden = value.and_then(|it| it.get("viz")).and_then(Value::as_bool) == Some(true);
-                }
-                "custom.transform" => made.negative = word == "negative-Y",
-                "custom.stacking"
-                | "custom.axisPlacement"
-                | "max"
-                | "min"
-                | "decimals"
-                | "mappings"
-                | "thresholds"
-                | "links" => {
-                    let property = text_of(property, "id");
-                    reasons.push(format!("`{property}` is the same for all lines"));
-                }
-                // How it looks: colour, width, fill, the width of a column.
-                _ => {}
-            }
-        }
-        made.name = made.name.filter(|name| !name.is_empty());
-        let says = made.unit.is_some() || made.name.is_some() || made.hidden || made.negative;
-        let fits = !made.series.is_empty() && made.series.len() <= WORD_BYTES_MAX;
-        if says && fits && panel.overrides.len() < OVERRIDES_MAX {
-            panel.overrides.push(made);
-        } else if says {
-            reasons.push(format!("an override by `{matcher}` is not kept"));
-        }
-    }
-    for one in list(source.get("seriesOverrides")) {
-        let alias = text_of(one, "alias");
-        if text_of(one, "transform") == "negative-Y" && !alias.is_empty() && alias.len() <= WORD_BYTES_MAX {
-            if panel.overrides.len() < OVERRIDES_MAX {
-                let series = alias.to_owned();
-                panel.overrides.push(Override {
-                    series,
-                    unit: None,
-                    name: None,
-                    hidden: false,
-                    negative: true,
-                });
-            }
-        } else if one.get("yaxis").and_then(Value::as_u64) == Some(2) {
-            reasons.push("all lines have one axis".to_owned());
-        }
-    }
 }
 
 fn links(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Calculation, Legend, Source, Tone, VariableKind};
+use crate::model::{Calculation, Legend, Mapped, Mapping, Override, Source, Threshold, Tone, VariableKind};
 
 /// The constructs of dashboards of today, in one small one of our own.
 const TODAY: &str = r##"{
@@ -21,7 +21,7 @@ const TODAY: &str = r##"{
     {"id": 1, "type": "row", "title": "Open", "collapsed": false, "gridPos": {"x": 0, "y": 0, "w": 24, "h": 1}, "panels": []},
     {"id": 2, "type": "timeseries", "title": "Load", "repeat": "node", "gridPos": {"x": 0, "y": 1, "w": 12, "h": 8},
      "datasource": {"type": "prometheus", "uid": "${datasource}"},
-     "fieldConfig": {"defaults": {"unit": "percentunit", "min": 0, "custom": {"stacking": {"mode": "normal"}},
+     "fieldConfig": {"defaults": {"unit": "percentunit", "min": 0, "custom": {"stacking": {"mode": "normal"}, "thresholdsStyle": {"mode": "line"}},
         "thresholds": {"mode": "absolute", "steps": [{"color": "green", "value": null}, {"color": "#EAB839", "value": 0.7}, {"color": "red", "value": 0.9}]}},
        "overrides": [{"matcher": {"id": "byRegexp", "options": "/out.*/"}, "properties": [{"id": "custom.transform", "value": "negative-Y"}, {"id": "color", "value": {}}]}]},
      "options": {"legend": {"displayMode": "table", "placement": "bottom", "showLegend": true}},
@@ -125,7 +125,7 @@ fn rows_of_old_are_laid_side_by_side() {
     let text = r#"{"dashboard": {"title": "Old", "schemaVersion": 14, "rows": [
       {"title": "One", "height": "300px", "panels": [
         {"id": 1, "type": "singlestat", "title": "Up", "span": 4, "valueName": "avg", "format": "percent", "thresholds": "50,80",
-         "colors": ["green", "orange", "red"], "gauge": {"show": true}, "targets": [{"expr": "up"}]},
+         "colors": ["green", "orange", "red"], "decimals": 1, "gauge": {"show": true, "minValue": 0, "maxValue": 200}, "targets": [{"expr": "up", "intervalFactor": 1}]},
         {"id": 2, "type": "graph", "title": "Rate", "span": 8, "stack": true, "yaxes": [{"format": "Bps", "min": "0"}],
          "legend": {"show": false}, "targets": [{"expr": "rate(a[1m])", "interval": "30s"}], "alert": {"name": "x"}},
         {"id": 3, "type": "graph", "span": 12, "seriesOverrides": [{"alias": "b", "yaxis": 2}], "targets": [{"expr": "b"}]}]},
@@ -148,7 +148,8 @@ fn rows_of_old_are_laid_side_by_side() {
         ]
     );
     let up = &read.dashboard.panels[1];
-    assert_eq!((up.thresholds.len(), up.calculation, &*up.unit), (2, Calculation::Mean, "percent"));
+    assert_eq!((up.decimals, up.min, up.max), (Some(1), Some(0.0), Some(200.0)));
+    assert_eq!((up.thresholds.len(), up.calculation, &*up.unit), (3, Calculation::Mean, "percent"));
     let reasons: Vec<usize> = read.panels.iter().map(|it| it.reasons.len()).collect();
     assert_eq!(reasons, [0, 2, 1], "{:?}", read.panels);
 }
@@ -166,4 +167,218 @@ fn what_is_no_dashboard_is_refused_with_its_reason() {
     }
     let many = format!(r#"{{"panels": [{}]}}"#, vec![r#"{"type":"row"}"#; PANELS_MAX + 1].join(","));
     assert!(import(&many).unwrap_err().to_string().contains("301 panels"));
+}
+
+fn panel_of(json: &str) -> (Panel, Vec<String>) {
+    let text = format!(
+        r##"{{"title": "T", "schemaVersion": 42, "templating": {{"list": [{{"name": "job", "type": "custom", "query": "a"}}]}},
+            "panels": [{json}]}}"##
+    );
+    let mut read = import(&text).unwrap();
+    let again = crate::parse(None, &crate::yaml(&read.dashboard)).unwrap();
+    assert_eq!(again.dashboards[0], read.dashboard, "what is imported can be kept");
+    (read.dashboard.panels.remove(0), read.panels.remove(0).reasons)
+}
+
+#[test]
+fn values_keep_their_words_and_lines_their_colours() {
+    let (panel, reasons) = panel_of(
+        r##"{"id": 1, "type": "stat", "title": "State", "targets": [{"refId": "A", "expr": "up{job=\"$job\"}"}],
+        "fieldConfig": {"defaults": {"noValue": "never seen", "color": {"mode": "thresholds"},
+          "mappings": [
+            {"type": "value", "options": {"1": {"text": "Up", "color": "green", "index": 1}, "0": {"text": "Down", "color": "dark-red", "index": 0}}},
+            {"type": "range", "options": {"from": 2, "to": null, "result": {"text": "Odd"}}},
+            {"type": "regex", "options": {"pattern": "/^x.*/", "result": {"color": "#5794F2"}}},
+            {"type": "special", "options": {"match": "null+nan", "result": {"text": "gone", "color": "text"}}}],
+          "thresholds": {"mode": "absolute", "steps": [{"color": "red", "value": null}, {"color": "green", "value": 1}]}},
+        "overrides": [{"matcher": {"id": "byName", "options": "a"}, "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": "semi-dark-blue"}}]}]}}"##,
+    );
+    assert_eq!(reasons, [""; 0]);
+    let mapping = |of, text: Option<&str>, tone| Mapping { of, text: text.map(str::to_owned), tone };
+    assert_eq!(
+        panel.mappings,
+        [
+            mapping(Mapped::Value("0".to_owned()), Some("Down"), Some(Tone::Bad)),
+            mapping(Mapped::Value("1".to_owned()), Some("Up"), Some(Tone::Good)),
+            mapping(Mapped::Range { from: Some(2.0), to: None }, Some("Odd"), None),
+            mapping(Mapped::Regex("^x.*".to_owned()), None, Some(Tone::Info)),
+            mapping(Mapped::Missing, Some("gone"), Some(Tone::None)),
+        ]
+    );
+    // What holds from below holds from the lowest value on.
+    assert_eq!(
+        panel.thresholds,
+        [Threshold { from: 0.0, tone: Tone::Bad }, Threshold { from: 1.0, tone: Tone::Good }]
+    );
+    assert_eq!(panel.overrides, [Override { color: Some("#3274d9".to_owned()), ..Override::of("a") }]);
+}
+
+#[test]
+fn thresholds_that_no_line_is_drawn_at_mean_nothing() {
+    let (panel, reasons) = panel_of(
+        r##"{"id": 1, "type": "timeseries", "title": "a", "targets": [{"expr": "a"}], "fieldConfig": {"defaults": {
+          "color": {"mode": "fixed", "fixedColor": "orange"}, "custom": {"thresholdsStyle": {"mode": "off"}, "scaleDistribution": {"type": "log", "log": 10}},
+          "thresholds": {"steps": [{"color": "green", "value": null}, {"color": "red", "value": 80}]}}}}"##,
+    );
+    assert_eq!(panel.thresholds, []);
+    assert_eq!(panel.overrides, [Override { color: Some("#ff9830".to_owned()), ..Override::of("/.*/") }]);
+    assert_eq!(reasons, ["its axis is linear, not logarithmic"]);
+}
+
+#[test]
+fn tables_are_organised_and_what_is_not_done_is_named() {
+    let (panel, reasons) = panel_of(
+        r##"{"id": 1, "type": "table", "title": "a", "targets": [{"expr": "a", "format": "table", "instant": true}],
+        "transformations": [
+          {"id": "labelsToFields"}, {"id": "merge"},
+          {"id": "organize", "options": {"excludeByName": {"Time": true, "instance": true, "job": false}, "indexByName": {"a": 1}, "renameByName": {"Value": "Cores", "pod": "Pod"}}},
+          {"id": "filterFieldsByName", "options": {"exclude": {"pattern": "/^__/"}}},
+          {"id": "sortBy"}, {"id": "calculateField", "disabled": true}],
+        "fieldConfig": {"defaults": {}, "overrides": [{"matcher": {"id": "byName", "options": "Value #A"}, "properties": [{"id": "unit", "value": "bytes"}, {"id": "custom.width", "value": 90}, {"id": "custom.cellOptions", "value": {}}]}]}}"##,
+    );
+    let named = |series: &str, name: &str| Override { name: Some(name.to_owned()), ..Override::of(series) };
+    let hidden = |series: &str| Override { hidden: true, ..Override::of(series) };
+    assert_eq!(
+        panel.overrides,
+        [
+            Override { unit: Some("bytes".to_owned()), ..Override::of("value") },
+            hidden("instance"),
+            named("value", "Cores"),
+            named("pod", "Pod"),
+            hidden("/^__/"),
+        ]
+    );
+    assert_eq!(
+        reasons,
+        [
+            "`custom.cellOptions` is the same for all lines",
+            "columns are in the order of their names, the value last",
+            "its transformation `sortBy` is not made",
+        ]
+    );
+}
+
+#[test]
+fn panels_of_version_16_keep_what_was_chosen_in_them() {
+    let (graph, reasons) = panel_of(
+        r##"{"id": 1, "type": "graph", "title": "a", "targets": [{"expr": "a"}], "timeShift": "1d", "percentage": true,
+        "aliasColors": {"5xx": "#BF1B00", "2xx": "rgb(1, 2, 3)"}, "seriesOverrides": [{"alias": "/in/", "transform": "negative-Y", "color": "#705da0"}, {"alias": "x", "lines": false}],
+        "thresholds": [{"value": 90, "op": "gt", "colorMode": "critical"}, {"value": 10, "op": "lt", "colorMode": "custom", "lineColor": "blue"}],
+        "yaxes": [{"format": "short", "logBase": 10}, {"format": "short"}]}"##,
+    );
+    let color =
+        |series: &str, color: &str| Override { color: Some(color.to_owned()), ..Override::of(series) };
+    assert_eq!(
+        graph.overrides,
+        [
+            color("2xx", "#010203"),
+            color("5xx", "#bf1b00"),
+            Override { negative: true, ..color("/in/", "#705da0") },
+            Override { hidden: true, ..Override::of("x") },
+        ]
+    );
+    assert_eq!(
+        graph.thresholds,
+        [Threshold { from: 10.0, tone: Tone::Info }, Threshold { from: 90.0, tone: Tone::Bad }]
+    );
+    assert_eq!(
+        reasons,
+        [
+            "its threshold below 10 is drawn as one from 10 on",
+            "its shift in time, `1d`, is not kept",
+            "its axis is linear, not logarithmic",
+            "stacked by value, not to 100 %",
+        ]
+    );
+    let (single, reasons) = panel_of(
+        r##"{"id": 1, "type": "singlestat", "title": "a", "targets": [{"expr": "a"}], "colorBackground": true, "postfix": " of 3",
+        "colors": ["#d44a3a", "rgba(237, 129, 40, 0.89)", "#299c46"], "thresholds": "1,3", "nullText": "none",
+        "mappingType": 1, "valueMaps": [{"op": "=", "text": "OK", "value": "1"}, {"op": "=", "text": "N/A", "value": "null"}], "rangeMaps": [{"from": "null", "to": "null", "text": "N/A"}]}"##,
+    );
+    assert_eq!(reasons, ["the postfix ` of 3` is not shown"]);
+    assert_eq!(single.mappings.len(), 2, "{:?}", single.mappings);
+    assert_eq!(single.mappings[1].of, Mapped::Missing);
+    let told: Vec<_> = single.thresholds.iter().map(|it| (it.from, it.tone)).collect();
+    assert_eq!(told, [(0.0, Tone::Bad), (1.0, Tone::Warn), (3.0, Tone::Good)]);
+    let (table, reasons) = panel_of(
+        r##"{"id": 1, "type": "table", "title": "a", "targets": [{"expr": "a"}], "styles": [
+          {"pattern": "Time", "type": "hidden", "alias": "Time"}, {"pattern": "Value #A", "type": "number", "unit": "percentunit", "alias": "Used", "thresholds": ["0.8"]},
+          {"pattern": "pod", "type": "string", "alias": "Pod", "linkUrl": "/d/x"}, {"pattern": "/.*/", "type": "number", "unit": "short"}]}"##,
+    );
+    assert_eq!(table.overrides.len(), 2, "{:?}", table.overrides);
+    assert_eq!(
+        (table.overrides[0].name.as_deref(), table.overrides[0].unit.as_deref()),
+        (Some("Used"), Some("ratio"))
+    );
+    assert_eq!(
+        reasons,
+        ["the thresholds of column `Value #A` are not kept", "the link of column `pod` is not kept"]
+    );
+}
+
+#[test]
+fn names_without_a_value_are_told_and_constants_and_the_library_are_put_in() {
+    let (_, reasons) = panel_of(
+        r##"{"id": 1, "type": "stat", "title": "a", "targets": [{"expr": "label_replace(a{x=~\"$job|${cluster:regex}\", y=\"b$\"}[$__rate_interval], \"a\", \"$1\", \"b\", \"(.*)\")"}]}"##,
+    );
+    assert_eq!(reasons, ["nothing stands behind `$cluster`"]);
+    let text = r##"{"__inputs": [{"name": "VAR_PREFIX", "type": "constant", "value": "my\"app"}],
+      "__elements": {"u1": {"name": "Lib", "model": {"type": "timeseries", "title": "In it", "targets": [{"expr": "${VAR_PREFIX}"}]}}},
+      "links": [{"type": "dashboards", "tags": ["k8s"], "title": ""}], "annotations": {"list": [{"name": "", "expr": "a"}]},
+      "panels": [{"id": 7, "gridPos": {"x": 0, "y": 0, "w": 6, "h": 4}, "title": "", "libraryPanel": {"uid": "u1", "name": "Lib"}},
+                 {"id": 8, "title": "Elsewhere", "libraryPanel": {"uid": "u2", "name": "Not here"}}]}"##;
+    let read = import(text).unwrap();
+    let panel = &read.dashboard.panels[0];
+    assert_eq!((&*panel.id, &*panel.title, panel.cell.w), ("panel-7", "In it", 6));
+    assert_eq!(panel.queries[0].source, Source::Promql("my\"app".to_owned()));
+    assert_eq!(read.panels[1].outcome, Outcome::LeftOut);
+    assert_eq!(
+        read.notes,
+        [
+            "annotation `` is not kept: changes are drawn on every chart",
+            "link to dashboards of k8s of the dashboard is not kept",
+        ]
+    );
+}
+
+#[test]
+fn lines_of_one_query_are_known_by_their_legend() {
+    let overridden = r##""fieldConfig": {"defaults": {"unit": "epm"}, "overrides": [{"matcher": {"id": "byFrameRefID", "options": "B"},
+        "properties": [{"id": "custom.transform", "value": "negative-Y"}]}]}"##;
+    let with = |legend: &str| {
+        panel_of(&format!(
+            r##"{{"id": 1, "type": "timeseries", "title": "a", {overridden},
+            "targets": [{{"refId": "A", "expr": "a", "legendFormat": "Received {{{{type}}}}"}}, {{"refId": "B", "expr": "b", "legendFormat": "{legend}"}}]}}"##
+        ))
+    };
+    let (panel, reasons) = with("Sent (all) {{ type }}");
+    assert_eq!(reasons, [""; 0]);
+    assert_eq!(panel.overrides, [Override { negative: true, ..Override::of(r"/^Sent \(all\) .*$/") }]);
+    assert_eq!(panel.unit, "perMinute");
+    for legend in ["{{type}}", "__auto", "$job {{type}}"] {
+        let (panel, reasons) = with(legend);
+        assert_eq!(panel.overrides, []);
+        assert_eq!(reasons, ["an override by `byFrameRefID` is not kept"], "{legend}");
+    }
+}
+
+#[test]
+fn a_table_of_several_queries_has_a_column_of_each() {
+    let (panel, reasons) = panel_of(
+        r##"{"id": 1, "type": "table", "title": "a", "targets": [
+          {"refId": "A", "expr": "a", "hide": true}, {"refId": "B", "expr": "b", "format": "table"}, {"refId": "C", "expr": "c", "format": "table"}],
+        "transformations": [{"id": "joinByField", "options": {"byField": "pod"}},
+          {"id": "organize", "options": {"excludeByName": {"Time 1": true}, "renameByName": {"Value #B": "CPU", "Value #C": "Memory"}}}],
+        "fieldConfig": {"defaults": {}, "overrides": [{"matcher": {"id": "byName", "options": "Memory"}, "properties": [{"id": "unit", "value": "bytes"}]}]}}"##,
+    );
+    assert_eq!(reasons, [""; 0]);
+    let named = |series: &str, name: &str| Override { name: Some(name.to_owned()), ..Override::of(series) };
+    assert_eq!(
+        panel.overrides,
+        [
+            Override { unit: Some("bytes".to_owned()), ..Override::of("Memory") },
+            named("value A", "CPU"),
+            named("value B", "Memory"),
+        ]
+    );
 }

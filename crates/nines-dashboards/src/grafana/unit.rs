@@ -21,7 +21,7 @@ pub fn unit(id: &str) -> Option<&'static str> {
         "reqps" | "rps" => "requestsPerSecond",
         "ops" | "iops" | "wps" => "operationsPerSecond",
         "cps" | "pps" | "eps" | "mps" | "recps" | "rowsps" => "perSecond",
-        "cpm" | "opm" | "rpm" | "wpm" | "reqpm" => "perMinute",
+        "cpm" | "opm" | "rpm" | "wpm" | "epm" | "mpm" | "reqpm" => "perMinute",
         "celsius" => "celsius",
         "hertz" | "rothz" => "hertz",
         "volt" => "volts",

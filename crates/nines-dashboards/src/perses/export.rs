@@ -136,6 +136,12 @@ fn looks(panel: &Panel, left_out: &mut Vec<String>) -> Value {
             spec.insert("max".to_owned(), json!(max));
         }
     }
+    if !panel.mappings.is_empty() {
+        left_out.push(format!("panel `{}`: the words of its values", panel.id));
+    }
+    if panel.overrides.iter().any(|it| it.color.is_some()) {
+        left_out.push(format!("panel `{}`: the colours of its lines", panel.id));
+    }
     if !steps.is_empty() {
         spec.insert("thresholds".to_owned(), json!({ "steps": steps }));
     }

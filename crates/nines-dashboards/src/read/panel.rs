@@ -2,8 +2,9 @@ use nines_yaml::{Fields, Node, Reader, suggest};
 
 use super::{bounded, is_word, line, sized, whole};
 use crate::model::{
-    COLUMNS, Calculation, Cell, HEIGHT_MAX, LINKS_MAX, Legend, Link, OVERRIDES_MAX, Override, Panel,
-    QUERIES_MAX, Query, ROWS_MAX, Source, TEXT_BYTES_MAX, THRESHOLDS_MAX, Threshold, Tone, UNITS, View,
+    COLUMNS, Calculation, Cell, HEIGHT_MAX, LINKS_MAX, Legend, Link, MAPPINGS_MAX, Mapped, Mapping,
+    OVERRIDES_MAX, Override, Panel, QUERIES_MAX, Query, ROWS_MAX, Source, TEXT_BYTES_MAX, THRESHOLDS_MAX,
+    Threshold, Tone, UNITS, View,
 };
 
 /// What a panel is that says nothing of its size: half the width, a third of a screen.
@@ -54,6 +55,9 @@ pub fn read(
         panel.thresholds.extend(threshold(reader, node, &path));
     }
     panel.thresholds.sort_by(|a, b| a.from.total_cmp(&b.from));
+    for (path, node) in bounded(reader, &mut fields, "mappings", MAPPINGS_MAX) {
+        panel.mappings.extend(mapping(reader, node, &path));
+    }
     for (path, node) in bounded(reader, &mut fields, "overrides", OVERRIDES_MAX) {
         panel.overrides.extend(read_override(reader, node, &path));
     }
@@ -190,8 +194,47 @@ fn read_override(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Ove
     let name = line(reader, &mut fields, "name", false);
     let hidden = fields.boolean(reader, "hidden").unwrap_or(false);
     let negative = fields.boolean(reader, "negative").unwrap_or(false);
+    let color = line(reader, &mut fields, "color", false);
+    if let Some(color) = color.as_deref().filter(|color| !is_color(color)) {
+        let hint = Some("six hexadecimal digits, such as '#5794f2'".to_owned());
+        let message = format!("`{color}` is not a colour");
+        reader.error(fields.mark_of("color"), &fields.path_of("color"), message, hint);
+    }
     fields.finish(reader);
-    Some(Override { series: series?, unit, name, hidden, negative })
+    Some(Override { series: series?, unit, name, hidden, negative, color })
+}
+
+/// `#rrggbb`: it is written into a page as it is.
+pub(crate) fn is_color(text: &str) -> bool {
+    text.len() == 7
+        && text.strip_prefix('#').is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()))
+}
+
+fn mapping(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Mapping> {
+    let mut fields = reader.fields(node, path)?;
+    let value = line(reader, &mut fields, "value", false);
+    let regex = line(reader, &mut fields, "regex", false);
+    let (has_from, has_to) = (fields.has("from"), fields.has("to"));
+    let (from, to) = (fields.number(reader, "from"), fields.number(reader, "to"));
+    let missing = fields.boolean(reader, "missing") == Some(true);
+    let text = line(reader, &mut fields, "text", false);
+    let tone = choice(reader, &mut fields, "tone", Tone::WORDS);
+    let ways = [value.is_some(), regex.is_some(), has_from || has_to, missing];
+    if ways.iter().filter(|is| **is).count() != 1 {
+        let hint = Some("one of `value`, `from` with `to`, `regex`, `missing: true`".to_owned());
+        reader.error(node.mark, path, "the mapping has to say of which values it is".to_owned(), hint);
+    } else if text.is_none() && tone.is_none() {
+        let hint = Some("`text`, `tone`, or both".to_owned());
+        reader.error(node.mark, path, "the mapping says nothing of its values".to_owned(), hint);
+    }
+    fields.finish(reader);
+    let of = match (value, regex) {
+        (Some(value), _) => Mapped::Value(value),
+        (None, Some(regex)) => Mapped::Regex(regex),
+        (None, None) if missing => Mapped::Missing,
+        (None, None) => Mapped::Range { from, to },
+    };
+    Some(Mapping { of, text, tone })
 }
 
 fn link(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Link> {

@@ -173,9 +173,22 @@ mod properties {
                 (panel.min, panel.max) = (Some(f64::from(whole)), Some(fraction));
                 panel.decimals = decimals;
                 panel.thresholds = vec![Threshold { from: fraction, tone: Tone::Bad }];
+                panel.mappings = vec![
+                    Mapping { of: Mapped::Value("0".to_owned()), text: Some(title.clone()), tone: None },
+                    Mapping {
+                        of: Mapped::Range { from: Some(fraction), to: None },
+                        text: None,
+                        tone: Some(Tone::Good),
+                    },
+                    Mapping { of: Mapped::Regex(title.clone()), text: Some("x".to_owned()), tone: None },
+                    Mapping { of: Mapped::Missing, text: Some("null".to_owned()), tone: Some(Tone::Info) },
+                ];
                 panel.text = title.clone();
-                panel.overrides =
-                    vec![Override { series: title, unit: None, name: None, hidden: true, negative: false }];
+                panel.overrides = vec![Override {
+                    hidden: true,
+                    color: Some("#5794f2".to_owned()),
+                    ..Override::of(&title)
+                }];
                 panel
             })
     }
