@@ -122,6 +122,9 @@ pub struct DashboardPanel {
     pub max: Option<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<DashboardThreshold>,
+    /// The first that is about a value says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mappings: Vec<DashboardMapping>,
     /// `bottom` (if absent), `right`, `table` or `hidden`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legend: Option<String>,
@@ -179,6 +182,27 @@ pub struct DashboardThreshold {
     pub tone: String,
 }
 
+/// A value that has words, a tone, or both: of one `value`, of those `from` one `to` another, of those that `regex` matches,
+/// or of what is `missing`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DashboardMapping {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub missing: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// As of a threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tone: Option<String>,
+}
+
 /// What is different for some lines.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DashboardOverride {
@@ -192,6 +216,9 @@ pub struct DashboardOverride {
     pub hidden: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub negative: bool,
+    /// `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -208,6 +208,67 @@ pub struct Drill {
     pub data_lost_secs: Option<f64>,
 }
 
+/// Reports by mail, by name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReviewReportsResponse {
+    pub reports: Vec<ReviewReport>,
+}
+
+/// A report by mail: when it goes out next, and where the newest one is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReviewReport {
+    pub name: String,
+    /// `week` or `month`.
+    pub every: String,
+    pub time_zone: String,
+    pub next_at: Time,
+    /// Of the newest one, such as `2026-W47` or `2026-10`.
+    pub period: String,
+    pub due_at: Time,
+    /// The mail channels that it goes to.
+    pub channels: Vec<String>,
+    /// Who gets nothing, and why.
+    pub problems: Vec<String>,
+    /// The newest one; empty if it has not gone out.
+    pub sent: Vec<ReportSent>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReportSent {
+    pub channel: String,
+    /// As pages: `queued`, `sending`, `delivered`, `undeliverable` or `superseded`.
+    pub state: String,
+    pub at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A report as it goes out.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReportPreview {
+    pub report: String,
+    pub period: String,
+    pub start: Time,
+    pub end: Time,
+    pub due_at: Time,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    /// The attachment.
+    pub csv: String,
+    pub channels: Vec<String>,
+    pub problems: Vec<String>,
+    /// Mails that were put into the outbox by this call: 0 for a dry run, and for a period that has gone out.
+    pub queued: u64,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct ReportSendRequest {
+    /// Show it and send nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// A page that is generated from facts, with what people added to it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Sheet {

@@ -245,6 +245,9 @@ pub struct Applied {
     /// `created`, `changed`, `unchanged`.
     pub outcome: String,
     pub revision: u64,
+    /// Why it is as it is, of what a new service was given by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -273,4 +276,48 @@ pub struct SloReplayResponse {
     pub stored_good: u64,
     pub stored_total: u64,
     pub stats: QueryStats,
+}
+
+/// What a service has by itself: promises from a template with a target that its past gives reasons for, and whom their
+/// alerts reach. Its dashboard is at `/api/v1/services/{name}/dashboard`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServiceDefaults {
+    pub service: String,
+    /// It is declared, or has promises of its own.
+    pub registered: bool,
+    /// Promises that it has already, by name.
+    pub slos: Vec<String>,
+    /// What it could promise; applied by themselves when the service is registered without promises of its own.
+    pub proposals: Vec<SloProposal>,
+    pub route: AlertRoute,
+    /// What could not be read of its past, as sentences.
+    pub partial: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SloProposal {
+    pub name: String,
+    /// `availability` or `latency`.
+    pub category: String,
+    pub description: String,
+    /// Fraction, such as 0.999.
+    pub target: f64,
+    /// Why this target and no other.
+    pub reason: String,
+    /// The document, ready to be applied.
+    pub yaml: String,
+}
+
+/// Whom the alerts of a service reach.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertRoute {
+    /// `policy`, `channels`, `first_line`, `nobody`.
+    pub by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// The escalation policy by which its people are called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Channels of the team.
+    pub channels: Vec<String>,
 }

@@ -10,7 +10,8 @@ pub struct Status {
     pub version: String,
     pub started_at: Time,
     pub now: Time,
-    /// `ok`, or the named degraded modes: `ingest_refused`, `journal_failed`, `storage_damaged`, `paging_delayed`.
+    /// `ok`, or the named degraded modes: `ingest_refused`, `journal_failed`, `storage_damaged`, `paging_delayed`,
+    /// `pair_alone` (PostgreSQL is gone, and the other node has promised not to take over), `pair_behind`.
     pub modes: Vec<String>,
     /// When is a write acknowledged: `fsync`.
     pub durability: String,
@@ -22,10 +23,47 @@ pub struct Status {
     pub disk_free_bytes: u64,
     pub memory_bytes: u64,
     pub paging: PagingStatus,
+    /// Only at a node that is one of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<PairStatus>,
     /// What an operator has to know about what is kept: a limit that is used up or not accepted, a clock that jumped.
     pub notices: Vec<String>,
     /// What recovery or a scan found damaged, named.
     pub damage: Vec<String>,
+}
+
+/// One of two nodes, as it sees them.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PairStatus {
+    /// Of this node.
+    pub name: String,
+    /// `leader` or `standby`.
+    pub role: String,
+    /// How often the lease has changed hands.
+    pub epoch: i64,
+    /// Who leads, and where people reach it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leader: Option<String>,
+    pub leader_url: String,
+    pub reaches_postgresql: bool,
+    /// It leads by the other's promise alone.
+    pub by_promise: bool,
+    /// It stands by, and would promise to take nothing over if PostgreSQL were gone: not in the first seconds after a start.
+    pub vouches: bool,
+    /// For how long it may send if nothing else happens.
+    pub permitted_secs: f64,
+    /// Writes that the shared log does not have yet.
+    pub backlog_writes: u64,
+    /// The other node, when PostgreSQL last saw it, and how many writes it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_seen_secs: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_behind_writes: Option<u64>,
+    /// Why this node cannot take part, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -25,6 +25,15 @@ pub struct ObjectsQuery {
     pub kind: Option<String>,
 }
 
+/// How documents are applied.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApplyOptions {
+    /// Check everything, change nothing.
+    pub dry_run: bool,
+    /// New services are given no promises of the template.
+    pub without_defaults: bool,
+}
+
 /// Telemetry to be taken in. See the guide "Send your telemetry" for formats.
 #[derive(Debug, Clone)]
 pub struct Ingest {
@@ -349,11 +358,19 @@ impl Client {
         &self,
         yaml: String,
         file: Option<&str>,
-        dry_run: bool,
+        options: ApplyOptions,
     ) -> Result<ApplyResponse, ClientError> {
-        let call =
-            Call::new("apply").query("dry_run", dry_run.then_some(true)).query("file", file).yaml(yaml);
+        let call = Call::new("apply")
+            .query("dry_run", options.dry_run.then_some(true))
+            .query("defaults", options.without_defaults.then_some(false))
+            .query("file", file)
+            .yaml(yaml);
         self.ask(call).await
+    }
+
+    /// What a service promises by itself, why, and whom its alerts reach.
+    pub async fn service_defaults(&self, service: &str) -> Result<ServiceDefaults, ClientError> {
+        self.ask(Call::new("service_defaults").parameter(service)).await
     }
 
     /// Documents of Sloth or Pyrra, translated; and applied unless `dry_run`.
@@ -551,6 +568,16 @@ impl Client {
         end: Option<&str>,
     ) -> Result<ReviewResponse, ClientError> {
         self.ask(Call::new("review").query("start", start).query("end", end)).await
+    }
+
+    pub async fn review_reports(&self) -> Result<ReviewReportsResponse, ClientError> {
+        self.ask(Call::new("review_reports")).await
+    }
+
+    /// With `dry_run` nothing is sent.
+    pub async fn send_review_report(&self, name: &str, dry_run: bool) -> Result<ReportPreview, ClientError> {
+        let call = Call::new("send_review_report").parameter(name);
+        self.tell(call, &ReportSendRequest { dry_run }).await
     }
 
     pub async fn review_csv(&self, start: Option<&str>, end: Option<&str>) -> Result<String, ClientError> {

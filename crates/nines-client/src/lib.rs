@@ -12,5 +12,5 @@ mod client;
 mod error;
 
 pub use call::{ANSWER_BYTES_MAX, ANSWER_WAIT_MAX};
-pub use client::{Client, Ingest, Ingested, ObjectsQuery};
+pub use client::{ApplyOptions, Client, Ingest, Ingested, ObjectsQuery};
 pub use error::ClientError;

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use nines_api::*;
 use nines_base::ErrorKind;
-use nines_client::{Client, ClientError, ObjectsQuery};
+use nines_client::{ApplyOptions, Client, ClientError, ObjectsQuery};
 use serde_json::json;
 
 #[derive(Debug, Clone)]
@@ -56,12 +56,13 @@ fn client(address: SocketAddr) -> Client {
 #[tokio::test]
 async fn a_call_is_what_the_route_table_says() {
     let (address, seen) = server(200, json!({ "dry_run": true, "results": [], "warnings": [] })).await;
-    let answer = client(address).apply("a: 1\n".to_owned(), Some("slos/a b.yaml"), true).await.unwrap();
+    let options = ApplyOptions { dry_run: true, without_defaults: true };
+    let answer = client(address).apply("a: 1\n".to_owned(), Some("slos/a b.yaml"), options).await.unwrap();
     assert!(answer.dry_run);
     let asked = seen.lock().unwrap()[0].clone();
     assert_eq!(
         (asked.method, asked.uri.as_str()),
-        (Method::POST, "/api/v1/apply?dry_run=true&file=slos%2Fa%20b.yaml")
+        (Method::POST, "/api/v1/apply?dry_run=true&defaults=false&file=slos%2Fa%20b.yaml")
     );
     assert_eq!(asked.authorization.as_deref(), Some("Bearer nk_secret"));
     assert_eq!(asked.content_type.as_deref(), Some("application/yaml"));
@@ -155,7 +156,7 @@ async fn every_method_is_a_route() {
     let _ = client.slos().await;
     let _ = client.slo("s").await;
     let _ = client.slo_suspects("s", Some(60)).await;
-    let _ = client.apply(String::new(), None, false).await;
+    let _ = client.apply(String::new(), None, ApplyOptions::default()).await;
     let _ = client.objects(&ObjectsQuery { kind: Some("SLO".to_owned()) }).await;
     let _ = client.delete_object("SLO", "s").await;
     let _ = client.alerts(Some("firing"), Some("s")).await;

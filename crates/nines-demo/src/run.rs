@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_base::{Random, SharedClock, Shutdown};
-use nines_client::{Client, ClientError};
+use nines_client::{ApplyOptions, Client, ClientError};
 use tokio::sync::mpsc;
 
 use crate::play::{PlayError, Player};
@@ -99,7 +99,9 @@ pub async fn run(
     let receiver =
         Receiver::start(clock.clone(), &Random::from_system()).await.map_err(DemoError::Receiver)?;
     let yaml = documents(&receiver.url(), receiver.secret());
-    let applied = target.client.apply(yaml, Some("shop.yaml"), false).await.map_err(DemoError::Documents)?;
+    // Its promises are all that its stories are about.
+    let alone = ApplyOptions { without_defaults: true, ..ApplyOptions::default() };
+    let applied = target.client.apply(yaml, Some("shop.yaml"), alone).await.map_err(DemoError::Documents)?;
     let promises = applied.results.iter().filter(|result| result.kind == "SLO").count();
 
     let sender = Sender {

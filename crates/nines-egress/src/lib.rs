@@ -31,6 +31,8 @@
 //! | discovery by DNS | the machine | the name servers of `resolv.conf`, over UDP and TCP |
 //! | the object store (`--object-store`) | whoever starts the node | its own client; no text of a document gets there |
 //! | the client, `nines import`, the agent and the demo | whoever runs them | [`Egress::send`], loopback allowed |
+//! | a pair: the other node (`--pair-peer`) | whoever starts the node | [`Egress::send`], with a policy of its own: any address |
+//! | a pair: PostgreSQL (`--pair`) | whoever starts the node | its own client; no text of a document gets there |
 //! | this node's own addresses, for those that are never blocked | whoever starts the node | one look-up of the public URL's host; no connection |
 
 mod address;

@@ -1,5 +1,8 @@
 //! What chats and ticket systems may send back, by channel: the secrets that their requests are checked with, and what it
-//! takes to answer. Follows the declared channels.
+//! takes to answer. Follows the declared channels. Chats whose users command this node at their own level are configured
+//! with the node instead, so that nobody makes themselves somebody else by a document.
+
+mod signed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use arc_swap::ArcSwap;
 use hmac::{Hmac, KeyInit, Mac};
 use nines_notify::Secret;
 use sha2::Sha256;
+pub use signed::{BadSignature, Chat, ChatPerson, DiscordChat, TeamsChat};
 
 /// Cheap to clone; clones share everything. Readers take no lock.
 #[derive(Clone, Default)]

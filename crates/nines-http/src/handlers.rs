@@ -8,6 +8,7 @@ pub mod changes;
 pub mod chat;
 pub mod credit;
 pub mod dashboards;
+pub mod defaults;
 pub mod explore;
 pub mod export;
 pub mod fleet;

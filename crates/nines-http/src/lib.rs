@@ -26,6 +26,7 @@ mod policies;
 mod problem;
 mod promises;
 pub mod render;
+pub mod reports;
 mod router;
 mod secrets;
 mod subscribers;
@@ -34,7 +35,7 @@ mod uptime;
 
 pub use app::{App, Health, Oncall, SharedApp};
 pub use audit::Auditor;
-pub use chat::{ChatHooks, Hook};
+pub use chat::{Chat, ChatHooks, ChatPerson, DiscordChat, Hook, TeamsChat};
 pub use credit::{AccessLog, AccessLogError, CreditDesk, Observed, StoredAccess};
 pub use desk::{AlertDesk, DeskError, Receipt};
 pub use difference::{Tally, differences};
@@ -44,8 +45,8 @@ pub use handlers::patterns::SharedBook;
 pub use inventory::{Collected, Collector, InventoryDesk};
 pub use learning::{DraftError, drafted};
 pub use metric_questions::MetricQuestions;
-pub use operations::{Chat, ChatPerson, Operations, RUNBOOK_KIND, Runbooks};
-pub use policies::PolicyDesk;
+pub use operations::{Operations, RUNBOOK_KIND, Runbooks};
+pub use policies::{PolicyDesk, operator};
 pub use problem::status_of;
 pub use promises::{
     AppliedDocument, ApplyError, FILE_MARK, PromiseView, Promises, RULES_KIND, Rehearsal, ReplayError,

@@ -1,23 +1,16 @@
 //! Operations as handlers reach them: the machine, its history, the runbooks that are applied now, and who may command it
 //! from a chat.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use nines_access::{Actor, Grant, Role, Via};
-use nines_actions::infra::slack::{SIGNATURE_AGE_MAX, verify};
+use nines_access::{Actor, Role};
 use nines_actions::runbook::Runbook;
 use nines_actions::{ActionError, Actions, Bars, Caller, History, Intent, Level, Person as ActionPerson};
 use nines_api::ActionArguments;
-use nines_model::Timestamp;
-use parking_lot::Mutex;
 
-/// Signatures of chat commands that are remembered, so that none is taken twice: five minutes at a hundred a second.
-const SIGNATURES_MAX: usize = 30_000;
-/// How long a signature is remembered: as long as its time would be believed, from either side.
-const SIGNATURES_KEPT: Duration = SIGNATURE_AGE_MAX.saturating_mul(2);
+use crate::chat::{Chat, DiscordChat, TeamsChat};
 
 pub struct Operations {
     pub actions: Arc<Actions>,
@@ -25,15 +18,14 @@ pub struct Operations {
     pub runbooks: Arc<Runbooks>,
     /// `None`: no signing secret is configured, and no chat command is taken.
     pub chat: Option<Chat>,
+    pub teams: Option<TeamsChat>,
+    pub discord: Option<DiscordChat>,
 }
 
 impl Operations {
     /// An action of the catalogue or a runbook, with its values.
     pub fn intent(&self, action: &str, arguments: &ActionArguments) -> Result<Intent, ActionError> {
-        match action.strip_prefix(RUNBOOK) {
-            Some(name) => self.runbooks.find(name)?.intent(arguments),
-            None => Intent::of_action(action, arguments),
-        }
+        self.runbooks.intent(action, arguments)
     }
 }
 
@@ -54,6 +46,14 @@ impl Runbooks {
 
     pub fn all(&self) -> Arc<BTreeMap<String, Runbook>> {
         self.0.load_full()
+    }
+
+    /// An action of the catalogue or one of these, with its values.
+    pub fn intent(&self, action: &str, arguments: &ActionArguments) -> Result<Intent, ActionError> {
+        match action.strip_prefix(RUNBOOK) {
+            Some(name) => self.find(name)?.intent(arguments),
+            None => Intent::of_action(action, arguments),
+        }
     }
 
     fn find(&self, name: &str) -> Result<Runbook, ActionError> {
@@ -93,81 +93,10 @@ pub fn operator(actor: &Actor) -> Caller {
     }
 }
 
-/// Commands from a chat: signed by the provider, carried out at the level of the person who typed them.
-pub struct Chat {
-    secret: String,
-    /// By the provider's own user id: a display name can be anybody's.
-    people: BTreeMap<String, ChatPerson>,
-    seen: Mutex<HashMap<String, Timestamp>>,
-}
-
-/// Whom a user of the chat is here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChatPerson {
-    pub name: String,
-    pub role: Role,
-}
-
-/// Why a signed command is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadSignature {
-    /// Wrong, too old, or not there.
-    Wrong,
-    /// It was taken before.
-    Repeated,
-    /// Too many commands in a short time to tell whether it is a repeat.
-    Flooded,
-}
-
-impl Chat {
-    pub fn new(secret: String, people: BTreeMap<String, ChatPerson>) -> Self {
-        Self { secret, people, seen: Mutex::default() }
-    }
-
-    /// Checks the signature over the raw body, and that it is used once.
-    pub fn check(
-        &self,
-        timestamp: &str,
-        signature: &str,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<(), BadSignature> {
-        if !verify(&self.secret, timestamp, body, signature, now) {
-            return Err(BadSignature::Wrong);
-        }
-        // Only the digits count for the check, so only they count here.
-        let signature = signature.to_ascii_lowercase();
-        let mut seen = self.seen.lock();
-        if seen.contains_key(&signature) {
-            return Err(BadSignature::Repeated);
-        }
-        if seen.len() >= SIGNATURES_MAX {
-            seen.retain(|_, at| now.since(*at) < SIGNATURES_KEPT);
-            if seen.len() >= SIGNATURES_MAX {
-                return Err(BadSignature::Flooded);
-            }
-        }
-        seen.insert(signature, now);
-        Ok(())
-    }
-
-    /// The person behind a user id of the chat.
-    pub fn actor(&self, user: &str) -> Option<Actor> {
-        let person = self.people.get(user)?;
-        let grant = Grant::Role(person.role);
-        let eyes = nines_access::Person { id: format!("chat:{user}"), key_maker: None };
-        Some(Actor {
-            name: person.name.clone(),
-            grant,
-            via: Via::System,
-            person: Some(eyes),
-            ..Actor::anonymous(false)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use nines_access::Grant;
+
     use super::*;
 
     #[test]

@@ -11,9 +11,9 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alertmanager, alerts, apm, audit, changes, chat, credit, dashboards, explore, export, fleet, incidents,
-    infra, intake, inventory, jaeger, learning, oidc, oncall, operations, patterns, people, policies,
-    prometheus, replay, saved, secrets, session, silences, slos, sns, status, statuspage, stream,
+    alertmanager, alerts, apm, audit, changes, chat, credit, dashboards, defaults, explore, export, fleet,
+    incidents, infra, intake, inventory, jaeger, learning, oidc, oncall, operations, patterns, people,
+    policies, prometheus, replay, saved, secrets, session, silences, slos, sns, status, statuspage, stream,
     subscribers, tail, telemetry, uptime, web,
 };
 use crate::{SharedApp, problem::ApiError};
@@ -117,6 +117,7 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "export_dashboard") => get(dashboards::export),
         (Method::Post, "import_dashboard") => post(dashboards::import),
         (Method::Get, "service_dashboard") => get(dashboards::of_a_service),
+        (Method::Get, "service_defaults") => get(defaults::show),
         (Method::Post, "replay") => post(replay::replay),
         (Method::Post, "histogram") => post(telemetry::histogram),
         (Method::Post, "facets") => post(telemetry::facets),
@@ -167,6 +168,8 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Post, "step_incident") => post(incidents::step),
         (Method::Post, "chat_slack_command") => post(chat::slack_command),
         (Method::Post, "chat_slack_interaction") => post(chat::slack_interaction),
+        (Method::Post, "chat_teams") => post(chat::teams::message),
+        (Method::Post, "chat_discord") => post(chat::discord::interaction),
         (Method::Post, "chat_telegram") => post(chat::telegram),
         (Method::Post, "chat_jira") => post(chat::jira),
         (Method::Get, "infrastructure") => get(fleet::units),
@@ -205,6 +208,9 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Post, "edit_postmortem") => post(learning::edit),
         (Method::Post, "step_postmortem") => post(learning::step),
         (Method::Get, "review") => get(learning::review),
+        (Method::Get, "review_reports") => get(learning::reports),
+        (Method::Get, "review_report") => get(learning::report),
+        (Method::Post, "send_review_report") => post(learning::send_report),
         (Method::Get, "meeting") => get(learning::meeting),
         (Method::Post, "edit_meeting") => post(learning::edit_meeting),
         (Method::Get, "takeover") => get(learning::takeover),

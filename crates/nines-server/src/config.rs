@@ -69,6 +69,8 @@ pub struct Config {
     pub confirm_limits: bool,
     /// Off unless an address is given.
     pub syslog: SyslogConfig,
+    /// Off unless an address is given.
+    pub smtp: SmtpConfig,
     pub operations: OperationsConfig,
     /// Off unless an address is given.
     pub statsd: StatsdConfig,
@@ -78,10 +80,23 @@ pub struct Config {
     pub secrets: SecretsConfig,
     /// Where the audit log's end is written down every half minute: a file where nobody who can write the log can.
     pub audit_anchors: Option<PathBuf>,
+    /// The other node that this one forms a pair with. `None`: it stands alone.
+    pub pair: Option<PairSettings>,
     /// Who vouches for people. `None`: nobody but this node.
     pub oidc: Option<OidcSettings>,
     /// Where settings come from that are not defaults, by the key of [`Setting`].
     pub origins: BTreeMap<String, String>,
+}
+
+/// Two nodes, of which one leads (docs/guides/pair.md).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PairSettings {
+    /// `postgres://…`, `env:NAME`, or a file that holds it.
+    pub store: String,
+    /// Where the other node listens: asked when PostgreSQL does not answer.
+    pub peer: Option<String>,
+    /// This node's, other than its peer's. `None`: the host's.
+    pub name: Option<String>,
 }
 
 /// An identity provider that speaks OpenID Connect.
@@ -141,6 +156,14 @@ pub struct OperationsConfig {
     pub slack_signing_secret: Option<PathBuf>,
     /// Whom Slack's users are here: `USER_ID=name:role`.
     pub slack_users: Vec<String>,
+    /// A file with the security tokens of outgoing webhooks of Microsoft Teams, one a line.
+    pub teams_tokens: Option<PathBuf>,
+    /// Whom users of Teams are here: `AAD_OBJECT_ID=name:role`.
+    pub teams_users: Vec<String>,
+    /// Of the application of Discord: 64 hexadecimal digits.
+    pub discord_public_key: Option<String>,
+    /// Whom users of Discord are here: `USER_ID=name:role`.
+    pub discord_users: Vec<String>,
 }
 
 /// One account and region. Credentials come by the usual chain, environment, shared file, container, instance, unless
@@ -196,6 +219,15 @@ pub struct SyslogConfig {
     pub tls_client_ca: Option<PathBuf>,
 }
 
+/// Where alerts are taken by mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SmtpConfig {
+    pub listen: Option<SocketAddr>,
+    /// For `STARTTLS`: certificate chain and key of this node, in PEM.
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("cannot read configuration file {}", path.display())]
@@ -216,8 +248,16 @@ pub enum ConfigError {
     SyslogAnonymous { name: &'static str, address: SocketAddr },
     #[error("`syslog-tls` has no certificate: give --syslog-tls-cert and --syslog-tls-key, both in PEM")]
     SyslogTls,
-    #[error("cannot use {} for syslog over TLS: {reason}", path.display())]
-    SyslogCertificate { path: PathBuf, reason: String },
+    #[error(
+        "`smtp-listen` {address} can be reached from other machines and is not encrypted: give --smtp-tls-cert and --smtp-tls-key, or allow it with --allow-plaintext"
+    )]
+    SmtpPlaintext { address: SocketAddr },
+    #[error("`smtp-tls-cert` and `smtp-tls-key` belong together: give both, in PEM, or neither")]
+    SmtpTls,
+    #[error("cannot use {} for {what}: {reason}", path.display())]
+    Certificate { what: &'static str, path: PathBuf, reason: String },
+    #[error("`pair-peer` and `pair-name` are of no use without `pair`: give --pair postgres://…")]
+    Pair,
 }
 
 /// The file's shape. Every key is optional.
@@ -245,11 +285,18 @@ pub struct ConfigFile {
     pub syslog_tls_cert: Option<PathBuf>,
     pub syslog_tls_key: Option<PathBuf>,
     pub syslog_tls_client_ca: Option<PathBuf>,
+    pub smtp_listen: Option<SocketAddr>,
+    pub smtp_tls_cert: Option<PathBuf>,
+    pub smtp_tls_key: Option<PathBuf>,
     /// A table: `[aws]` with `region`.
     pub aws: Option<AwsSettings>,
     pub four_eyes: Option<BTreeSet<String>>,
     pub slack_signing_secret: Option<PathBuf>,
     pub slack_users: Option<Vec<String>>,
+    pub teams_tokens: Option<PathBuf>,
+    pub teams_users: Option<Vec<String>>,
+    pub discord_public_key: Option<String>,
+    pub discord_users: Option<Vec<String>>,
     pub scrape_files: Option<PathBuf>,
     pub statsd_udp: Option<SocketAddr>,
     pub statsd_tcp: Option<SocketAddr>,
@@ -260,6 +307,10 @@ pub struct ConfigFile {
     pub previous_master_keys: Option<Vec<String>>,
     pub master_key_cache: Option<PathBuf>,
     pub audit_anchors: Option<PathBuf>,
+    /// `postgres://…`, `env:NAME`, or a file that holds it.
+    pub pair: Option<String>,
+    pub pair_peer: Option<String>,
+    pub pair_name: Option<String>,
     /// A table: `[oidc]` with `issuer`, `client_id` and `roles`.
     pub oidc: Option<OidcSettings>,
 }
@@ -284,15 +335,25 @@ impl Default for Config {
             object_store: None,
             confirm_limits: false,
             syslog: SyslogConfig::default(),
+            smtp: SmtpConfig::default(),
             operations: OperationsConfig::default(),
             statsd: StatsdConfig::default(),
             scrape_files: None,
             probes: ProbesConfig::default(),
             secrets: SecretsConfig::default(),
             audit_anchors: None,
+            pair: None,
             oidc: None,
             origins: BTreeMap::new(),
         }
+    }
+}
+
+impl PairSettings {
+    /// What was given of it; `None` if nothing was.
+    pub fn of(store: Option<String>, peer: Option<String>, name: Option<String>) -> Option<Self> {
+        let given = store.is_some() || peer.is_some() || name.is_some();
+        given.then(|| Self { store: store.unwrap_or_default(), peer, name })
     }
 }
 
@@ -349,11 +410,20 @@ impl Config {
                 tls_key: file.syslog_tls_key,
                 tls_client_ca: file.syslog_tls_client_ca,
             },
+            smtp: SmtpConfig {
+                listen: file.smtp_listen,
+                tls_cert: file.smtp_tls_cert,
+                tls_key: file.smtp_tls_key,
+            },
             operations: OperationsConfig {
                 aws: file.aws,
                 four_eyes: file.four_eyes.unwrap_or_default(),
                 slack_signing_secret: file.slack_signing_secret,
                 slack_users: file.slack_users.unwrap_or_default(),
+                teams_tokens: file.teams_tokens,
+                teams_users: file.teams_users.unwrap_or_default(),
+                discord_public_key: file.discord_public_key,
+                discord_users: file.discord_users.unwrap_or_default(),
             },
             statsd: StatsdConfig { udp: file.statsd_udp, tcp: file.statsd_tcp },
             scrape_files: file.scrape_files,
@@ -367,6 +437,7 @@ impl Config {
                 master_key_cache: file.master_key_cache,
             },
             audit_anchors: file.audit_anchors,
+            pair: PairSettings::of(file.pair, file.pair_peer, file.pair_name),
             oidc: file.oidc,
             origins: BTreeMap::new(),
         })
@@ -391,7 +462,24 @@ impl Config {
                 return Err(ConfigError::StatsdAnonymous { name, address });
             }
         }
+        self.check_smtp()?;
+        if self.pair.as_ref().is_some_and(|pair| pair.store.is_empty()) {
+            return Err(ConfigError::Pair);
+        }
         self.check_syslog()
+    }
+
+    /// An address is what lets a sender in, so beyond loopback it is not to be read on the way.
+    fn check_smtp(&self) -> Result<(), ConfigError> {
+        let smtp = &self.smtp;
+        if smtp.tls_cert.is_some() != smtp.tls_key.is_some() {
+            return Err(ConfigError::SmtpTls);
+        }
+        let open = smtp.listen.filter(|address| !address.ip().is_loopback());
+        match open.filter(|_| smtp.tls_cert.is_none() && !self.allow_plaintext) {
+            Some(address) => Err(ConfigError::SmtpPlaintext { address }),
+            None => Ok(()),
+        }
     }
 
     /// Syslog senders show no key, so beyond loopback they must be let in by name, or show a certificate.
@@ -466,6 +554,22 @@ mod tests {
         assert!(check(udp.clone(), None, false).unwrap_err().contains("--allow-plaintext"));
         assert!(check(udp.clone(), None, true).unwrap_err().contains("--anonymous-ingest"));
         check(udp, Some(true), true).unwrap();
+    }
+
+    #[test]
+    fn mail_beyond_loopback_is_encrypted_or_asked_for() {
+        let check = |smtp: SmtpConfig, allow_plaintext| {
+            let config = Config { smtp, allow_plaintext, ..Config::default() };
+            config.check().map_err(|error| error.to_string())
+        };
+        let open = SmtpConfig { listen: Some("0.0.0.0:2525".parse().unwrap()), ..SmtpConfig::default() };
+        assert!(check(open.clone(), false).unwrap_err().contains("--smtp-tls-cert"));
+        check(open.clone(), true).unwrap();
+        let pem = || Some(PathBuf::from("node.pem"));
+        assert!(
+            check(SmtpConfig { tls_cert: pem(), ..open.clone() }, false).unwrap_err().contains("together")
+        );
+        check(SmtpConfig { tls_cert: pem(), tls_key: pem(), ..open }, false).unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Infrastructure in a node: who reports, who has stopped, who is high or low, what will run full.
 //!
 //! - [`observe`]: reads the store every few seconds for who has reported, into the book of `nines-fleet`.
+//! - [`cache`]: what was read of them a moment ago.
 //! - [`measure`]: what of a kind can be measured, and its values now and before.
 //! - [`saturation`]: what has a limit, continued by `nines-forecast`.
 //! - [`watching`]: what becomes of a watch: an alert at the desk, as from any other system.
@@ -8,6 +9,7 @@
 //! The book and the watches are kept in `control.db`. Reading is bounded in samples and time like any question; a round
 //! that cannot read changes nothing, so that a store that is slow makes nobody absent.
 
+mod cache;
 mod desk;
 mod measure;
 mod observe;
@@ -37,8 +39,13 @@ use watching::Firing;
 const ROUND: Duration = Duration::from_secs(3);
 /// How often it is foreseen what will run full, if a watch asks for it.
 const FORECAST_ROUND: Duration = Duration::from_secs(60);
-/// How often the book is kept. A crash forgets at most so much of when somebody was last seen.
+/// A round is followed by a rest of so many times its own length: reading who reports takes a fifth of a core at most.
+const REST: u32 = 4;
+/// How often what has changed of the book is kept.
 const KEEP_ROUND: Duration = Duration::from_secs(60);
+/// How often all of it is kept. A crash forgets at most so much of when somebody was last seen, and the first round after it
+/// looks back over six times as much.
+const TOUCH_ROUND: Duration = Duration::from_secs(600);
 /// One question of a page or of a round.
 const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 /// Samples that a selector may read: 96 MB, as the questions of the pages may.
@@ -70,6 +77,7 @@ pub(crate) struct Keeper {
     /// By watch and subject.
     firing: Mutex<BTreeMap<(String, String), Firing>>,
     board: Mutex<Option<Arc<Board>>>,
+    cache: cache::Cache,
     turns: Semaphore,
     /// A watch was put: look now.
     wake: Notify,
@@ -107,6 +115,7 @@ pub async fn start(
         watches: RwLock::new(watches),
         firing: Mutex::default(),
         board: Mutex::default(),
+        cache: cache::Cache::default(),
         turns: Semaphore::new(AT_ONCE),
         wake: Notify::new(),
         shutdown: shutdown.clone(),
@@ -183,9 +192,11 @@ impl Keeper {
 }
 
 async fn run(keeper: Arc<Keeper>) {
-    let (mut observed_ms, mut kept, mut foreseen): (Option<i64>, _, Option<Duration>) =
-        (None, keeper.clock.monotonic(), None);
+    let began = keeper.clock.monotonic();
+    let (mut observed_ms, mut kept, mut touched, mut foreseen): (Option<i64>, _, _, Option<Duration>) =
+        (None, began, began, None);
     while !keeper.shutdown.has_begun() {
+        let round_began = keeper.clock.monotonic();
         match keeper.ask(move |keeper, asked| observe::round(keeper, asked, observed_ms)).await {
             Ok(Ok(until_ms)) => {
                 observed_ms = Some(until_ms);
@@ -202,13 +213,16 @@ async fn run(keeper: Arc<Keeper>) {
         }
         if now.saturating_sub(kept) >= KEEP_ROUND {
             kept = now;
-            keeper.book.write().touch_all();
+            if now.saturating_sub(touched) >= TOUCH_ROUND {
+                touched = now;
+                keeper.book.write().touch_all();
+            }
             keeper.keep().await;
         }
         tokio::select! {
             () = keeper.shutdown.begun() => {}
             () = keeper.wake.notified() => foreseen = None,
-            () = keeper.clock.sleep(ROUND) => {}
+            () = keeper.clock.sleep(ROUND.max(now.saturating_sub(round_began) * REST)) => {}
         }
     }
     keeper.book.write().touch_all();

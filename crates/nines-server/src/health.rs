@@ -44,6 +44,7 @@ pub struct NodeHealth {
     /// What recovery found damaged, in words.
     pub recovery_damage: Vec<String>,
     pub audit_alarm: AuditAlarm,
+    pub leading: Option<nines_pair::Leadership>,
     /// Accepted events when they were last looked at, for the rate.
     pub last_rate: Mutex<(Duration, u64, f64)>,
 }
@@ -81,6 +82,15 @@ impl Health for NodeHealth {
         }
         if self.audit_alarm.is_on() {
             modes.push("audit_log_cut".to_owned());
+        }
+        let pair = self.leading.as_ref().map(|leading| crate::pair::shown(leading.status()));
+        if let Some(pair) = &pair {
+            if pair.by_promise || !pair.reaches_postgresql {
+                modes.push("pair_alone".to_owned());
+            }
+            if pair.trouble.is_some() || pair.backlog_writes > 0 {
+                modes.push("pair_behind".to_owned());
+            }
         }
         let millis = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64() * 1e3);
         Ok(api::Status {
@@ -160,6 +170,7 @@ impl Health for NodeHealth {
                     .map(|(name, _)| name.clone())
                     .collect(),
             },
+            pair,
             notices: store.notices.iter().map(ToString::to_string).chain(self.metrics.notice()).collect(),
             damage,
         })

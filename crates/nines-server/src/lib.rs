@@ -18,6 +18,7 @@ mod gate;
 mod health;
 mod inventory;
 mod learning;
+mod mail_door;
 mod masking;
 mod memory;
 mod metric_slis;
@@ -28,6 +29,7 @@ mod oidc;
 mod oncall;
 mod operations;
 mod paging;
+mod pair;
 mod patterns;
 mod policies;
 mod probes;
@@ -46,9 +48,10 @@ mod translate;
 
 pub use config::{
     AwsSettings, Config, ConfigError, ConfigFile, DEFAULT, FileFault, OidcSettings, OperationsConfig,
-    ProbesConfig, SecretsConfig, Setting, StatsdConfig, parse_retention, terminated_table,
+    PairSettings, ProbesConfig, SecretsConfig, Setting, StatsdConfig, parse_retention, terminated_table,
 };
 pub use node::{Node, start};
 pub use object_store::{RemoteConfig, open as open_object_store};
+pub use pair::run as run_pair;
 pub use policies::disable_all as disable_policies;
 pub use probes::{environment as probe_environment, result_of as probe_result};

@@ -15,6 +15,7 @@ use nines_incidents::{Cadence, Incidents};
 use nines_ingest::{Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
 use nines_oncall::{OncallRepository, Rota};
+use nines_pair::Leadership;
 use nines_query::{Engine, EngineConfig};
 use nines_receive::{Limits, OtlpReceiver, Syslog, SyslogLimits, serve};
 use nines_slo::{LiveSlis, RecentChanges};
@@ -44,6 +45,7 @@ use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::inventory;
 use crate::learning;
+use crate::mail_door::{MailDesk, MailSocket};
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
 use crate::metric_slis;
@@ -65,7 +67,26 @@ use crate::subscribers;
 use crate::syslog::SyslogSockets;
 
 /// What the page path and those who look at it find in `response.db`.
-const RESPONSE_DOMAINS: &[nines_state::Domain] = &[response::DOMAIN, incidents::DOMAIN, state_oncall::DOMAIN];
+pub const RESPONSE_DOMAINS: &[nines_state::Domain] =
+    &[response::DOMAIN, incidents::DOMAIN, state_oncall::DOMAIN];
+/// What people configure, and all that is not of the page path.
+pub const CONTROL_DOMAINS: &[nines_state::Domain] = &[
+    objects::DOMAIN,
+    access::DOMAIN,
+    audit::DOMAIN,
+    saved::DOMAIN,
+    nines_state::dashboards::DOMAIN,
+    actions::DOMAIN,
+    nines_state::learning::DOMAIN,
+    rules::DOMAIN,
+    watch::DOMAIN,
+    state_secrets::DOMAIN,
+    nines_state::policies::DOMAIN,
+    nines_state::statuspage::DOMAIN,
+    nines_state::inventory::DOMAIN,
+    nines_state::credit::DOMAIN,
+    nines_state::fleet::DOMAIN,
+];
 /// Housekeeping of keys and sessions.
 const ACCESS_ROUND: Duration = Duration::from_secs(60);
 /// Threads of the page runtime: one that evaluates, one that talks to providers.
@@ -185,6 +206,11 @@ impl Node {
 /// # Errors
 /// A port that is taken, a data directory that is in use or cannot be read, a configuration that would be unsafe.
 pub async fn start(config: Config) -> anyhow::Result<Node> {
+    start_in(config, None).await
+}
+
+/// The same in an epoch of a pair: nothing is written and no page is sent beyond it.
+pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Result<Node> {
     config.check()?;
     let clock = SystemClock::shared();
     let random = Random::from_system();
@@ -201,7 +227,9 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let otlp_http = bind("otlp-http", config.otlp_http).await?;
     let syslog_sockets = SyslogSockets::bind(&config).await?;
     let statsd_sockets = StatsdSockets::bind(&config).await?;
-    let syslog_addresses = [syslog_sockets.addresses(), statsd_sockets.addresses()].concat();
+    let mail_socket = MailSocket::bind(&config).await?;
+    let syslog_addresses =
+        [syslog_sockets.addresses(), statsd_sockets.addresses(), mail_socket.addresses()].concat();
     let addresses = [http.local_addr()?, grpc.local_addr()?, otlp_http.local_addr()?];
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", addresses[0]));
     let public_url = public_url.trim_end_matches('/').to_owned();
@@ -267,28 +295,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     );
 
     // Control state.
-    let control = open_database(
-        data,
-        "control.db",
-        &[
-            objects::DOMAIN,
-            access::DOMAIN,
-            audit::DOMAIN,
-            saved::DOMAIN,
-            nines_state::dashboards::DOMAIN,
-            actions::DOMAIN,
-            nines_state::learning::DOMAIN,
-            rules::DOMAIN,
-            watch::DOMAIN,
-            state_secrets::DOMAIN,
-            nines_state::policies::DOMAIN,
-            nines_state::statuspage::DOMAIN,
-            nines_state::inventory::DOMAIN,
-            nines_state::credit::DOMAIN,
-            nines_state::fleet::DOMAIN,
-        ],
-    )
-    .await?;
+    let control = open_database(data, "control.db", CONTROL_DOMAINS, leading.as_ref()).await?;
     let (vault, objects) = secrets::open(&config, &control, &clock, &random).await?;
     let access = Access::new(
         Arc::new(SqliteAccess::new(control.clone())),
@@ -303,10 +310,11 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         ..EgressConfig::default()
     })?;
     // What people see reads `response.db` over handles of its own, as does whoever must know whom to call.
-    let response = open_database(data, "response.db", RESPONSE_DOMAINS).await?;
+    let response = open_database(data, "response.db", RESPONSE_DOMAINS, leading.as_ref()).await?;
     let oncall_store: Arc<dyn OncallRepository> = Arc::new(SqliteOncall::new(response.clone()));
     let rota = Rota::new(Arc::clone(&oncall_store), Arc::clone(&clock));
     let hooks = nines_http::ChatHooks::default();
+    let runbooks: Arc<nines_http::Runbooks> = Arc::default();
     let (keeper, backfill) = PromiseKeeper::new(
         Arc::clone(&clock),
         store.clone(),
@@ -319,6 +327,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
             egress: egress.clone(),
             hooks: hooks.clone(),
             rota: rota.clone(),
+            runbooks: Arc::clone(&runbooks),
             secrets: Arc::new(vault.clone()),
             questions: metrics.questions.clone(),
         },
@@ -350,6 +359,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         news: Arc::clone(&patterns.news),
         rota: rota.clone(),
         shared: Arc::clone(&shared),
+        leading: leading.clone(),
     };
     let (page_thread, (incidents, desk)) = start_page_path(page_parts, page_shutdown.clone()).await?;
 
@@ -361,7 +371,6 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     };
     let [web_receiver, grpc_receiver, http_receiver] =
         [config.listen, config.otlp_grpc, config.otlp_http].map(receiver);
-    let runbooks: Arc<nines_http::Runbooks> = Arc::default();
     let declared =
         Declared::open(Arc::clone(&keeper) as _, objects.clone(), Arc::clone(&runbooks), Arc::clone(&clock));
     let desk: Arc<dyn AlertDesk> = Arc::new(desk);
@@ -468,10 +477,12 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
         receivers: vec![web_receiver.clone(), grpc_receiver.clone(), http_receiver.clone()],
         recovery_damage,
         audit_alarm,
+        leading,
         last_rate: parking_lot::Mutex::new((clock.monotonic(), 0, 0.0)),
     };
     let imports = StoredImports { store: store.clone(), engine: engine.clone() };
     let doors = web_receiver.doors(Some(Arc::new(imports))).with_series(metrics.store.clone());
+    let mail_desk = MailDesk { access: access.clone(), rota: rota.clone(), desk: Arc::clone(&desk) };
     let dashboards = crate::dashboards::open(prometheus.promises, &control, &clock);
     let app = Arc::new(App {
         version: env!("CARGO_PKG_VERSION"),
@@ -525,6 +536,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     let mapping =
         oncall::dependencies::start(engine_of_map, shared_of_map, Arc::clone(&clock), shutdown.clone());
     let telling = subscribers::start(&app, &shutdown);
+    let reporting = learning::report(&app, &shutdown);
+    let acting = oncall::actions::start(&app, &shutdown);
     let mut tasks = vec![tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
         async move {
@@ -544,6 +557,7 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     }
     let syslog = Syslog::new(SyslogLimits::default(), Arc::new(ingest.clone()), Arc::clone(&clock));
     tasks.extend(syslog_sockets.serve(&syslog, &shutdown));
+    tasks.extend(mail_socket.serve(mail_desk, &clock, &shutdown));
     let statsd = StatsdParts {
         clock: Arc::clone(&clock),
         disk: disk_of_statsd,
@@ -554,6 +568,8 @@ pub async fn start(config: Config) -> anyhow::Result<Node> {
     tasks.push(action_machine);
     tasks.push(drafting);
     tasks.push(telling);
+    tasks.push(acting);
+    tasks.push(reporting);
     tasks.push(mapping);
     tasks.push(collecting);
     tasks.push(anchoring);
@@ -615,9 +631,18 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (--{name}): {hint}"))
 }
 
-async fn open_database(data: &Path, file: &str, domains: &[nines_state::Domain]) -> anyhow::Result<Database> {
+async fn open_database(
+    data: &Path,
+    file: &str,
+    domains: &[nines_state::Domain],
+    leading: Option<&Leadership>,
+) -> anyhow::Result<Database> {
     let path = data.join(file);
-    Database::open(&path, domains).await.with_context(|| format!("cannot open {}", path.display()))
+    let opened = match leading {
+        Some(leading) => Database::open_leading(&path, domains, Arc::new(leading.clone())).await,
+        None => Database::open(&path, domains).await,
+    };
+    opened.with_context(|| format!("cannot open {}", path.display()))
 }
 
 async fn keep_access(access: Access, clock: SharedClock, shutdown: Shutdown) {
@@ -646,6 +671,7 @@ struct PageParts {
     news: crate::patterns::News,
     rota: Rota,
     shared: Arc<oncall::Shared>,
+    leading: Option<Leadership>,
 }
 
 /// Starts the page runtime on a thread of its own, and gives what people and the page path share: the incidents, and the
@@ -675,10 +701,11 @@ async fn run_page_path(
     shutdown: Shutdown,
     ready: tokio::sync::oneshot::Sender<anyhow::Result<(Incidents, Desk)>>,
 ) {
-    let database = match open_database(&parts.data, "response.db", RESPONSE_DOMAINS).await {
-        Ok(database) => database,
-        Err(error) => return drop(ready.send(Err(error))),
-    };
+    let database =
+        match open_database(&parts.data, "response.db", RESPONSE_DOMAINS, parts.leading.as_ref()).await {
+            Ok(database) => database,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(database.clone()));
     let repository = Arc::new(SqliteIncidents::new(database.clone()));
     let incidents = Incidents::new(repository, Arc::clone(&parts.clock), Cadence::default());
@@ -687,7 +714,10 @@ async fn run_page_path(
         parts.targets.clone(),
         Arc::clone(&parts.clock),
         parts.random,
-        DelivererConfig::default(),
+        DelivererConfig {
+            permission: parts.leading.map(|leading| Arc::new(crate::pair::Lead(leading)) as _),
+            ..DelivererConfig::default()
+        },
     );
     let repository: Arc<dyn OncallRepository> = Arc::new(SqliteOncall::new(database.clone()));
     let escalator = Escalator::new(EscalatorParts {

@@ -1,14 +1,16 @@
 //! On call in a node: who is called about an incident, and what comes in from other systems.
 //!
 //! - [`Escalator`] walks the policy of each open incident and gives its orders to the outbox.
+//! - [`actions`] runs the actions that policies ask for, beside the page path and not on it.
 //! - [`Desk`] takes alerts of other systems in: stored first, answered second, told third.
 //! - [`Auditor`] proves once a minute that none of it forgets a page.
 //! - [`dependencies`] tells the desk which services need which.
 //! - [`declared`] reads on-call documents beside all others.
 //!
-//! All of it runs on the page runtime, over that runtime's own handle of `response.db`. Whom to call is asked of the
+//! All else runs on the page runtime, over that runtime's own handle of `response.db`. Whom to call is asked of the
 //! [`nines_oncall::Roster`] in memory.
 
+pub mod actions;
 mod auditor;
 mod calls;
 pub mod declared;

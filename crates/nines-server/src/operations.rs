@@ -4,7 +4,7 @@
 //! called; the incident that a run belongs to gets the milestones on its timeline, as well as that works.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use nines_actions::{
 };
 use nines_base::{Random, SharedClock, Shutdown};
 use nines_egress::{Config as EgressConfig, Egress, Policy};
-use nines_http::{Chat, ChatPerson, Feed, Operations, Promises, Runbooks};
+use nines_http::{Chat, ChatPerson, DiscordChat, Feed, Operations, Promises, Runbooks, TeamsChat};
 use nines_incidents::{Actor as IncidentActor, Command, EntryKind, Incidents, Record, Source, Text};
 use nines_model::TimeRange;
 use nines_secrets::{SecretRef, SecretResolver, Vault};
@@ -94,7 +94,8 @@ pub async fn start(
         async move { actions.work(&stop).await }
     });
     let chat = chat(&config.operations, &secrets)?;
-    Ok((Operations { actions, history, runbooks, chat }, worker))
+    let (teams, discord) = (teams(&config.operations, &secrets)?, discord(&config.operations)?);
+    Ok((Operations { actions, history, runbooks, chat, teams, discord }, worker))
 }
 
 fn aws(
@@ -172,28 +173,66 @@ fn chat(config: &OperationsConfig, secrets: &dyn SecretResolver) -> anyhow::Resu
         }
         return Ok(None);
     };
-    let unreadable = || format!("cannot read slack's signing secret from {}", path.display());
-    let secret = match path.to_str().map(SecretRef::parse).transpose()?.flatten() {
-        Some(reference) => secrets.resolve(&reference).with_context(unreadable)?.expose().to_owned(),
-        None => std::fs::read_to_string(path).with_context(unreadable)?,
-    };
+    let secret = secret_or_file(path, secrets)
+        .with_context(|| format!("cannot read slack's signing secret from {}", path.display()))?;
     let secret = secret.trim();
     // Slack's have 32 hexadecimal digits; an empty one would let everybody sign.
     if secret.len() < 16 {
         bail!("slack's signing secret in {} is too short to be one", path.display());
     }
-    let mut people = BTreeMap::new();
-    for text in &config.slack_users {
-        let (user, person) = chat_person(text)?;
-        people.insert(user, person);
+    Ok(Some(Chat::new(secret.to_owned(), chat_people("slack", &config.slack_users)?)))
+}
+
+/// What a file holds, or what `secret://name` stands for now.
+fn secret_or_file(path: &Path, secrets: &dyn SecretResolver) -> anyhow::Result<String> {
+    match path.to_str().map(SecretRef::parse).transpose()?.flatten() {
+        Some(reference) => Ok(secrets.resolve(&reference)?.expose().to_owned()),
+        None => Ok(std::fs::read_to_string(path)?),
     }
-    Ok(Some(Chat::new(secret.to_owned(), people)))
+}
+
+/// The security tokens of the outgoing webhooks of Teams, one a line, and whom its users are here.
+fn teams(config: &OperationsConfig, secrets: &dyn SecretResolver) -> anyhow::Result<Option<TeamsChat>> {
+    let Some(path) = &config.teams_tokens else {
+        if !config.teams_users.is_empty() {
+            bail!("there are teams users but no security token: give its file with --teams-tokens");
+        }
+        return Ok(None);
+    };
+    let text = secret_or_file(path, secrets)
+        .with_context(|| format!("cannot read the security tokens of teams from {}", path.display()))?;
+    let tokens: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let chat = TeamsChat::new(&tokens, chat_people("teams", &config.teams_users)?);
+    chat.map(Some).with_context(|| {
+        format!("{} holds no security tokens as Teams shows them: base64, one a line", path.display())
+    })
+}
+
+/// The public key of an application of Discord, and whom its users are here.
+fn discord(config: &OperationsConfig) -> anyhow::Result<Option<DiscordChat>> {
+    let Some(key) = &config.discord_public_key else {
+        if !config.discord_users.is_empty() {
+            bail!(
+                "there are discord users but no public key: give the application's with --discord-public-key"
+            );
+        }
+        return Ok(None);
+    };
+    let people = chat_people("discord", &config.discord_users)?;
+    let chat = DiscordChat::new(key, people);
+    chat.map(Some).with_context(|| {
+        format!("`{key}` is no public key of Discord: it has 64 hexadecimal digits, see General Information")
+    })
+}
+
+fn chat_people(chat: &str, users: &[String]) -> anyhow::Result<BTreeMap<String, ChatPerson>> {
+    users.iter().map(|text| chat_person(chat, text)).collect()
 }
 
 /// `U02ABC=mei:responder`.
-fn chat_person(text: &str) -> anyhow::Result<(String, ChatPerson)> {
+fn chat_person(chat: &str, text: &str) -> anyhow::Result<(String, ChatPerson)> {
     let wrong =
-        || format!("`{text}` is no slack user: write USER_ID=name:role, such as U02ABC=mei:responder");
+        || format!("`{text}` is no {chat} user: write USER_ID=name:role, such as U02ABC=mei:responder");
     let (user, person) = text.split_once('=').with_context(wrong)?;
     let (name, role) = person.rsplit_once(':').with_context(wrong)?;
     let (user, name) = (user.trim(), name.trim());

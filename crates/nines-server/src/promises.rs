@@ -76,6 +76,8 @@ pub struct Followers {
     pub hooks: nines_http::ChatHooks,
     pub masking: Arc<MaskingSwitch>,
     pub rota: Rota,
+    /// What steps of policies may run.
+    pub runbooks: Arc<nines_http::Runbooks>,
     pub secrets: Arc<dyn nines_secrets::SecretResolver>,
     /// What promises over metrics are read from.
     pub questions: Questions,
@@ -97,6 +99,7 @@ pub struct PromiseKeeper {
     /// On-call documents, as declared; changed only with the registry locked.
     oncall: Mutex<Documents>,
     rota: Rota,
+    runbooks: Arc<nines_http::Runbooks>,
     kept: ArcSwap<Vec<Kept>>,
     duty: ArcSwap<Duty>,
     readings: ArcSwap<HashMap<String, Arc<SloReading>>>,
@@ -116,7 +119,7 @@ impl PromiseKeeper {
         followers: Followers,
     ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
         let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
-        let Followers { targets, masking, egress, hooks, rota, secrets, questions } = followers;
+        let Followers { targets, masking, egress, hooks, rota, runbooks, secrets, questions } = followers;
         let keeper = Self {
             clock,
             store,
@@ -132,6 +135,7 @@ impl PromiseKeeper {
             registry: Mutex::default(),
             oncall: Mutex::default(),
             rota,
+            runbooks,
             kept: ArcSwap::default(),
             duty: ArcSwap::default(),
             readings: ArcSwap::default(),
@@ -432,7 +436,7 @@ impl Promises for PromiseKeeper {
             }))
             .collect();
         let joined = declared::joined(&oncall, &documents);
-        warnings.extend(declared::findings(&documents, &joined, &next));
+        warnings.extend(declared::findings(&documents, &joined, &next, &self.runbooks));
         let mut revisions = vec![0; outcomes.len()];
         if !dry_run {
             let ours = keys

@@ -39,7 +39,7 @@ impl SyslogSockets {
             sockets.tcp = Some(bound.with_context(|| format!("cannot listen on {address} (--syslog-tcp)"))?);
         }
         if let (Some(address), Some(cert), Some(key)) = (syslog.tls, &syslog.tls_cert, &syslog.tls_key) {
-            let tls = tls_config(cert, key, syslog.tls_client_ca.as_deref())?;
+            let tls = tls_config("syslog over TLS", cert, key, syslog.tls_client_ca.as_deref())?;
             let bound = TcpListener::bind(address).await;
             let listener = bound.with_context(|| format!("cannot listen on {address} (--syslog-tls)"))?;
             sockets.tls = Some((listener, Arc::new(tls)));
@@ -74,8 +74,15 @@ impl SyslogSockets {
     }
 }
 
-fn tls_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<ServerConfig, ConfigError> {
-    let unusable = |path: &Path, error: &dyn std::fmt::Display| ConfigError::SyslogCertificate {
+/// What a listener answers over TLS with. `what` names it in errors.
+pub fn tls_config(
+    what: &'static str,
+    cert: &Path,
+    key: &Path,
+    client_ca: Option<&Path>,
+) -> Result<ServerConfig, ConfigError> {
+    let unusable = |path: &Path, error: &dyn std::fmt::Display| ConfigError::Certificate {
+        what,
         path: path.to_owned(),
         reason: error.to_string(),
     };
@@ -87,7 +94,7 @@ fn tls_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Serve
         None => builder.with_no_client_auth(),
         Some(path) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(path)? {
+            for certificate in certificates(what, path)? {
                 roots.add(certificate).map_err(|error| unusable(path, &error))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
@@ -96,13 +103,13 @@ fn tls_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Serve
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let chain = certificates(cert)?;
+    let chain = certificates(what, cert)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
     builder.with_single_cert(chain, private).map_err(|error| unusable(cert, &error))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let unusable = |reason: String| ConfigError::SyslogCertificate { path: path.to_owned(), reason };
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let unusable = |reason: String| ConfigError::Certificate { what, path: path.to_owned(), reason };
     let found: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
     match found {

@@ -1,5 +1,6 @@
 //! Dashboards. Teams have those of their services, and those that name the team.
 
+use crate::ServiceDefaults;
 use crate::dashboards::*;
 use crate::route::{EDITOR, Route, VIEWER, body, delete, get, post, put};
 
@@ -61,6 +62,14 @@ pub const ROUTES: &[Route] = &[
         VIEWER,
         body::<Dashboard>(),
         "The dashboard of a service: the kept one, else one made from its telemetry",
+    )
+    .in_teams(),
+    get(
+        "/api/v1/services/{name}/defaults",
+        "service_defaults",
+        VIEWER,
+        body::<ServiceDefaults>(),
+        "What a service promises by itself, why, and whom its alerts reach",
     )
     .in_teams(),
 ];

@@ -53,6 +53,29 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .query(&["start", "end", "format"]),
     get(
+        "/api/v1/review/reports",
+        "review_reports",
+        VIEWER,
+        body::<ReviewReportsResponse>(),
+        "Reviews that go out by mail: when next, to whom, and where the newest one is",
+    ),
+    get(
+        "/api/v1/review/reports/{name}",
+        "review_report",
+        VIEWER,
+        body::<ReportPreview>(),
+        "A review as it goes out by mail",
+    ),
+    post(
+        "/api/v1/review/reports/{name}/send",
+        "send_review_report",
+        EDITOR,
+        body::<ReportSendRequest>(),
+        body::<ReportPreview>(),
+        "Send the review of the time that ended last; once for each time and reader",
+    )
+    .audited("report.send"),
+    get(
         "/api/v1/meetings/{week}",
         "meeting",
         VIEWER,
@@ -166,6 +189,22 @@ pub(super) const ROUTES: &[Route] = &[
         "A button, a menu or a dialog of Slack",
     )
     .audited("chat.slack"),
+    door(
+        Method::Post,
+        "/api/v1/chat/teams",
+        "chat_teams",
+        Access::Signed,
+        "A message to the outgoing webhook of a team in Microsoft Teams",
+    )
+    .audited("chat.teams"),
+    door(
+        Method::Post,
+        "/api/v1/chat/discord",
+        "chat_discord",
+        Access::Signed,
+        "A slash command or a button of Discord",
+    )
+    .audited("chat.discord"),
     door(
         Method::Post,
         "/api/v1/chat/telegram/{channel}",

@@ -46,10 +46,10 @@ pub(super) const ROUTES: &[Route] = &[
         EDITOR,
         None,
         body::<ApplyResponse>(),
-        "Apply YAML documents, all or none",
+        "Apply YAML documents, all or none; a new service without promises is given its defaults",
     )
     .audited("objects.apply")
-    .query(&["dry_run", "file"]),
+    .query(&["dry_run", "file", "defaults"]),
     post(
         "/api/v1/import/slos",
         "import_slos",

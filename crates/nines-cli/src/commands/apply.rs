@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use nines_api::{ApplyResponse, Fault};
-use nines_client::ClientError;
+use nines_client::{ApplyOptions, ClientError};
 
 use super::Session;
 use crate::exit::Code;
@@ -27,11 +27,15 @@ pub struct Arguments {
     /// Check everything and say what would change, but change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Give new services no promises; by itself a new service without any gets those of the template
+    #[arg(long)]
+    no_defaults: bool,
 }
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
     let bundle = Bundle::read(&arguments.files)?;
-    let answer = session.client.apply(bundle.text.clone(), bundle.only_name(), arguments.dry_run).await;
+    let options = ApplyOptions { dry_run: arguments.dry_run, without_defaults: arguments.no_defaults };
+    let answer = session.client.apply(bundle.text.clone(), bundle.only_name(), options).await;
     let answer = match bundle.faults(answer)? {
         Ok(answer) => answer,
         Err(code) => return Ok(code),
@@ -42,6 +46,11 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         eprint!("{} {}", style::yellow("warning:"), fault_lines(&warning));
     }
     session.output.print(&answer, table)?;
+    for applied in &answer.results {
+        if let Some(reason) = &applied.reason {
+            eprintln!("{} is given by itself: {reason}", applied.name);
+        }
+    }
     if answer.dry_run {
         eprintln!("dry run: nothing was changed");
     }

@@ -1,7 +1,10 @@
 //! Learning: figures over a time, postmortems, the weekly meeting, the takeover of a service.
 
 use clap::{Args, Subcommand};
-use nines_api::{MeetingResponse, Postmortem, PostmortemsResponse, ReviewResponse, Sheet};
+use nines_api::{
+    MeetingResponse, Postmortem, PostmortemsResponse, ReportPreview, ReviewReportsResponse, ReviewResponse,
+    Sheet,
+};
 
 use super::{Session, duration, percent, short_time};
 use crate::exit::Code;
@@ -16,7 +19,9 @@ use crate::table::{Table, one_line};
   nines review week
   nines review postmortem INC-2026-0042 --markdown > INC-2026-0042.md
   nines review close INC-2026-0042
-  nines review takeover checkout")]
+  nines review takeover checkout
+  nines review reports
+  nines review send weekly --dry-run")]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -63,6 +68,16 @@ enum Command {
     },
     /// The twelve steps of taking over a service, with what the node knows
     Takeover { service: String },
+    /// Reviews that go out by mail: when next, to whom, and where the newest one is
+    Reports,
+    /// Send the review of the time that ended last by mail; once for each time and reader
+    Send {
+        /// As its document is called
+        report: String,
+        /// Show it and send nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code> {
@@ -89,6 +104,11 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         }
         Command::Takeover { service } => {
             session.output.print_text(&client.takeover(&service).await?, sheet)?
+        }
+        Command::Reports => session.output.print(&client.review_reports().await?, reports)?,
+        Command::Send { report, dry_run } => {
+            let sent = client.send_review_report(&report, dry_run).await?;
+            session.output.print_text(&sent, |it| report_text(it, dry_run))?;
         }
     }
     Ok(Code::Ok)
@@ -176,6 +196,42 @@ fn sheet(sheet: &Sheet) -> String {
         }
     }
     text
+}
+
+fn reports(answer: &ReviewReportsResponse) -> Table {
+    let mut table = Table::new(["report", "every", "next", "newest", "mails", "to"]);
+    for it in &answer.reports {
+        let sent: Vec<String> = it.sent.iter().map(|one| format!("{} {}", one.channel, one.state)).collect();
+        let to = it.channels.iter().chain(&it.problems).map(|text| one_line(text)).collect::<Vec<_>>();
+        table.row([
+            it.name.clone(),
+            format!("{}, {}", it.every, it.time_zone),
+            short_time(&it.next_at),
+            it.period.clone(),
+            if sent.is_empty() { "not sent".to_owned() } else { sent.join(", ") },
+            to.join(", "),
+        ]);
+    }
+    table
+}
+
+fn report_text(it: &ReportPreview, dry_run: bool) -> String {
+    let to = if it.channels.is_empty() { "nobody".to_owned() } else { it.channels.join(", ") };
+    let mut text = format!("{}\nto {to}\n", style::bold(&one_line(&it.subject)));
+    for problem in &it.problems {
+        text.push_str(&format!("{}\n", style::yellow(&one_line(problem))));
+    }
+    text.push('\n');
+    for line in it.text.lines() {
+        text.push_str(&format!("{}\n", one_line(line)));
+    }
+    let what = match (dry_run, it.queued) {
+        (true, _) => "nothing is sent: this was a dry run".to_owned(),
+        (false, 0) => format!("nothing is sent: {} went out before, or nobody gets it", it.period),
+        (false, 1) => "1 mail is in the outbox".to_owned(),
+        (false, queued) => format!("{queued} mails are in the outbox"),
+    };
+    text + "\n" + &what + "\n"
 }
 
 fn list(answer: &PostmortemsResponse) -> Table {

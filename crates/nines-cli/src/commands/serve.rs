@@ -7,7 +7,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 use ipnet::IpNet;
 use nines_base::ByteSize;
-use nines_server::{AwsSettings, Config};
+use nines_base::Shutdown;
+use nines_server::{AwsSettings, Config, PairSettings};
 
 use crate::exit::Code;
 use crate::output;
@@ -155,6 +156,33 @@ pub struct Arguments {
         help_heading = "Syslog"
     )]
     syslog_tls_client_ca: Option<PathBuf>,
+    /// Alerts by mail (SMTP), off unless given; port 0 takes a free one
+    #[arg(
+        long,
+        env = "NINES_SMTP_LISTEN",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        help_heading = "Mail"
+    )]
+    smtp_listen: Option<SocketAddr>,
+    /// Certificate chain for STARTTLS (PEM)
+    #[arg(
+        long,
+        env = "NINES_SMTP_TLS_CERT",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Mail"
+    )]
+    smtp_tls_cert: Option<PathBuf>,
+    /// Private key for STARTTLS (PEM)
+    #[arg(
+        long,
+        env = "NINES_SMTP_TLS_KEY",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Mail"
+    )]
+    smtp_tls_key: Option<PathBuf>,
     /// Region of AWS that actions go to [default: the simulated cloud]
     #[arg(
         long,
@@ -220,6 +248,44 @@ pub struct Arguments {
         help_heading = "Operations"
     )]
     slack_user: Vec<String>,
+    /// File with the security tokens of outgoing webhooks of Microsoft Teams, one a line
+    #[arg(
+        long,
+        env = "NINES_TEAMS_TOKENS",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Operations"
+    )]
+    teams_tokens: Option<PathBuf>,
+    /// Whom a user of Teams is here, by Entra object id, such as 4f1c…=mei:responder; may be repeated
+    #[arg(
+        long,
+        env = "NINES_TEAMS_USERS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "USER=NAME:ROLE",
+        help_heading = "Operations"
+    )]
+    teams_user: Vec<String>,
+    /// Public key of the application of Discord; without it no interaction is taken
+    #[arg(
+        long,
+        env = "NINES_DISCORD_PUBLIC_KEY",
+        hide_env_values = true,
+        value_name = "HEX",
+        help_heading = "Operations"
+    )]
+    discord_public_key: Option<String>,
+    /// Whom a user of Discord is here, such as 4711=mei:responder; may be repeated
+    #[arg(
+        long,
+        env = "NINES_DISCORD_USERS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "USER=NAME:ROLE",
+        help_heading = "Operations"
+    )]
+    discord_user: Vec<String>,
     /// How often metrics are sealed; for measurements
     #[arg(long, hide = true, value_name = "DURATION", value_parser = seal_every)]
     metrics_seal_every: Option<std::time::Duration>,
@@ -306,6 +372,15 @@ pub struct Arguments {
         help_heading = "Secrets"
     )]
     master_key_cache: Option<PathBuf>,
+    /// PostgreSQL that this node shares with a second one: a URL, env:NAME, or a file that holds it
+    #[arg(long, env = "NINES_PAIR", hide_env_values = true, value_name = "POSTGRES", help_heading = "Pair")]
+    pair: Option<String>,
+    /// Where the second node listens, such as http://10.0.0.2:9999: asked when PostgreSQL does not answer
+    #[arg(long, env = "NINES_PAIR_PEER", hide_env_values = true, value_name = "URL", help_heading = "Pair")]
+    pair_peer: Option<String>,
+    /// What this node is called there [default: the host's name]
+    #[arg(long, env = "NINES_PAIR_NAME", hide_env_values = true, value_name = "NAME", help_heading = "Pair")]
+    pair_name: Option<String>,
     /// An identity provider that vouches for people (OpenID Connect), by its issuer
     #[arg(
         long,
@@ -370,7 +445,11 @@ enum LogFormat {
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
     arguments.log.start()?;
-    let node = nines_server::start(arguments.config()?).await?;
+    let config = arguments.config()?;
+    if config.pair.is_some() {
+        return run_pair(config).await;
+    }
+    let node = nines_server::start(config).await?;
     // Listened for before anybody knows that the node is there, or a stop right after its start would be no clean one.
     let mut signals = StopSignals::listen()?;
     // `ready` on a line of its own is what scripts wait for.
@@ -383,9 +462,34 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
     }
 }
 
+/// One of two: it leads or stands by, and changes between them, until it is stopped.
+async fn run_pair(config: Config) -> anyhow::Result<Code> {
+    let mut signals = StopSignals::listen()?;
+    let stop = Shutdown::new();
+    let serving = nines_server::run_pair(config, stop.clone(), |banner| {
+        // Whoever reads it must not stop the node by going away.
+        if let Err(error) = output::write(&format!("{banner}\nready\n")) {
+            tracing::warn!(%error, "nobody reads where this node listens");
+        }
+    });
+    tokio::pin!(serving);
+    tokio::select! {
+        done = &mut serving => return done.map(|()| Code::Failed),
+        () = signals.wait() => {}
+    }
+    eprintln!("stopping: what was acknowledged is safe; press Ctrl-C again to stop at once");
+    stop.begin();
+    tokio::select! {
+        done = serving => done.map(|()| Code::Ok),
+        () = signals.wait() => Ok(Code::Failed),
+    }
+}
+
 /// The settings that are called otherwise on the command line.
-const RENAMED: [(&str, &str); 4] = [
+const RENAMED: [(&str, &str); 6] = [
     ("slack_user", "slack_users"),
+    ("teams_user", "teams_users"),
+    ("discord_user", "discord_users"),
     ("probe_reference", "probe_references"),
     ("previous_master_key", "previous_master_keys"),
     ("oidc_role", "oidc.roles"),
@@ -462,12 +566,28 @@ impl Arguments {
         if !self.slack_user.is_empty() {
             operations.slack_users = self.slack_user;
         }
+        operations.teams_tokens = self.teams_tokens.or(operations.teams_tokens.take());
+        if !self.teams_user.is_empty() {
+            operations.teams_users = self.teams_user;
+        }
+        operations.discord_public_key = self.discord_public_key.or(operations.discord_public_key.take());
+        if !self.discord_user.is_empty() {
+            operations.discord_users = self.discord_user;
+        }
         let probes = &mut config.probes;
         if !self.probe_reference.is_empty() {
             probes.references = self.probe_reference;
         }
         probes.heartbeat_url = self.heartbeat_url.or(probes.heartbeat_url.take());
         config.audit_anchors = self.audit_anchors.or(config.audit_anchors.take());
+        if let Some(given) = PairSettings::of(self.pair, self.pair_peer, self.pair_name) {
+            let pair = config.pair.get_or_insert_default();
+            pair.peer = given.peer.or(pair.peer.take());
+            pair.name = given.name.or(pair.name.take());
+            if !given.store.is_empty() {
+                pair.store = given.store;
+            }
+        }
         let secrets = &mut config.secrets;
         secrets.master_key = self.master_key.or(secrets.master_key.take());
         secrets.master_key_cache = self.master_key_cache.or(secrets.master_key_cache.take());
@@ -494,6 +614,10 @@ impl Arguments {
         syslog.tls_cert = self.syslog_tls_cert.or(syslog.tls_cert.take());
         syslog.tls_key = self.syslog_tls_key.or(syslog.tls_key.take());
         syslog.tls_client_ca = self.syslog_tls_client_ca.or(syslog.tls_client_ca.take());
+        let smtp = &mut config.smtp;
+        smtp.listen = self.smtp_listen.or(smtp.listen);
+        smtp.tls_cert = self.smtp_tls_cert.or(smtp.tls_cert.take());
+        smtp.tls_key = self.smtp_tls_key.or(smtp.tls_key.take());
         config.origins.extend(self.origins);
         Ok(config)
     }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use nines_api::{Burn, Slo, SlosResponse};
+use nines_api::{Burn, ServiceDefaults, Slo, SlosResponse};
 
 use super::apply::Bundle;
 use super::{Session, duration, percent, short_time};
@@ -11,7 +11,7 @@ use crate::table::Table;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nines slo list\n  nines slo import sloth.yml\n  nines slo import pyrra/ --apply\n  nines slo show checkout-availability\n  nines slo list --output json | jq '.slos[] | select(.status == \"exhausted\") | .name'"
+    after_help = "Examples:\n  nines slo list\n  nines slo propose checkout | nines apply -f -\n  nines slo import sloth.yml\n  nines slo import pyrra/ --apply\n  nines slo show checkout-availability\n  nines slo list --output json | jq '.slos[] | select(.status == \"exhausted\") | .name'"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -26,6 +26,13 @@ enum Command {
     Show {
         /// Name of the promise
         name: String,
+    },
+    /// What a service could promise, with reasons from its past
+    ///
+    /// Prints the documents; on standard error why each target is as it is, and whom the alerts reach. Nothing is changed.
+    Propose {
+        /// As in `service.name`
+        service: String,
     },
     /// Translate SLO documents of Sloth or Pyrra
     ///
@@ -45,9 +52,37 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
     match arguments.command {
         Command::List => session.output.print(&session.client.slos().await?, list)?,
         Command::Show { name } => session.output.print_text(&session.client.slo(&name).await?, show)?,
+        Command::Propose { service } => propose(&session.client.service_defaults(&service).await?, session)?,
         Command::Import { files, apply } => return import(&files, apply, session).await,
     }
     Ok(Code::Ok)
+}
+
+fn propose(answer: &ServiceDefaults, session: &Session) -> anyhow::Result<()> {
+    session.output.print_text(answer, |answer| {
+        let documents: Vec<&str> = answer.proposals.iter().map(|it| it.yaml.trim_end()).collect();
+        documents.join("\n---\n") + "\n"
+    })?;
+    for proposal in &answer.proposals {
+        eprintln!("{}: {}", proposal.name, proposal.reason);
+    }
+    for text in &answer.partial {
+        eprintln!("{} {text}", style::yellow("warning:"));
+    }
+    let route = &answer.route;
+    let team = route.team.as_deref().unwrap_or("any team");
+    match (route.by.as_str(), &route.policy) {
+        (_, Some(policy)) => eprintln!("alerts: policy {policy} of {team}"),
+        ("nobody", _) => eprintln!("alerts: nobody; give the service an owner, or a team `firstLine: true`"),
+        ("first_line", _) => {
+            eprintln!("alerts: the first line ({}), as nobody owns it", route.channels.join(", "))
+        }
+        _ => eprintln!("alerts: the channels of {team} ({})", route.channels.join(", ")),
+    }
+    if !answer.slos.is_empty() {
+        eprintln!("it promises already: {}", answer.slos.join(", "));
+    }
+    Ok(())
 }
 
 async fn import(files: &[PathBuf], apply: bool, session: &Session) -> anyhow::Result<Code> {

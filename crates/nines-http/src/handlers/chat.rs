@@ -3,8 +3,12 @@
 //! A request is checked before it is read (Slack's and Jira's signature, Telegram's secret), taken once, answered with 200
 //! and words, and written to the audit log under the person's name. Nobody is somebody here by a display name.
 
+pub mod discord;
+pub mod teams;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Extension, FromRequest, Path, Request, State};
@@ -20,9 +24,8 @@ use serde_json::{Value, json};
 use super::incidents::command;
 use crate::SharedApp;
 use crate::audit::AuditNote;
-use crate::chat::{Hook, is_shown, is_signed};
+use crate::chat::{BadSignature, Hook, is_shown, is_signed};
 use crate::extract::bytes;
-use crate::operations::BadSignature;
 use crate::problem::{ApiError, ApiResult};
 
 /// An interaction of Slack holds the message that it came from, of at most 50 blocks of 3000 characters, encoded.
@@ -168,6 +171,31 @@ async fn follow(app: &SharedApp, who: &Who, id: IncidentId, step: &str, key: &st
         return Ok(String::new());
     }
     act(app, who, &id.to_string(), step, &format!("{key} was moved")).await
+}
+
+/// Carries out what somebody typed; if that takes longer than `patience`, what will come of it.
+async fn timely(app: &SharedApp, who: &Who, text: String, patience: Duration) -> Timely<ApiResult<String>> {
+    let (app_of_work, who) = (SharedApp::clone(app), who.clone());
+    let work = async move { typed(&app_of_work, &who, &text).await };
+    in_time(&app.clock, patience, work).await
+}
+
+/// Chats wait for seconds, and what was begun is not broken off.
+enum Timely<T> {
+    Now(T),
+    Later(tokio::task::JoinHandle<T>),
+}
+
+async fn in_time<T: Send + 'static>(
+    clock: &nines_base::SharedClock,
+    patience: Duration,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Timely<T> {
+    let mut work = tokio::spawn(work);
+    tokio::select! {
+        Ok(done) = &mut work => Timely::Now(done),
+        () = clock.sleep(patience) => Timely::Later(work),
+    }
 }
 
 /// `word INC-… rest`.
@@ -357,12 +385,7 @@ async fn slack_form(app: &SharedApp, request: Request) -> ApiResult<BTreeMap<Str
     let signature = header_text(&request, "x-slack-signature");
     let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
     let body = bytes(request, BODY_BYTES_MAX).await?;
-    chat.check(&timestamp, &signature, &body, app.clock.now()).map_err(|bad| match bad {
-        BadSignature::Flooded => {
-            ApiError::new(ErrorKind::Exhausted, "too many calls").hint("try again in a minute")
-        }
-        BadSignature::Repeated | BadSignature::Wrong => refused(),
-    })?;
+    chat.check(&timestamp, &signature, &body, app.clock.now()).map_err(bad_signature)?;
     let mut form = Request::builder().method("POST").uri("/");
     if let Some(content_type) = content_type {
         form = form.header(header::CONTENT_TYPE, content_type);
@@ -434,6 +457,15 @@ fn stranger(user: &str) -> Response {
     };
     let text = format!("I do not know you (`{}`): an administrator adds you", cut(user, 64));
     (Extension(note), ephemeral(text)).into_response()
+}
+
+fn bad_signature(bad: BadSignature) -> ApiError {
+    match bad {
+        BadSignature::Flooded => {
+            ApiError::new(ErrorKind::Exhausted, "too many calls").hint("try again in a minute")
+        }
+        BadSignature::Repeated | BadSignature::Wrong => refused(),
+    }
 }
 
 fn refused() -> ApiError {

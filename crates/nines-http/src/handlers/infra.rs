@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 use super::operations::check_incident;
 use crate::SharedApp;
 use crate::audit::AuditNote;
+use crate::chat::BadSignature;
 use crate::extract::bytes;
-use crate::operations::BadSignature;
 use crate::policies::operator;
 use crate::problem::{ApiError, ApiResult};
 

@@ -192,6 +192,52 @@ pub async fn review(State(app): State<SharedApp>, Query(asked): Query<ReviewQuer
     Ok(Json(answer).into_response())
 }
 
+pub async fn reports(State(app): State<SharedApp>) -> ApiResult<Json<api::ReviewReportsResponse>> {
+    let roster = app.oncall.rota.roster();
+    let mut found = Vec::with_capacity(roster.reports.len());
+    for report in roster.reports.values() {
+        found.push(crate::reports::summary(&app, report).await?);
+    }
+    Ok(Json(api::ReviewReportsResponse { reports: found }))
+}
+
+pub async fn report(
+    State(app): State<SharedApp>,
+    Path(name): Path<String>,
+) -> ApiResult<Json<api::ReportPreview>> {
+    let report = report_named(&app, &name)?;
+    let period = report.last_due(app.clock.now());
+    Ok(Json(crate::reports::preview(&app, &report, &period).await?))
+}
+
+pub async fn send_report(
+    State(app): State<SharedApp>,
+    Path(name): Path<String>,
+    Body(asked): Body<api::ReportSendRequest>,
+) -> ApiResult<(Extension<AuditNote>, Json<api::ReportPreview>)> {
+    let report = report_named(&app, &name)?;
+    let period = report.last_due(app.clock.now());
+    let mut preview = crate::reports::preview(&app, &report, &period).await?;
+    if !asked.dry_run {
+        preview.queued = crate::reports::queue(&app, &report, &preview).await?;
+    }
+    let details = format!("{} of {name}, {} mails queued", preview.period, preview.queued);
+    let note = AuditNote { details, is_question: asked.dry_run, ..AuditNote::default() };
+    Ok((Extension(note), Json(preview)))
+}
+
+fn report_named(app: &SharedApp, name: &str) -> ApiResult<nines_oncall::report::ReviewReport> {
+    let roster = app.oncall.rota.roster();
+    roster.reports.get(name).cloned().ok_or_else(|| {
+        let near = nines_filter::nearest(name, roster.reports.keys().map(String::as_str));
+        let hint = near.map_or_else(
+            || "declare one: kind ReviewReport".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        ApiError::not_found(format!("there is no report `{name}`")).hint(hint)
+    })
+}
+
 pub async fn meeting(
     State(app): State<SharedApp>,
     Path(week): Path<String>,
@@ -319,7 +365,7 @@ async fn takeover_facts(
 }
 
 /// Reads everything that a review is computed from.
-async fn look(app: &SharedApp, range: TimeRange, now: Timestamp) -> ApiResult<Review> {
+pub async fn look(app: &SharedApp, range: TimeRange, now: Timestamp) -> ApiResult<Review> {
     let incidents = incidents_of(app, range).await?;
     let mut handed_on = BTreeMap::new();
     let mut handled = Vec::new();

@@ -318,6 +318,7 @@ pub async fn import(
                 name: document.name,
                 outcome: document.outcome.to_owned(),
                 revision: document.revision,
+                reason: None,
             })
             .collect(),
         warnings: warnings.iter().map(warning).collect(),

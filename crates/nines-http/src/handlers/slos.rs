@@ -1,5 +1,6 @@
 //! Promises: the board, one SLO, its history, and the documents that declare them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
@@ -15,6 +16,7 @@ use crate::SharedApp;
 use crate::audit::AuditNote;
 use crate::extract::{BODY_BYTES_MAX, Caller, Lang, bytes, range};
 use crate::handlers::changes::change;
+use crate::handlers::defaults;
 use crate::handlers::telemetry::{of_service, search_dataset};
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::{AppliedDocument, ApplyError, PromiseView};
@@ -210,6 +212,8 @@ async fn replayed_series(
 pub struct ApplyQuery {
     dry_run: Option<String>,
     file: Option<String>,
+    /// `false`: a new service is given no promises.
+    defaults: Option<String>,
 }
 
 pub async fn apply(
@@ -220,14 +224,25 @@ pub async fn apply(
 ) -> ApiResult<(Extension<AuditNote>, Json<api::ApplyResponse>)> {
     let yaml = documents(request).await?;
     let dry_run = matches!(asked.dry_run.as_deref(), Some("true" | "1" | ""));
-    let (applied, warnings) = app.promises.apply(asked.file.as_deref(), &yaml, &caller.name, dry_run).await?;
+    let by = caller.name.as_str();
+    let (mut applied, mut warnings) = app.promises.apply(asked.file.as_deref(), &yaml, by, dry_run).await?;
+    let mut reasons = BTreeMap::new();
+    if !matches!(asked.defaults.as_deref(), Some("false" | "0")) {
+        let given = defaults::given(&app, &applied, &yaml, by, dry_run).await;
+        applied.extend(given.applied);
+        warnings.extend(given.warnings);
+        reasons = given.reasons;
+    }
     if !dry_run {
         app.feed.publish("slos", None);
     }
     let note = noted(&applied, dry_run);
     let answer = api::ApplyResponse {
         dry_run,
-        results: applied.into_iter().map(outcome).collect(),
+        results: applied
+            .into_iter()
+            .map(|document| api::Applied { reason: reasons.remove(&document.name), ..outcome(document) })
+            .collect(),
         warnings: warnings.iter().map(warning).collect(),
     };
     Ok((Extension(note), Json(answer)))
@@ -257,6 +272,7 @@ fn outcome(document: AppliedDocument) -> api::Applied {
         name: document.name,
         outcome: document.outcome.to_owned(),
         revision: document.revision,
+        reason: None,
     }
 }
 

@@ -86,6 +86,27 @@ fn paging(paging: &api::PagingStatus, metric: &mut impl FnMut(&str, &str, &str, 
     one("nines_audit_defects", "gauge", "Incidents that would be forgotten, as of the last.", defects);
 }
 
+/// How this node of a pair stands.
+fn pair(pair: &api::PairStatus, metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
+    let mut one = |name: &str, help: &str, value: f64| {
+        metric(name, "gauge", help, &[(String::new(), value)]);
+    };
+    one("nines_pair_epoch", "How often the lease has changed hands.", pair.epoch as f64);
+    one("nines_pair_leads", "1 at the node that leads.", f64::from(pair.role == "leader"));
+    let up = f64::from(pair.reaches_postgresql);
+    one("nines_pair_postgresql_up", "1 if PostgreSQL answered within the last second.", up);
+    one(
+        "nines_pair_permitted_seconds",
+        "For how long it may send if nothing else happens.",
+        pair.permitted_secs,
+    );
+    one("nines_pair_backlog_writes", "Writes that the log does not have yet.", pair.backlog_writes as f64);
+    let behind = pair.other_behind_writes.unwrap_or(0) as f64;
+    one("nines_pair_other_behind_writes", "How many writes the other node is behind.", behind);
+    let seen = pair.other_seen_secs.unwrap_or(f64::NAN);
+    one("nines_pair_other_seen_seconds", "Since PostgreSQL last saw the other node.", seen);
+}
+
 /// Prometheus' text format: `nines_<part>_<what>_<unit>[_total]`. Labels are datasets and refusal reasons, which are few
 /// and our own.
 fn exposition(status: &api::Status) -> String {
@@ -163,6 +184,9 @@ fn exposition(status: &api::Status) -> String {
         &one(status.paging.evaluated_secs_ago),
     );
     paging(&status.paging, &mut metric);
+    if let Some(status) = &status.pair {
+        pair(status, &mut metric);
+    }
     metric("nines_process_resident_bytes", "gauge", "Resident memory.", &one(status.memory_bytes as f64));
     out
 }

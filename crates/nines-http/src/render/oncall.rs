@@ -263,7 +263,7 @@ fn call(state: &Escalation, record: &OrderRecord, pages: &HashMap<&PageId, &Page
         What::Send { person, channel, .. } => (Some(person.to_string()), Some(channel.clone())),
         What::Ticket { person } => (Some(person.to_string()), None),
         What::Webhook { name } => (None, Some(name.clone())),
-        What::Action { name } => (None, Some(name.clone())),
+        What::Action { name, .. } => (None, Some(name.clone())),
         What::FirstLine => (None, None),
     };
     let subject = Subject::incident(state.incident.clone());

@@ -41,6 +41,7 @@ impl Config {
     pub fn settings(&self) -> Vec<Setting> {
         let aws = self.operations.aws.as_ref();
         let oidc = self.oidc.as_ref();
+        let pair = self.pair.as_ref();
         let (syslog, statsd) = (&self.syslog, &self.statsd);
         let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let text = |it: Option<&dyn ToString>| it.map(ToString::to_string);
@@ -64,6 +65,9 @@ impl Config {
             ("syslog_tls_cert", path(&syslog.tls_cert)),
             ("syslog_tls_key", path(&syslog.tls_key)),
             ("syslog_tls_client_ca", path(&syslog.tls_client_ca)),
+            ("smtp_listen", self.smtp.listen.map(|it| it.to_string())),
+            ("smtp_tls_cert", path(&self.smtp.tls_cert)),
+            ("smtp_tls_key", path(&self.smtp.tls_key)),
             ("aws.region", aws.map(|aws| aws.region.clone())),
             ("aws.endpoint", aws.and_then(|aws| aws.endpoint.as_deref()).map(without_userinfo)),
             ("aws.role", aws.and_then(|aws| aws.role.clone())),
@@ -86,6 +90,10 @@ impl Config {
             ("four_eyes", list(self.operations.four_eyes.iter())),
             ("slack_signing_secret", path(&self.operations.slack_signing_secret)),
             ("slack_users", list(self.operations.slack_users.iter())),
+            ("teams_tokens", path(&self.operations.teams_tokens)),
+            ("teams_users", list(self.operations.teams_users.iter())),
+            ("discord_public_key", self.operations.discord_public_key.clone()),
+            ("discord_users", list(self.operations.discord_users.iter())),
             ("scrape_files", path(&self.scrape_files)),
             ("statsd_udp", statsd.udp.map(|it| it.to_string())),
             ("statsd_tcp", statsd.tcp.map(|it| it.to_string())),
@@ -95,6 +103,9 @@ impl Config {
             ("previous_master_keys", list(self.secrets.previous_master_keys.iter())),
             ("master_key_cache", path(&self.secrets.master_key_cache)),
             ("audit_anchors", path(&self.audit_anchors)),
+            ("pair", pair.map(|pair| without_userinfo(&pair.store))),
+            ("pair_peer", pair.and_then(|pair| pair.peer.as_deref()).map(without_userinfo)),
+            ("pair_name", pair.and_then(|pair| pair.name.clone())),
             ("oidc.issuer", oidc.map(|oidc| without_userinfo(&oidc.issuer))),
             ("oidc.client_id", oidc.map(|oidc| oidc.client_id.clone())),
             ("oidc.client_secret", oidc.and_then(|oidc| oidc.client_secret.clone())),

@@ -1,19 +1,20 @@
 //! What handlers ask.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use nines_api as api;
+use nines_base::ErrorKind;
 use nines_filter::Filter;
 use nines_fleet::{
-    About, Book, Kind, Place, Retired, Standing, State, Unit, UnitKey, WATCHES_MAX, Watch, WatchError,
-    WithName, format, median, spread,
+    About, Group, Grouping, Kind, Member, Retired, Standing, Unit, UnitKey, WATCHES_MAX, Watch, WatchError,
+    WithName, counted, format, grouped, labels,
 };
 use nines_http::{Fleet, FleetError, InfraQuestion, SaturationQuestion};
 use nines_state::fleet::FleetNote;
 
-use super::measure::{Asking, Values, of_kind, values};
+use super::cache::Read;
+use super::measure::{Asking, Values, of_kind};
 use super::{Keeper, WATCH, question_failed, saturation, time};
 
 /// Of the interval of a forecast, if nothing is said.
@@ -21,12 +22,10 @@ pub const PROBABILITY: f64 = 0.9;
 /// Rows of an answer, if nothing is said and at most.
 const ROWS_SHOWN: usize = 200;
 const ROWS_SHOWN_MAX: usize = 2_000;
-/// Units of an answer: a page of more cells than pixels helps nobody.
-const UNITS_SHOWN_MAX: usize = 5_000;
+/// Units of an answer: a page of more cells than pixels helps nobody. Groups count all of theirs.
+const UNITS_SHOWN_MAX: usize = 2_500;
 /// Parts of one unit that are shown.
 const PARTS_SHOWN_MAX: usize = 200;
-/// Differences of less than this are nothing: five points of a ratio, and a twentieth of the middle of anything else.
-const RATIO_LEAST: f64 = 0.05;
 const REASON_BYTES_MAX: usize = 500;
 /// Of measures without history in an answer about one unit.
 const RANGE_SECS: u32 = 3_600;
@@ -74,40 +73,21 @@ impl Fleet for Desk {
                     ))
                 })?;
         let now_ms = self.0.now_ms();
-        let asked = asking.clone();
-        let found = self.0.ask(move |_, asked_store| values(asked_store, &asked, now_ms)).await?;
-        let (values, mut notes) = match found {
-            Ok(found) => found,
+        let found = self.0.values_of(&asking, question.query.as_deref()).await?;
+        let (read, notes) = match found {
+            Ok(read) => (Some(Arc::clone(&read)), read.notes.clone()),
             // One's own question is one's own mistake; a store that is busy still knows who reports.
             Err(error) if question.query.is_some() => return Err(question_failed(&error)),
-            Err(error) => (Values::new(), vec![format!("nothing is measured now: {error}")]),
+            Err(error) => (None, vec![format!("nothing is measured now: {error}")]),
         };
-        let book = self.0.book.read();
-        if book.refused() > 0 {
-            notes.push("there are more units than are kept: some are left out".to_owned());
-        }
-        let groups = groups(&book, &question, kind, &filter, &asking, &values, now_ms, &mut notes);
-        let labels = labels(&book, kind);
-        let kinds = Kind::ALL.map(|kind| {
-            let states = book.of_kind(kind).map(|unit| book.standing(unit, now_ms).state);
-            let (mut count, mut absent) = (0, 0);
-            for state in states {
-                count += usize::from(state != State::Gone);
-                absent += usize::from(state == State::Absent);
-            }
-            api::InfraKind { kind: kind.as_str().to_owned(), count, absent }
+        let keeper = Arc::clone(&self.0);
+        // Tens of thousands of units are looked at.
+        let made = tokio::task::spawn_blocking(move || {
+            answer(&keeper, &question, &filter, asking, read.as_deref(), notes, now_ms)
         });
-        Ok(api::InfraResponse {
-            kind: kind.as_str().to_owned(),
-            kinds: kinds.to_vec(),
-            step_secs: asking.step_secs(),
-            measures: of_kind(kind, question.range_secs),
-            measure: asking.measure,
-            labels,
-            groups,
-            watching_since: time(book.watching_since_ms()),
-            at: time(now_ms),
-            notes,
+        made.await.map_err(|error| FleetError::Question {
+            message: format!("the units could not be put together: {error}"),
+            kind: ErrorKind::Internal,
         })
     }
 
@@ -292,89 +272,74 @@ fn order(state: &str) -> u8 {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "what was asked, and what is known")]
-fn groups(
-    book: &Book,
+fn answer(
+    keeper: &Keeper,
     question: &InfraQuestion,
-    kind: Kind,
     filter: &Filter,
-    asking: &Asking,
-    values: &Values,
+    asking: Asking,
+    read: Option<&Read>,
+    mut notes: Vec<String>,
     now_ms: i64,
-    notes: &mut Vec<String>,
-) -> Vec<api::InfraGroup> {
-    let mut members: BTreeMap<String, Vec<api::InfraUnit>> = BTreeMap::new();
-    let mut count = 0;
-    for unit in book.of_kind(kind).filter(|unit| filter.accepts(*unit)) {
-        let standing = book.standing(unit, now_ms);
-        if question.state.as_deref().is_some_and(|wanted| wanted != standing.state.as_str()) {
-            continue;
-        }
-        count += 1;
-        if count > UNITS_SHOWN_MAX {
-            continue;
-        }
-        let mut one = shown(unit, &standing);
-        if let Some(history) = values.get(&unit.key) {
-            // Nothing is said of now by who does not report now.
-            let reports = matches!(standing.state, State::Reporting | State::Late);
-            one.value = history.last().copied().flatten().filter(|_| reports);
-            one.history.clone_from(history);
-        }
-        let group = question.by.as_deref().and_then(|by| unit.attribute(by)).unwrap_or_default();
-        members.entry(group.to_owned()).or_default().push(one);
+) -> api::InfraResponse {
+    let kind = asking.kind;
+    let nothing = Values::new();
+    let book = keeper.book.read();
+    if book.refused() > 0 {
+        notes.push("there are more units than are kept: some are left out".to_owned());
     }
+    let grouping = Grouping {
+        kind,
+        by: question.by.as_deref(),
+        filter,
+        state: question.state.as_deref(),
+        is_ratio: asking.measure.unit == "ratio",
+        shown_max: UNITS_SHOWN_MAX,
+    };
+    let (groups, count) = grouped(&book, &grouping, read.map_or(&nothing, |read| &read.values), now_ms);
     if count > UNITS_SHOWN_MAX {
         notes.push(format!("{UNITS_SHOWN_MAX} of {count} are shown: filter them"));
     }
-    members.into_iter().map(|(name, units)| group(name, units, &asking.measure.unit)).collect()
-}
-
-fn group(name: String, mut units: Vec<api::InfraUnit>, unit: &str) -> api::InfraGroup {
-    let now: Vec<f64> = units.iter().filter_map(|unit| unit.value).collect();
-    let middle = median(&now);
-    if let Some(spread) = spread(&now) {
-        let least = if unit == "ratio" { RATIO_LEAST } else { spread.median.abs() * RATIO_LEAST };
-        for unit in &mut units {
-            let Some(value) = unit.value else { continue };
-            let place = spread.place(value, least);
-            unit.place = Some(place.as_str().to_owned());
-            // A score is said of who stands out; of a thousand others it is noise.
-            unit.score = (place != Place::Usual).then(|| spread.score(value, least));
-        }
-    }
-    let by_value = |unit: &api::InfraUnit| unit.value.unwrap_or(f64::NEG_INFINITY);
-    units.sort_by(|a, b| {
-        order(&a.state)
-            .cmp(&order(&b.state))
-            .then_with(|| by_value(b).total_cmp(&by_value(a)))
-            .then_with(|| a.name.cmp(&b.name))
-    });
-    let of = |state: &str| units.iter().filter(|unit| unit.state == state).count();
-    api::InfraGroup {
-        name,
-        reporting: of("reporting"),
-        late: of("late"),
-        absent: of("absent"),
-        gone: of("gone"),
-        median: middle,
-        units,
-    }
-}
-
-/// Labels that could be grouped by: those with more than one value first, and the fewest values first.
-fn labels(book: &Book, kind: Kind) -> Vec<api::InfraLabel> {
-    let mut known: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for unit in book.of_kind(kind) {
-        for (name, value) in &unit.attributes {
-            known.entry(name).or_default().insert(value);
-        }
-    }
-    let label = |(name, values): (&str, BTreeSet<&str>)| api::InfraLabel {
-        name: name.to_owned(),
-        values: values.len(),
+    let label = |(name, values): (&str, usize)| api::InfraLabel { name: name.to_owned(), values };
+    let labels = match read {
+        Some(read) => read.labels.iter().map(|(name, values)| label((name, *values))).collect(),
+        None => labels(&book, kind).into_iter().map(label).collect(),
     };
-    let mut labels: Vec<api::InfraLabel> = known.into_iter().map(label).collect();
-    labels.sort_by_key(|label| (label.values < 2, label.values, label.name.clone()));
-    labels
+    let kinds = Kind::ALL.map(|kind| {
+        let (count, absent) = counted(&book, kind, now_ms);
+        api::InfraKind { kind: kind.as_str().to_owned(), count, absent }
+    });
+    api::InfraResponse {
+        kind: kind.as_str().to_owned(),
+        kinds: kinds.to_vec(),
+        step_secs: asking.step_secs(),
+        measures: of_kind(kind, question.range_secs),
+        measure: asking.measure,
+        labels,
+        groups: groups.iter().map(group).collect(),
+        watching_since: time(book.watching_since_ms()),
+        at: time(now_ms),
+        notes,
+    }
+}
+
+fn member(member: &Member<'_>) -> api::InfraUnit {
+    api::InfraUnit {
+        value: member.value,
+        place: member.place.map(|place| place.as_str().to_owned()),
+        score: member.score,
+        history: member.history.map(<[_]>::to_vec).unwrap_or_default(),
+        ..shown(member.unit, &member.standing)
+    }
+}
+
+fn group(group: &Group<'_>) -> api::InfraGroup {
+    api::InfraGroup {
+        name: group.name.to_owned(),
+        reporting: group.reporting,
+        late: group.late,
+        absent: group.absent,
+        gone: group.gone,
+        median: group.median,
+        units: group.members.iter().map(member).collect(),
+    }
 }

@@ -1,6 +1,6 @@
 //! What of a kind of unit can be measured, in the names of OpenTelemetry, node_exporter, cAdvisor and the kubelet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use nines_api::InfraMeasure;
 use nines_base::ErrorKind;
@@ -199,7 +199,7 @@ impl Asking {
     }
 }
 
-pub type Values = HashMap<UnitKey, Vec<Option<f64>>>;
+pub use nines_fleet::Histories as Values;
 
 /// The values of each unit, the last of them now, and what is missing. If the past is too much to be read, only now is.
 pub fn values(asked: &Asked<'_>, asking: &Asking, now_ms: i64) -> Result<(Values, Vec<String>), QueryError> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use nines_fleet::identify::{ANCHORS, Anchor, attributes, identify};
-use nines_fleet::{Kind, Sighting};
+use nines_fleet::identify::{ANCHORS, Anchor, attributes, describes, identify};
+use nines_fleet::{Book, Kind, Sighting};
 use nines_promql::{Labels, Selection, Source, SourceError, is_stale, parse_selector};
 
 use super::{Asked, Keeper};
@@ -12,6 +12,8 @@ use super::{Asked, Keeper};
 const OVERLAP_MS: i64 = 60_000;
 /// How far back the first round looks, and one after a pause.
 const LOOKED_BACK_MS: i64 = 3_600_000;
+/// Sightings that the book is held for: a millisecond.
+const SEEN_AT_ONCE: usize = 500;
 /// What everybody says of who sends, by `job` and `instance`.
 const SENDERS: &str = "target_info";
 
@@ -28,12 +30,14 @@ pub fn round(keeper: &Keeper, asked: &Asked<'_>, since_ms: Option<i64>) -> Resul
     for anchor in ANCHORS {
         let text = format!("{}{{{}}}", anchor.metric, anchor.with);
         read(asked, &text, range, |labels, times, values| {
-            sightings.extend(sighting(anchor, labels, times, values, &senders));
+            let book = keeper.book.read();
+            sightings.extend(sighting(anchor, labels, times, values, &senders, &book));
         })?;
     }
-    let mut book = keeper.book.write();
-    for sighting in &sightings {
-        book.see(sighting);
+    // Whoever asks gets a turn in between.
+    for some in sightings.chunks(SEEN_AT_ONCE) {
+        let mut book = keeper.book.write();
+        some.iter().for_each(|sighting| book.see(sighting));
     }
     Ok(now_ms)
 }
@@ -79,12 +83,25 @@ fn sighting(
     times: &[i64],
     values: &[f64],
     senders: &Senders,
+    book: &Book,
 ) -> Option<Sighting> {
     let label = |name: &str| Some(labels.get(name)).filter(|value| !value.is_empty());
     let found = identify(anchor.kind, &label)?;
-    let mut about = attributes(pairs(labels));
     let sender = (labels.get("job").to_owned(), labels.get("instance").to_owned());
-    for (name, value) in senders.get(&sender).into_iter().flatten() {
+    let of_sender = senders.get(&sender);
+    let speaks =
+        values.iter().all(|value| !is_stale(*value) && (anchor.kind != Kind::Target || *value != 0.0));
+    if let Some(until) = times.last().filter(|_| speaks) {
+        let own = pairs(labels).filter(|(name, _)| describes(name));
+        // A series' own label comes before what its sender says under the same name.
+        let of_sender = of_sender.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        let of_sender = of_sender.filter(|(name, _)| labels.get(name).is_empty());
+        if book.knows(&found.key, *until, found.reporter.as_ref(), own.chain(of_sender)) {
+            return None;
+        }
+    }
+    let mut about = attributes(pairs(labels));
+    for (name, value) in of_sender.into_iter().flatten() {
         about.entry(name.clone()).or_insert_with(|| value.clone());
     }
     let (mut times_ms, mut ended_at_ms, mut silent_at_ms) = (Vec::with_capacity(times.len()), None, None);

@@ -1,9 +1,13 @@
 //! On-call documents among all others: read from the same text, kept in the same table, joined into the roster.
 
+use nines_http::Runbooks;
 use nines_oncall::Roster;
 use nines_oncall::document::{Documents, KINDS};
+use nines_oncall::intake::MailIntegration;
 use nines_slo::documents::parse_with;
-use nines_slo::{DocumentError, DocumentWarning, ParsedFile, Registry};
+use nines_slo::{ChannelTarget, Document, DocumentError, DocumentWarning, ParsedFile, Registry};
+
+use super::actions;
 
 /// Reads a text in which documents of both sorts may stand.
 ///
@@ -37,6 +41,8 @@ pub fn joined(old: &Documents, new: &Documents) -> Documents {
     all.rules.extend(new.rules.iter().cloned());
     all.silences.extend(new.silences.iter().cloned());
     all.windows.extend(new.windows.iter().cloned());
+    all.mail.extend(new.mail.iter().cloned());
+    all.reports.extend(new.reports.iter().cloned());
     all
 }
 
@@ -47,6 +53,8 @@ pub fn remove(documents: &mut Documents, kind: &str, name: &str) -> bool {
         "Schedule" => documents.schedules.retain(|it| it.name != name),
         "EscalationPolicy" => documents.policies.retain(|it| it.name != name),
         "PersonalRules" => documents.rules.retain(|it| it.person.as_str() != name),
+        "ReviewReport" => documents.reports.retain(|it| it.name != name),
+        "MailIntegration" => documents.mail.retain(|it| it.name != name),
         "Silence" => documents.silences.retain(|it| it.id.0 != name),
         _ => documents.windows.retain(|it| it.name != name),
     }
@@ -54,7 +62,12 @@ pub fn remove(documents: &mut Documents, kind: &str, name: &str) -> bool {
 }
 
 /// What is wrong only as things are now, for `documents` that have just been read: worth a warning, not a refusal.
-pub fn findings(documents: &Documents, all: &Documents, registry: &Registry) -> Vec<DocumentWarning> {
+pub fn findings(
+    documents: &Documents,
+    all: &Documents,
+    registry: &Registry,
+    runbooks: &Runbooks,
+) -> Vec<DocumentWarning> {
     use nines_oncall::escalation::{Finding, TargetKind};
     let roster = Roster::of(all, registry);
     let no_roles = std::collections::BTreeMap::new();
@@ -79,13 +92,35 @@ pub fn findings(documents: &Documents, all: &Documents, registry: &Registry) -> 
         for target in policy.steps.iter().flat_map(|step| &step.targets) {
             let is_known = |name: &str| registry.get(nines_slo::DocumentKind::Channel, name).is_some();
             match target.kind {
-                TargetKind::Action => say(format!("{target}: this node runs no actions by escalation")),
+                TargetKind::Action => {
+                    if let Err(error) = actions::intent(runbooks, &target.name, &target.with) {
+                        say(format!("{target}: {error}"));
+                    }
+                }
                 TargetKind::Webhook if !is_known(&target.name) => {
                     say(format!("{target}: there is no channel of that name"));
                 }
                 _ => {}
             }
         }
+    }
+    for mail in &documents.mail {
+        let has_its = |other: &&MailIntegration| other.address == mail.address && other.name != mail.name;
+        if let Some(other) = all.mail.iter().find(has_its) {
+            let (name, other) = (&mail.name, &other.name);
+            warnings.push(warning(format!(
+                "mail integration {name}: {other} has the same address, and one of them gets nothing"
+            )));
+        }
+    }
+    let is_mail = |name: &str| match registry.get(nines_slo::DocumentKind::Channel, name).map(|it| &**it) {
+        Some(Document::Channel(channel)) => matches!(channel.target, ChannelTarget::Email { .. }),
+        _ => false,
+    };
+    for report in &documents.reports {
+        let readers = nines_http::reports::readers(report, &roster, &is_mail);
+        let told = readers.problems.iter().map(|problem| format!("report {}: {problem}", report.name));
+        warnings.extend(told.map(warning));
     }
     for rules in &documents.rules {
         for contact in rules.high.iter().chain(&rules.low) {

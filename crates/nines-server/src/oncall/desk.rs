@@ -16,8 +16,8 @@ use nines_model::Timestamp;
 use nines_oncall::alert::{AlertStatus, IncomingAlert};
 use nines_oncall::escalation::Hold;
 use nines_oncall::noise::{
-    AlertBook, AlertEntry, Dependencies, FLAP_WINDOW, Gate, Grouper, Preview, REOPEN_WITHIN, Received,
-    Silence, Suppression,
+    AlertBook, AlertEntry, Dependencies, FLAP_WINDOW, Gate, Grouper, OpenIncident, Preview, REOPEN_WITHIN,
+    Received, Silence, Suppression,
 };
 use nines_oncall::{OncallRepository, Roster, Rota};
 use nines_state::intake::{ForeignAlert, Intake};
@@ -211,7 +211,10 @@ impl DeskWorker {
         if let Some(Ok(incident)) = stored.incident.as_deref().map(str::parse) {
             self.incident_of.lock().insert(stored.group.clone(), incident);
         }
-        let steady_at = stored.suppressed.as_ref().map(|_| now + FLAP_WINDOW);
+        // What else held it is looked at anew; how long it has been steady is not known.
+        let was_flapping =
+            stored.suppressed.as_ref().is_some_and(|why| *why == Suppression::Flapping.to_string());
+        let steady_at = was_flapping.then_some(now + FLAP_WINDOW);
         let standing = Standing { group: stored.group, suppressed: stored.suppressed, steady_at };
         self.standing.insert(alert.fingerprint.id.clone(), standing);
         self.book.put(stored.entry);
@@ -394,6 +397,7 @@ impl DeskWorker {
     async fn round(&mut self) {
         let now = self.parts.clock.now();
         self.follow_roster();
+        self.follow_incidents().await;
         let expired = self.book.tick(now);
         let mut changed: Vec<String> = Vec::new();
         for expired in expired {
@@ -431,13 +435,33 @@ impl DeskWorker {
         }
     }
 
+    /// An incident of a service that others need explains their alerts until it is resolved. If incidents cannot be read,
+    /// those that were open stay: alerts are held for as long as the store is away, and nothing can be opened either.
+    async fn follow_incidents(&mut self) {
+        match self.parts.incidents.open().await {
+            Ok(open) => {
+                let real = open.into_iter().filter(|incident| !incident.is_drill);
+                self.gate.inhibitor.follow_incidents(real.map(|incident| OpenIncident {
+                    id: incident.id.to_string(),
+                    level: incident.level(),
+                    since: incident.marks.fault_start,
+                    services: incident.services,
+                }));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "open incidents cannot be read, so they explain what they did")
+            }
+        }
+    }
+
     fn follow_roster(&mut self) {
         let dependencies = Arc::clone(&self.parts.shared.dependencies.lock());
-        if !Arc::ptr_eq(&dependencies, &self.dependencies) {
-            self.gate.inhibitor.follow(Dependencies::clone(&dependencies));
+        let roster = self.parts.rota.roster();
+        if !Arc::ptr_eq(&dependencies, &self.dependencies) || !Arc::ptr_eq(&roster, &self.roster) {
+            // What traces show, and what people declare: a dependency may be called once a day.
+            self.gate.inhibitor.follow(Dependencies::clone(&dependencies).with(&roster.needs));
             self.dependencies = dependencies;
         }
-        let roster = self.parts.rota.roster();
         if Arc::ptr_eq(&roster, &self.roster) {
             return;
         }
@@ -469,6 +493,8 @@ impl DeskWorker {
                 None => {
                     standing.suppressed = None;
                     self.grouper.fired(&entry.alert, now);
+                    // From here on it explains others itself.
+                    self.gate.inhibitor.fired(&entry.alert, entry.first_at);
                     told.push(fingerprint.clone());
                 }
             }

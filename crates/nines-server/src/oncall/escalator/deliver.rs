@@ -85,7 +85,8 @@ impl Escalator {
         let level = |order: &PendingOrder| incidents.get(&order.incident).map(Incident::level);
         pending.sort_by_key(level);
         for order in pending {
-            if self.digesting.contains_key(&order.key) {
+            let is_for_machines = matches!(order.what, What::Action { .. });
+            if is_for_machines || self.digesting.contains_key(&order.key) {
                 continue;
             }
             let incident = match incidents.get(&order.incident) {
@@ -146,9 +147,8 @@ impl Escalator {
                 };
                 (self.pages(incident, order, None, &routes, step, now).await?, said)
             }
-            What::Action { name } => {
-                (Vec::new(), format!("action {name} was not run: this node runs no actions by escalation"))
-            }
+            // Somebody else carries these out, so that no call waits for a cloud.
+            What::Action { .. } => return Ok(()),
             What::FirstLine => {
                 let routes = self.parts.keeper.duty().first_line();
                 let said = match routes.is_empty() {
@@ -274,7 +274,7 @@ fn describe(what: &What) -> String {
         What::Send { person, channel, .. } => format!("call of {person} by {channel}"),
         What::Ticket { person } => format!("ticket for {person}"),
         What::Webhook { name } => format!("webhook {name}"),
-        What::Action { name } => format!("action {name}"),
+        What::Action { name, .. } => format!("action {name}"),
         What::FirstLine => "word to the first line".to_owned(),
     }
 }
