@@ -51,7 +51,12 @@ export async function dashboards(journey, s) {
       };
       const first = await add("Panel");
       await first.getByLabel("Title").fill("Seven");
-      await first.getByRole("textbox", { name: "Query", exact: true }).fill("vector(7)");
+      // The mistake is said while it is typed, and gone when it is mended.
+      const promql = first.getByRole("textbox", { name: "PromQL" });
+      await promql.fill("sum(vector(7)");
+      await first.getByText(/parse error/).waitFor();
+      await promql.fill("vector(7)");
+      await first.getByText(/parse error/).waitFor({ state: "detached" });
       await first.getByLabel("Title").click();
       await first.locator("[data-state=shown]").waitFor();
       await shot("1-panel");

@@ -79,6 +79,7 @@ const PAGES = {
         dashboards: "/dashboards",
         "service-dashboard": "/service/checkout/dashboard?from=now-30m&to=now",
         reviews: "/reviews",
+        reviewmail: "/reviews?view=mail",
         "status-pages": "/status-pages",
         you: "/you",
         device: "/device",

@@ -20,6 +20,9 @@ export type Ask = {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   query?: Record<string, string | number | null | undefined>;
   body?: unknown;
+  /** A body that is no JSON, and what it is. */
+  text?: string;
+  type?: string;
   signal?: AbortSignal;
   accept?: string;
   /** Another API of the same node: Prometheus' has its own paths and its own errors. */
@@ -35,22 +38,32 @@ export async function api<T>(path: string, ask: Ask = {}): Promise<T> {
 /** The answer itself, for those who read it as it comes. Errors are as in `api`. */
 export async function open(
   path: string,
-  { method = "GET", query, body, signal, accept = "application/json", base = "/api/v1" }: Ask = {},
+  {
+    method = "GET",
+    query,
+    body,
+    text,
+    type,
+    signal,
+    accept = "application/json",
+    base = "/api/v1",
+  }: Ask = {},
 ): Promise<Response> {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {}))
     if (value != null && value !== "") params.set(key, String(value));
-  const text = params.toString();
+  const search = params.toString();
   const headers: Record<string, string> = { accept };
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (text !== undefined) headers["content-type"] = type ?? "text/plain";
   if (method !== "GET" && csrfToken) headers["x-nines-csrf"] = csrfToken;
 
   let response: Response;
   try {
-    response = await fetch(`${base}${path}${text ? `?${text}` : ""}`, {
+    response = await fetch(`${base}${path}${search ? `?${search}` : ""}`, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? text : JSON.stringify(body),
       signal,
       credentials: "same-origin",
     });

@@ -18,6 +18,7 @@ import {
   type Values,
   type Variable,
 } from "../lib/dashboard";
+import { type Heat, heatOf } from "../lib/heatmap";
 import { gridOf, labelKey } from "../lib/promql";
 import { drawable } from "../lib/sql";
 import { iso } from "../lib/time";
@@ -192,6 +193,8 @@ export type Answer = {
   /** Seconds. */
   xs: number[];
   lines: Line[];
+  /** Of the first histogram, for heatmaps. */
+  heat?: Heat;
   table?: { columns: { name: string; kind: string }[]; rows: unknown[][] };
   records?: { dataset: string; rows: EventRow[] };
   slos: Slo[];
@@ -262,6 +265,7 @@ async function answer(
   return {
     xs,
     lines: lines.slice(0, LINES_MAX),
+    heat: good.find((one) => one.heat)?.heat,
     table: good.find((one) => one.table)?.table,
     records: good.find((one) => one.records)?.records,
     slos: good.flatMap((one) => one.slos ?? []),
@@ -346,7 +350,8 @@ async function ofSeries(
     const name = nameOf(metric, ask.legend ?? "", telling) || ask.put;
     return { key: `${query} ${labelKey(metric)}`, name, labels: metric, values: row, query };
   });
-  return { xs, lines, notes };
+  const heat = panel.view === "heatmap" ? heatOf(series, xs) : undefined;
+  return { xs, lines, heat, notes };
 }
 
 async function ofSql(ask: Asked, query: number, signal: AbortSignal): Promise<Part> {

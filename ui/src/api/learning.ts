@@ -12,6 +12,7 @@ export type Measure = Schemas["Measure"];
 export type Review = Schemas["ReviewResponse"];
 export type Meeting = Schemas["MeetingResponse"];
 export type Sheet = Schemas["Sheet"];
+export type ReviewReport = Schemas["ReviewReport"];
 export type SheetEdit = Schemas["SheetEdit"];
 
 const enc = encodeURIComponent;
@@ -55,6 +56,27 @@ export const useReview = (start: string, end: string) =>
     queryFn: ({ signal }) => api<Review>("/review", { query: { start, end }, signal }),
     placeholderData: keepPreviousData,
   });
+
+export const useReports = () =>
+  useQuery({
+    queryKey: ["postmortem", "reports"],
+    queryFn: ({ signal }) => api<Schemas["ReviewReportsResponse"]>("/review/reports", { signal }),
+  });
+
+export const useReport = (name: string) =>
+  useQuery({
+    queryKey: ["postmortem", "report", name],
+    queryFn: ({ signal }) => api<Schemas["ReportPreview"]>(`/review/reports/${enc(name)}`, { signal }),
+  });
+
+export function useSendReport(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      api<Schemas["ReportPreview"]>(`/review/reports/${enc(name)}/send`, { method: "POST", body: {} }),
+    onSettled: () => client.invalidateQueries({ queryKey: ["postmortem", "reports"] }),
+  });
+}
 
 export const useMeeting = (week: string) =>
   useQuery({

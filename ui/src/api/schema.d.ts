@@ -854,7 +854,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Apply YAML documents, all or none */
+        /** Apply YAML documents, all or none; a new service without promises is given its defaults */
         post: operations["apply"];
         delete?: never;
         options?: never;
@@ -931,6 +931,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/chat/discord": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A slash command or a button of Discord */
+        post: operations["chat_discord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/chat/jira/{channel}": {
         parameters: {
             query?: never;
@@ -976,6 +993,23 @@ export interface paths {
         put?: never;
         /** A button, a menu or a dialog of Slack */
         post: operations["chat_slack_interaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chat/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A message to the outgoing webhook of a team in Microsoft Teams */
+        post: operations["chat_teams"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2219,6 +2253,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/review/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reviews that go out by mail: when next, to whom, and where the newest one is */
+        get: operations["review_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review/reports/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A review as it goes out by mail */
+        get: operations["review_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review/reports/{name}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the review of the time that ended last; once for each time and reader */
+        post: operations["send_review_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/saturation": {
         parameters: {
             query?: never;
@@ -2589,6 +2674,23 @@ export interface paths {
         };
         /** The dashboard of a service: the kept one, else one made from its telemetry */
         get: operations["service_dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{name}/defaults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a service promises by itself, why, and whom its alerts reach */
+        get: operations["service_defaults"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4058,6 +4160,16 @@ export interface components {
             status?: string | null;
             title: string;
         };
+        /** @description Whom the alerts of a service reach. */
+        AlertRoute: {
+            /** @description `policy`, `channels`, `first_line`, `nobody`. */
+            by: string;
+            /** @description Channels of the team. */
+            channels: string[];
+            /** @description The escalation policy by which its people are called. */
+            policy?: string | null;
+            team?: string | null;
+        };
         AlertsResponse: {
             alerts: components["schemas"]["Alert"][];
             /** @description Alerts of other systems, open ones first. */
@@ -4133,6 +4245,8 @@ export interface components {
             name: string;
             /** @description `created`, `changed`, `unchanged`. */
             outcome: string;
+            /** @description Why it is as it is, of what a new service was given by itself. */
+            reason?: string | null;
             /** Format: int64 */
             revision: number;
         };
@@ -4767,12 +4881,30 @@ export interface components {
             /** @description A path of the application, or https. */
             url: string;
         };
+        /**
+         * @description A value that has words, a tone, or both: of one `value`, of those `from` one `to` another, of those that `regex` matches,
+         *     or of what is `missing`.
+         */
+        DashboardMapping: {
+            /** Format: double */
+            from?: number | null;
+            missing?: boolean;
+            regex?: string | null;
+            text?: string | null;
+            /** Format: double */
+            to?: number | null;
+            /** @description As of a threshold. */
+            tone?: string | null;
+            value?: string | null;
+        };
         DashboardMetadata: {
             /** @description Letters, digits, `-`, `_` and `.`. */
             name: string;
         };
         /** @description What is different for some lines. */
         DashboardOverride: {
+            /** @description `#rrggbb`. */
+            color?: string | null;
             hidden?: boolean;
             name?: string | null;
             negative?: boolean;
@@ -4796,6 +4928,8 @@ export interface components {
             /** @description `bottom` (if absent), `right`, `table` or `hidden`. */
             legend?: string | null;
             links?: components["schemas"]["DashboardLink"][];
+            /** @description The first that is about a value says it. */
+            mappings?: components["schemas"]["DashboardMapping"][];
             /** Format: double */
             max?: number | null;
             /** Format: double */
@@ -6167,6 +6301,44 @@ export interface components {
              */
             walked_secs_ago?: number;
         };
+        /** @description One of two nodes, as it sees them. */
+        PairStatus: {
+            /**
+             * Format: int64
+             * @description Writes that the shared log does not have yet.
+             */
+            backlog_writes: number;
+            /** @description It leads by the other's promise alone. */
+            by_promise: boolean;
+            /**
+             * Format: int64
+             * @description How often the lease has changed hands.
+             */
+            epoch: number;
+            /** @description Who leads, and where people reach it. */
+            leader?: string | null;
+            leader_url: string;
+            /** @description Of this node. */
+            name: string;
+            /** @description The other node, when PostgreSQL last saw it, and how many writes it is behind. */
+            other?: string | null;
+            /** Format: int64 */
+            other_behind_writes?: number | null;
+            /** Format: double */
+            other_seen_secs?: number | null;
+            /**
+             * Format: double
+             * @description For how long it may send if nothing else happens.
+             */
+            permitted_secs: number;
+            reaches_postgresql: boolean;
+            /** @description `leader` or `standby`. */
+            role: string;
+            /** @description Why this node cannot take part, if it cannot. */
+            trouble?: string | null;
+            /** @description It stands by, and would promise to take nothing over if PostgreSQL were gone: not in the first seconds after a start. */
+            vouches: boolean;
+        };
         PasswordRequest: {
             /** @description The one that is set now, if one is. */
             current?: string | null;
@@ -6798,6 +6970,26 @@ export interface components {
             /** @description Who would have been told: names of channels. */
             targets: string[];
         };
+        /** @description A report as it goes out. */
+        ReportPreview: {
+            channels: string[];
+            /** @description The attachment. */
+            csv: string;
+            due_at: components["schemas"]["String"];
+            end: components["schemas"]["String"];
+            html: string;
+            period: string;
+            problems: string[];
+            /**
+             * Format: int64
+             * @description Mails that were put into the outbox by this call: 0 for a dry run, and for a period that has gone out.
+             */
+            queued: number;
+            report: string;
+            start: components["schemas"]["String"];
+            subject: string;
+            text: string;
+        };
         /** @description A person's report: the six fields of the intake form, and the preliminary level and class. */
         ReportRequest: {
             /** @description `S1`, `S2`, `S3`, `P4`. */
@@ -6823,6 +7015,17 @@ export interface components {
             incident: components["schemas"]["Incident"];
             next_update_at: components["schemas"]["String"];
         };
+        ReportSendRequest: {
+            /** @description Show it and send nothing. */
+            dry_run?: boolean;
+        };
+        ReportSent: {
+            at: components["schemas"]["String"];
+            channel: string;
+            error?: string | null;
+            /** @description As pages: `queued`, `sending`, `delivered`, `undeliverable` or `superseded`. */
+            state: string;
+        };
         RevealRequest: {
             /** @description Why it has to be seen; goes into the audit log. At least ten characters. */
             reason: string;
@@ -6831,6 +7034,27 @@ export interface components {
              * @description The newest, unless it is given.
              */
             version?: number | null;
+        };
+        /** @description A report by mail: when it goes out next, and where the newest one is. */
+        ReviewReport: {
+            /** @description The mail channels that it goes to. */
+            channels: string[];
+            due_at: components["schemas"]["String"];
+            /** @description `week` or `month`. */
+            every: string;
+            name: string;
+            next_at: components["schemas"]["String"];
+            /** @description Of the newest one, such as `2026-W47` or `2026-10`. */
+            period: string;
+            /** @description Who gets nothing, and why. */
+            problems: string[];
+            /** @description The newest one; empty if it has not gone out. */
+            sent: components["schemas"]["ReportSent"][];
+            time_zone: string;
+        };
+        /** @description Reports by mail, by name. */
+        ReviewReportsResponse: {
+            reports: components["schemas"]["ReviewReport"][];
         };
         /** @description Figures over a time, drills apart. */
         ReviewResponse: {
@@ -7255,6 +7479,22 @@ export interface components {
              */
             stored_samples: number;
         };
+        /**
+         * @description What a service has by itself: promises from a template with a target that its past gives reasons for, and whom their
+         *     alerts reach. Its dashboard is at `/api/v1/services/{name}/dashboard`.
+         */
+        ServiceDefaults: {
+            /** @description What could not be read of its past, as sentences. */
+            partial: string[];
+            /** @description What it could promise; applied by themselves when the service is registered without promises of its own. */
+            proposals: components["schemas"]["SloProposal"][];
+            /** @description It is declared, or has promises of its own. */
+            registered: boolean;
+            route: components["schemas"]["AlertRoute"];
+            service: string;
+            /** @description Promises that it has already, by name. */
+            slos: string[];
+        };
         ServiceMapResponse: {
             edges: components["schemas"]["MapEdge"][];
             /**
@@ -7536,6 +7776,21 @@ export interface components {
              */
             sli_min: number;
         };
+        SloProposal: {
+            /** @description `availability` or `latency`. */
+            category: string;
+            description: string;
+            name: string;
+            /** @description Why this target and no other. */
+            reason: string;
+            /**
+             * Format: double
+             * @description Fraction, such as 0.999.
+             */
+            target: number;
+            /** @description The document, ready to be applied. */
+            yaml: string;
+        };
         /** @description A stored window through an SLI: the count that history gives. */
         SloReplayResponse: {
             end: components["schemas"]["String"];
@@ -7645,12 +7900,16 @@ export interface components {
             journal_bytes: number;
             /** Format: int64 */
             memory_bytes: number;
-            /** @description `ok`, or the named degraded modes: `ingest_refused`, `journal_failed`, `storage_damaged`, `paging_delayed`. */
+            /**
+             * @description `ok`, or the named degraded modes: `ingest_refused`, `journal_failed`, `storage_damaged`, `paging_delayed`,
+             *     `pair_alone` (PostgreSQL is gone, and the other node has promised not to take over), `pair_behind`.
+             */
             modes: string[];
             /** @description What an operator has to know about what is kept: a limit that is used up or not accepted, a clock that jumped. */
             notices: string[];
             now: components["schemas"]["String"];
             paging: components["schemas"]["PagingStatus"];
+            pair?: components["schemas"]["PairStatus"] | null;
             /** @description Metrics as series; their rows are the dataset `metrics`. */
             series: components["schemas"]["SeriesStatus"];
             started_at: components["schemas"]["String"];
@@ -9757,6 +10016,7 @@ export interface operations {
             query?: {
                 dry_run?: string;
                 file?: string;
+                defaults?: string;
             };
             header?: never;
             path?: never;
@@ -9949,6 +10209,33 @@ export interface operations {
             };
         };
     };
+    chat_discord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     chat_jira: {
         parameters: {
             query?: never;
@@ -10006,6 +10293,33 @@ export interface operations {
         };
     };
     chat_slack_interaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chat_teams: {
         parameters: {
             query?: never;
             header?: never;
@@ -12730,6 +13044,101 @@ export interface operations {
             };
         };
     };
+    review_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewReportsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportPreview"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_review_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportSendRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportPreview"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     saturation: {
         parameters: {
             query?: {
@@ -13568,6 +13977,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceDefaults"];
                 };
             };
             /** @description a problem document */

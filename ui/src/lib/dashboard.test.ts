@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
 import {
   appended,
-  buckets,
   difference,
+  dressed,
   interpolate,
+  interpolated,
+  mappingOf,
+  meaningOf,
   moved,
   nameOf,
   overlap,
@@ -11,7 +14,9 @@ import {
   picked,
   reduced,
   said,
+  saidOf,
   settle,
+  tableOf,
   tellingLabels,
   toneOf,
   unfolded,
@@ -134,13 +139,6 @@ describe("numbers", () => {
       null,
     ]);
   });
-  test("cumulative buckets become counts of their own", () => {
-    const line = (le: string, values: number[]) => ({ key: le, name: le, labels: { le }, values, query: 0 });
-    expect(buckets([line("+Inf", [5, 9]), line("0.1", [2, 4])])).toEqual([
-      { le: 0.1, values: [2, 4] },
-      { le: Number.POSITIVE_INFINITY, values: [3, 5] },
-    ]);
-  });
   test("versions differ line by line", () => {
     expect(difference("a\nb\nc", "a\nx\nc").map(({ kind, text }) => `${kind[0]}${text}`)).toEqual([
       "sa",
@@ -149,4 +147,80 @@ describe("numbers", () => {
       "sc",
     ]);
   });
+});
+
+describe("interpolated", () => {
+  test("knows the way back to what was written", () => {
+    const written = 'rate(a{job="$job"}[$__rate_interval]) + + $more';
+    const chosen = new Map([["job", { chosen: ["checkout-service"], all: false }]]);
+    const { text, back } = interpolated(written, chosen, { start: 0, end: 3_600_000, step: 60 }, "promql");
+    expect(text).toBe('rate(a{job="checkout-service"}[120s]) + + $more');
+    expect(back(0)).toBe(0);
+    // Within a value that was put in, its name.
+    expect(back(text.indexOf("service"))).toBe(written.indexOf("$job"));
+    expect(back(text.indexOf(") + +"))).toBe(written.indexOf(") + +"));
+    expect(back(text.length)).toBe(written.length);
+  });
+});
+
+describe("mappings", () => {
+  const mappings = [
+    { value: "0", text: "down", tone: "bad" },
+    { from: 1, to: 5, text: "few" },
+    { from: 6, tone: "good" },
+    { regex: "^v1\\.", text: "old" },
+    { missing: true, text: "gone" },
+  ];
+  test("the first that is about a value says it, and the rest is said in its unit", () => {
+    const words = (value: number | null) => saidOf(value, { mappings, unit: "bytes" });
+    expect([0, 3, 7, 0.5, null].map(words)).toEqual(["down", "few", "7 B", "0.5 B", "gone"]);
+    expect(mappingOf("v1.2", mappings)?.text).toBe("old");
+    expect(mappingOf("v2", mappings)).toBeUndefined();
+    expect(mappingOf("", mappings)?.text).toBe("gone");
+  });
+  test("its tone comes before that of the thresholds", () => {
+    const thresholds = [{ from: 0, tone: "warn" }];
+    const tones = [0, 3, 7].map((value) => meaningOf(value, { mappings, thresholds }));
+    expect(tones).toEqual(["bad", "warn", "good"]);
+  });
+});
+
+test("overrides dress lines: hidden, called otherwise, coloured", () => {
+  const line = (name: string) => ({ key: name, name, labels: {}, values: [1], query: 0 });
+  const made = dressed(
+    [line("a"), line("b"), line("cc")],
+    [
+      { series: "a", hidden: true },
+      { series: "/^c+$/", name: "sea", color: "#123456" },
+      { series: "/.*/", color: "#ffffff", unit: "bytes" },
+    ],
+  );
+  expect(made.map(({ name, colour, unit }) => [name, colour, unit])).toEqual([
+    ["b", "#ffffff", "bytes"],
+    ["sea", "#123456", "bytes"],
+  ]);
+});
+
+test("a table has a row for each set of labels and a column for each query", () => {
+  const line = (pod: string, query: number, value: number, name = "a") => ({
+    key: `${query} ${pod} ${name}`,
+    name,
+    labels: { pod, __name__: name },
+    values: [null, value],
+    query,
+  });
+  expect(tableOf([line("x", 0, 1), line("y", 0, 2), line("x", 2, 3)])).toEqual({
+    columns: [
+      { name: "pod", kind: "string" },
+      { name: "value A", kind: "float" },
+      { name: "value C", kind: "float" },
+    ],
+    rows: [
+      ["x", 1, 3],
+      ["y", 2, null],
+    ],
+  });
+  const two = tableOf([line("x", 0, 1), line("x", 0, 2, "b")]);
+  expect(two.columns.map(({ name }) => name)).toEqual(["pod", "value"]);
+  expect(two.rows).toHaveLength(2);
 });

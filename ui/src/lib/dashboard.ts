@@ -70,8 +70,23 @@ export function written(value: Value, format: string, language: Language): strin
 const seconds = (secs: number, language: Language) =>
   language === "sql" ? `${secs} seconds` : `${Math.max(1, Math.round(secs))}s`;
 
+/** Words of Grafana that stand for times; `$name` of them is offered where queries are written. */
+export const BUILT_IN = ["__interval", "__rate_interval", "__range"] as const;
+
+const REFERENCES = /\$__timeFilter\(([^()]*)\)|\$\{(\w+)(?::(\w+))?\}|\$(\w+)/g;
+
 /** The text with `$name`, `${name}`, `${name:format}` and the words of Grafana put in; unknown names stay as they are. */
 export function interpolate(text: string, values: Values, span: Span, language: Language): string {
+  return interpolated(text, values, span, language).text;
+}
+
+/** The same, with the way back: where a place of the result stood in what was written. */
+export function interpolated(
+  text: string,
+  values: Values,
+  span: Span,
+  language: Language,
+): { text: string; back: (offset: number) => number } {
   const from = new Date(span.start).toISOString();
   const to = new Date(span.end).toISOString();
   const whole = (span.end - span.start) / 1000;
@@ -85,17 +100,29 @@ export function interpolate(text: string, values: Values, span: Span, language: 
     __from: language === "sql" ? from : String(span.start),
     __to: language === "sql" ? to : String(span.end),
   };
-  return text
-    .replace(
-      /\$__timeFilter\(([^()]*)\)/g,
-      (_, column: string) => `(${column} >= '${from}' and ${column} < '${to}')`,
-    )
-    .replace(/\$\{(\w+)(?::(\w+))?\}|\$(\w+)/g, (found, braced?: string, format?: string, plain?: string) => {
-      const name = braced ?? plain ?? "";
-      const value = values.get(name);
-      if (value) return written(value, format ?? "", language);
-      return built[name] ?? found;
-    });
+  const putFor = ([found, column, braced, format, plain]: RegExpExecArray): string => {
+    if (column !== undefined) return `(${column} >= '${from}' and ${column} < '${to}')`;
+    const name = braced ?? plain ?? "";
+    const value = values.get(name);
+    return value ? written(value, format ?? "", language) : (built[name] ?? found);
+  };
+  let made = "";
+  let done = 0;
+  const places: { at: number; end: number; written: number; writtenEnd: number }[] = [];
+  for (const found of text.matchAll(REFERENCES)) {
+    made += text.slice(done, found.index);
+    const put = putFor(found);
+    done = found.index + found[0].length;
+    places.push({ at: made.length, end: made.length + put.length, written: found.index, writtenEnd: done });
+    made += put;
+  }
+  made += text.slice(done);
+  const back = (offset: number) => {
+    const last = places.findLast(({ at }) => at <= offset);
+    if (!last) return offset;
+    return offset < last.end ? last.written : last.writtenEnd + (offset - last.end);
+  };
+  return { text: made, back };
 }
 
 /** `a,b` of the URL, each encoded, as values hold anything. */
@@ -278,6 +305,96 @@ export function said(
   return valueText(value, unit ?? "", false);
 }
 
+export type Mapping = Schemas["DashboardMapping"];
+
+/** The first mapping that is about a value. */
+export function mappingOf(
+  value: number | string | null | undefined,
+  mappings: readonly Mapping[] | undefined,
+): Mapping | undefined {
+  if (!mappings?.length) return undefined;
+  const isMissing = value == null || value === "";
+  return mappings.find((one) => {
+    if (one.missing) return isMissing;
+    if (isMissing) return false;
+    if (one.value != null)
+      return (
+        one.value === String(value) ||
+        (typeof value === "number" && one.value.trim() !== "" && Number(one.value) === value)
+      );
+    if (one.regex != null) {
+      try {
+        return new RegExp(one.regex).test(String(value));
+      } catch {
+        return false;
+      }
+    }
+    if (typeof value !== "number") return false;
+    return value >= (one.from ?? Number.NEGATIVE_INFINITY) && value <= (one.to ?? Number.POSITIVE_INFINITY);
+  });
+}
+
+type Saying = Pick<Panel, "unit" | "decimals" | "mappings" | "thresholds">;
+
+/** A value of a panel: in its own words if it has some, else in its unit. */
+export const saidOf = (value: number | null | undefined, panel: Saying, unit = panel.unit): string =>
+  mappingOf(value, panel.mappings)?.text ?? said(value, unit, panel.decimals);
+
+/** What a value means: as its words say, else by the thresholds. */
+export const meaningOf = (value: number | null, panel: Saying): string | undefined =>
+  mappingOf(value, panel.mappings)?.tone ?? toneOf(value, panel.thresholds);
+
+export type DressedLine = Line & { unit?: string; negative: boolean; colour?: string };
+
+/** Lines with what overrides say of them, without those that are hidden. The first override that says a thing says it. */
+export function dressed(lines: readonly Line[], overrides: Panel["overrides"]): DressedLine[] {
+  return lines.flatMap((line) => {
+    const about = (overrides ?? []).filter(({ series }) => isAbout(series, line.name));
+    if (about.some(({ hidden }) => hidden)) return [];
+    return [
+      {
+        ...line,
+        name: about.find(({ name }) => name)?.name ?? line.name,
+        unit: about.find(({ unit }) => unit)?.unit ?? undefined,
+        negative: about.some(({ negative }) => negative),
+        colour: about.find(({ color }) => color)?.color ?? undefined,
+      },
+    ];
+  });
+}
+
+/** A row for each set of labels, with a column for the value of each query: `value`, or `value A`, `value B` of several. */
+export function tableOf(lines: readonly Line[]) {
+  const names = [...new Set(lines.flatMap(({ labels }) => Object.keys(labels)))].filter(
+    (name) => name !== "__name__",
+  );
+  const queries = [...new Set(lines.map(({ query }) => query))].sort((a, b) => a - b);
+  const rows = new Map<string, unknown[]>();
+  for (const { labels, values, query } of lines) {
+    const texts = names.map((name) => labels[name] ?? "");
+    const key = JSON.stringify(texts);
+    const column = names.length + queries.indexOf(query);
+    let row = rows.get(key);
+    // Two series of one query that differ in their metric alone are two rows.
+    if (row && row[column] != null) {
+      row = undefined;
+      rows.set(`${key} ${rows.size}`, rows.get(key) ?? []);
+    }
+    if (!row) row = [...texts, ...queries.map(() => null)];
+    row[column] = reduced(values, "last");
+    rows.set(key, row);
+  }
+  const columnOf = (query: number) =>
+    queries.length === 1 ? "value" : `value ${String.fromCharCode(65 + (query % 26))}`;
+  return {
+    columns: [
+      ...names.map((name) => ({ name, kind: "string" })),
+      ...queries.map((query) => ({ name: columnOf(query), kind: "float" })),
+    ],
+    rows: [...rows.values()],
+  };
+}
+
 /** Whether an override is about a line: by its name, or by a regular expression between slashes. */
 export function isAbout(series: string, name: string): boolean {
   const expression = /^\/(.*)\/\w*$/.exec(series)?.[1];
@@ -287,18 +404,6 @@ export function isAbout(series: string, name: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Buckets of a histogram over time, from lines with `le` that count everything up to it. */
-export function buckets(lines: readonly Line[]): { le: number; values: number[] }[] {
-  const sorted = lines
-    .map((line) => ({ le: Number(line.labels.le?.replace("+Inf", "Infinity")), values: line.values }))
-    .filter(({ le }) => !Number.isNaN(le))
-    .sort((a, b) => a.le - b.le);
-  return sorted.map(({ le, values }, index) => ({
-    le,
-    values: values.map((value, at) => Math.max(0, (value ?? 0) - (sorted[index - 1]?.values[at] ?? 0))),
-  }));
 }
 
 // ---- Versions -------------------------------------------------------------------------------------------------------

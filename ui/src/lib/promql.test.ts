@@ -6,6 +6,7 @@ import {
   conditionsFrom,
   conditionsTo,
   duration,
+  faultAt,
   gridOf,
   lines,
   type Metric,
@@ -158,4 +159,14 @@ it.each([
   ['up{job="x"} + su', 16, { kind: "name", word: "su" }],
 ])("what can stand at the cursor of %s", (text, position, expected) => {
   expect(placeAt(text, position)).toMatchObject(expected);
+});
+
+describe("faultAt", () => {
+  it("covers the word that the parser points to", () => {
+    const text = "sum(\n  rate(a[5x]))";
+    const at = faultAt("2:10: parse error: bad number or duration", text);
+    expect(text.slice(at.from, at.to)).toBe("5x");
+    expect(faultAt('invalid parameter "query": 1:2: parse error: x', "a )")).toEqual({ from: 1, to: 1 });
+    expect(faultAt("something else", "abc")).toEqual({ from: 0, to: 3 });
+  });
 });

@@ -5,13 +5,24 @@ export type MetricKind = "counter" | "gauge" | "histogram" | "native" | "summary
 export type Metric = { name: string; kind: MetricKind; help: string; unit: string; known: boolean };
 
 /** How a metric is looked at. `rate` is summed up, `p95` and its like are of a distribution. */
-export type View = "rate" | "increase" | "sum" | "avg" | "max" | "min" | "count" | "p50" | "p95" | "p99";
+export type View =
+  | "rate"
+  | "increase"
+  | "sum"
+  | "avg"
+  | "max"
+  | "min"
+  | "count"
+  | "p50"
+  | "p95"
+  | "p99"
+  | "heatmap";
 
 export const VIEWS: Record<MetricKind, readonly View[]> = {
   counter: ["rate", "increase", "sum", "count"],
   gauge: ["avg", "sum", "max", "min", "count"],
-  histogram: ["p95", "p50", "p99", "avg", "rate"],
-  native: ["p95", "p50", "p99", "avg", "rate"],
+  histogram: ["p95", "p50", "p99", "avg", "rate", "heatmap"],
+  native: ["p95", "p50", "p99", "avg", "rate", "heatmap"],
   summary: ["max", "avg"],
 };
 
@@ -110,6 +121,11 @@ export function build({ metric, view, by, where, fromSender, window }: Question)
   };
   const rate = (name: string) => joined(`rate(${over(name)})`);
   const quantile = QUANTILES[view];
+  // All series in one: rows are buckets, so there is no place for groups.
+  if (view === "heatmap")
+    return metric.kind === "native"
+      ? `sum(${rate(metric.name)})`
+      : `sum by (le) (${rate(`${metric.name}_bucket`)})`;
   if (metric.kind === "histogram") {
     if (quantile)
       return `histogram_quantile(${quantile}, ${grouped("sum", rate(`${metric.name}_bucket`), ["le"])})`;
@@ -340,4 +356,16 @@ export function placeAt(text: string, position: number): Place {
   const range = /\[([\dsmhdwy]*)$/.exec(before);
   if (range) return { kind: "window", from: position - (range[1] ?? "").length, word: range[1] ?? "" };
   return { kind: "name", from: position - word.length, word };
+}
+
+/** Where a message of the parser points to, such as `1:5: parse error: …`: the word there, as offsets into the text. */
+export function faultAt(message: string, text: string): { from: number; to: number } {
+  const found = /^(?:invalid parameter "query": )?(\d+):(\d+): /.exec(message);
+  if (!found) return { from: 0, to: text.length };
+  const lines = text.split("\n");
+  const line = Math.min(Number(found[1]), lines.length);
+  const before = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
+  const from = Math.min(before + Number(found[2]) - 1, text.length);
+  const word = /^(?:"(?:[^"\\]|\\.)*"?|[\w:.]+|\S)/.exec(text.slice(from))?.[0].length ?? 0;
+  return { from, to: from + word };
 }

@@ -5,7 +5,7 @@ import type uPlot from "uplot";
 import { Link } from "wouter";
 import type { Answer } from "../../api/dashboards";
 import { axes, Chart, timeAxis, token } from "../../components/Chart";
-import { type Drawn, isAbout, reduced, said } from "../../lib/dashboard";
+import { type Drawn, dressed, reduced, said, saidOf } from "../../lib/dashboard";
 import { t } from "../../lib/i18n";
 import { colorOf } from "../../lib/palette";
 import { adjust } from "../../lib/time";
@@ -35,7 +35,7 @@ export function LinesView({ panel, answer, height, hrefOf, span, marks, onRange 
   const scheme = useComputedColorScheme("light");
   const [lit, setLit] = useState<string>();
   const legend = panel.legend ?? "bottom";
-  const lines = useMemo(() => dressed(panel, answer), [panel, answer]);
+  const lines = useMemo(() => dressed(answer.lines, panel.overrides), [panel, answer]);
   const stacked = Boolean(panel.stack) && lines.length > 1;
   const data = useMemo(() => {
     const ys = lines.map((line) =>
@@ -56,7 +56,7 @@ export function LinesView({ panel, answer, height, hrefOf, span, marks, onRange 
     spanSecs > 172_800,
     spanSecs < 900,
     JSON.stringify(panel.thresholds ?? []),
-    lines.map((line) => line.name).join("|"),
+    lines.map((line) => `${line.name} ${line.colour ?? ""}`).join("|"),
   ].join("§");
   const drawKey = `${span.start} ${span.end} ${marks.map((mark) => mark.at).join()}`;
   const latest = useMemo(() => ({ marks, span }), [marks, span]);
@@ -65,8 +65,8 @@ export function LinesView({ panel, answer, height, hrefOf, span, marks, onRange 
   const options = useMemo(() => {
     const unit = lines.find((line) => line.unit)?.unit ?? panel.unit;
     const [x, y] = axes((value) => said(Math.abs(value) < 1e-12 ? 0 : value, unit, panel.decimals), 62);
-    const colour = (name: string, index: number) =>
-      lines.length === 1 ? token("--accent") : colorOf(name, index, token);
+    const colour = ({ name, colour }: (typeof lines)[number], index: number) =>
+      colour ?? (lines.length === 1 ? token("--accent") : colorOf(name, index, token));
     return {
       padding: [8, 10, 0, 0] as [number, number, number, number],
       cursor: { sync: { key: "dashboard", setSeries: false }, points: { size: 5 } },
@@ -84,7 +84,7 @@ export function LinesView({ panel, answer, height, hrefOf, span, marks, onRange 
       series: [
         {},
         ...lines.map((line, index) => {
-          const stroke = colour(line.name, index);
+          const stroke = colour(line, index);
           const isFaint = lit !== undefined && lit !== line.key;
           return {
             stroke: isFaint ? `${stroke}38` : stroke,
@@ -138,17 +138,16 @@ export function LinesView({ panel, answer, height, hrefOf, span, marks, onRange 
                 <i
                   style={{
                     background:
-                      lines.length === 1
+                      line.colour ??
+                      (lines.length === 1
                         ? "var(--accent)"
-                        : colorOf(line.name, index, (name) => `var(${name})`),
+                        : colorOf(line.name, index, (name) => `var(${name})`)),
                   }}
                   aria-hidden="true"
                 />
                 <span className="cut">{line.name}</span>
                 {(legend === "table" || legend === "right") && (
-                  <b>
-                    {said(reduced(line.values, panel.calculation), line.unit ?? panel.unit, panel.decimals)}
-                  </b>
+                  <b>{saidOf(reduced(line.values, panel.calculation), panel, line.unit ?? panel.unit)}</b>
                 )}
               </>
             );
@@ -178,24 +177,6 @@ export function LinesView({ panel, answer, height, hrefOf, span, marks, onRange 
       )}
     </div>
   );
-}
-
-type DressedLine = Answer["lines"][number] & { unit?: string; negative: boolean };
-
-/** Lines with what overrides say of them, without those that are hidden. */
-function dressed(panel: Drawn, answer: Answer): DressedLine[] {
-  return answer.lines.flatMap((line) => {
-    const about = (panel.overrides ?? []).filter(({ series }) => isAbout(series, line.name));
-    if (about.some(({ hidden }) => hidden)) return [];
-    return [
-      {
-        ...line,
-        name: about.find(({ name }) => name)?.name ?? line.name,
-        unit: about.find(({ unit }) => unit)?.unit ?? undefined,
-        negative: about.some(({ negative }) => negative),
-      },
-    ];
-  });
 }
 
 /** Each line on top of those after it, so that the first has the whole. */

@@ -1,8 +1,11 @@
 // One panel, edited beside a live preview of it.
 import { ActionIcon, Button, Checkbox, Modal, NumberInput, Select, Textarea, TextInput } from "@mantine/core";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
-import { useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
+import { useMetricMetadata, useMetricNames } from "../../api/metrics";
 import {
+  BUILT_IN,
+  interpolated,
   LANGUAGES,
   type Language,
   languageOf,
@@ -13,9 +16,12 @@ import {
   VIEWS,
 } from "../../lib/dashboard";
 import { t } from "../../lib/i18n";
+import { catalogue, type Metric } from "../../lib/promql";
 import { DATASETS } from "../../lib/url";
 import styles from "./Dashboards.module.css";
 import { type Frame, PanelView } from "./PanelView";
+
+const PromqlEditor = lazy(() => import("../../components/PromqlEditor"));
 
 export const viewWord = (view: string) =>
   ({
@@ -74,6 +80,14 @@ export function PanelEditor({ panel, variables, frame, onClose, onDone }: Props)
   const setQuery = (index: number, query: PanelQuery, ask = true) =>
     change({ queries: queries.map((one, at) => (at === index ? query : one)) }, ask);
   const word = (text: string) => text || undefined;
+  const asksNothing =
+    shown.view !== "text" && shown.view !== "row" && !shown.queries?.some((one) => textOf(one).trim());
+  const names = useMetricNames(frame.span);
+  const metadata = useMetricMetadata();
+  const metrics = useMemo(
+    () => catalogue(names.data ?? [], metadata.data ?? new Map()),
+    [names.data, metadata.data],
+  );
   return (
     <Modal
       lockScroll={false}
@@ -119,6 +133,9 @@ export function PanelEditor({ panel, variables, frame, onClose, onDone }: Props)
                 <QueryForm
                   key={index}
                   query={query}
+                  metrics={metrics}
+                  variables={variables}
+                  frame={frame}
                   onChange={(next, ask) => setQuery(index, next, ask)}
                   onLeave={() => setShown(draft)}
                   onRemove={() => change({ queries: queries.filter((_, at) => at !== index) })}
@@ -212,12 +229,16 @@ export function PanelEditor({ panel, variables, frame, onClose, onDone }: Props)
         <div className={styles.preview}>
           <p className="label">{t("As it will look")}</p>
           <div style={{ height: PREVIEW_HEIGHT }} className={styles.alone}>
-            <PanelView
-              {...frame}
-              always
-              panel={{ ...shown, key: "preview", own: new Map() }}
-              height={PREVIEW_HEIGHT}
-            />
+            {asksNothing ? (
+              <p className="dim">{t("Write a query to see it here.")}</p>
+            ) : (
+              <PanelView
+                {...frame}
+                always
+                panel={{ ...shown, key: "preview", own: new Map() }}
+                height={PREVIEW_HEIGHT}
+              />
+            )}
           </div>
         </div>
       </div>
@@ -236,12 +257,15 @@ export function PanelEditor({ panel, variables, frame, onClose, onDone }: Props)
 
 type QueryProps = {
   query: PanelQuery;
+  metrics: readonly Metric[];
+  variables: readonly Variable[];
+  frame: Frame;
   onChange: (query: PanelQuery, ask?: boolean) => void;
   onLeave: () => void;
   onRemove: () => void;
 };
 
-function QueryForm({ query, onChange, onLeave, onRemove }: QueryProps) {
+function QueryForm({ query, metrics, variables, frame, onChange, onLeave, onRemove }: QueryProps) {
   const language = languageOf(query);
   const { legend, hidden, instant } = query;
   const put = (next: Language, text: string): PanelQuery => ({
@@ -303,17 +327,33 @@ function QueryForm({ query, onChange, onLeave, onRemove }: QueryProps) {
           <IconTrash size={15} />
         </ActionIcon>
       </div>
-      <Textarea
-        size="xs"
-        aria-label={t("Query")}
-        autosize
-        minRows={language === "slo" || language === "uptime" ? 1 : 2}
-        maxRows={12}
-        spellCheck={false}
-        classNames={{ input: styles.mono }}
-        value={textOf(query)}
-        onChange={(event) => onChange(put(language, event.currentTarget.value), false)}
-      />
+      {language === "promql" ? (
+        <Suspense fallback={<div className={styles.mono}>{textOf(query)}</div>}>
+          <PromqlEditor
+            multiline
+            autoFocus={false}
+            text={textOf(query)}
+            metrics={metrics}
+            window={frame.span}
+            variables={[...variables.map(({ name }) => name), ...BUILT_IN]}
+            put={(text) => interpolated(text, frame.values, frame.span, "promql")}
+            onText={(text) => onChange(put("promql", text), false)}
+            onRun={(text) => onChange(put("promql", text))}
+          />
+        </Suspense>
+      ) : (
+        <Textarea
+          size="xs"
+          aria-label={t("Query")}
+          autosize
+          minRows={language === "slo" || language === "uptime" ? 1 : 2}
+          maxRows={12}
+          spellCheck={false}
+          classNames={{ input: styles.mono }}
+          value={textOf(query)}
+          onChange={(event) => onChange(put(language, event.currentTarget.value), false)}
+        />
+      )}
     </div>
   );
 }

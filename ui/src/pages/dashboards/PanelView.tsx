@@ -85,6 +85,8 @@ function Shown({ panel, own, answer, height, ...frame }: ShownProps) {
   if (answer.probes.length > 0) return <ProbesView probes={answer.probes} />;
   if (answer.records) return <LogsView records={answer.records} />;
   if (panel.view === "table") return <TableView panel={panel} answer={answer} />;
+  if (panel.view === "heatmap" && (answer.heat || answer.lines.length > 0))
+    return <HeatmapView panel={panel} answer={answer} height={height} />;
   const isEmpty = answer.lines.every((line) => line.values.every((value) => value === null));
   if (isEmpty) return <p className={styles.nothing}>{t("No point in this time")}</p>;
   switch (panel.view) {
@@ -94,8 +96,6 @@ function Shown({ panel, own, answer, height, ...frame }: ShownProps) {
       return <GaugeView panel={panel} answer={answer} />;
     case "bars":
       return <BarsView panel={panel} answer={answer} />;
-    case "heatmap":
-      return <HeatmapView panel={panel} answer={answer} height={height} />;
     default:
       return (
         <LinesView

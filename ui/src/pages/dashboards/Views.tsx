@@ -5,7 +5,18 @@ import type { Slo } from "../../api/types";
 import type { ProbeStatus } from "../../api/uptime";
 import { BudgetGauge } from "../../components/BudgetGauge";
 import { StateChip } from "../../components/Mark";
-import { type Drawn, type Line, reduced, said, toneOf } from "../../lib/dashboard";
+import {
+  type Drawn,
+  dressed,
+  isAbout,
+  type Line,
+  mappingOf,
+  meaningOf,
+  reduced,
+  said,
+  saidOf,
+  tableOf,
+} from "../../lib/dashboard";
 import { decimalsFor, moment, percent, targetText } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { cellText, summary } from "../../lib/record";
@@ -19,14 +30,14 @@ const STATS_MAX = 12;
 const BARS_MAX = 40;
 
 export function StatView({ panel, answer }: Props) {
-  const lines = answer.lines.slice(0, STATS_MAX);
+  const lines = dressed(answer.lines, panel.overrides).slice(0, STATS_MAX);
   return (
     <div className={styles.stats} data-many={lines.length > 1 || undefined}>
       {lines.map((line) => {
         const value = reduced(line.values, panel.calculation);
         return (
-          <div key={line.key} className={styles.stat} data-tone={toneOf(value, panel.thresholds)}>
-            <strong>{said(value, panel.unit, panel.decimals)}</strong>
+          <div key={line.key} className={styles.stat} data-tone={meaningOf(value, panel)}>
+            <strong>{saidOf(value, panel, line.unit ?? panel.unit)}</strong>
             {lines.length > 1 && <span className="label cut">{line.name}</span>}
             <Trend line={line} />
           </div>
@@ -57,9 +68,10 @@ function Trend({ line }: { line: Line }) {
 
 /** Three quarters of a circle. */
 export function GaugeView({ panel, answer }: Props) {
+  const lines = dressed(answer.lines, panel.overrides).slice(0, STATS_MAX);
   return (
-    <div className={styles.stats} data-many={answer.lines.length > 1 || undefined}>
-      {answer.lines.slice(0, STATS_MAX).map((line) => {
+    <div className={styles.stats} data-many={lines.length > 1 || undefined}>
+      {lines.map((line) => {
         const value = reduced(line.values, panel.calculation);
         const least = panel.min ?? 0;
         const most =
@@ -71,9 +83,9 @@ export function GaugeView({ panel, answer }: Props) {
               : Math.max(1, ...line.values.map((it) => it ?? 0)));
         const share =
           value === null ? 0 : Math.min(1, Math.max(0, (value - least) / Math.max(1e-12, most - least)));
-        const text = said(value, panel.unit, panel.decimals);
+        const text = saidOf(value, panel, line.unit ?? panel.unit);
         return (
-          <div key={line.key} className={styles.gauge} data-tone={toneOf(value, panel.thresholds) ?? "info"}>
+          <div key={line.key} className={styles.gauge} data-tone={meaningOf(value, panel) ?? "info"}>
             <svg viewBox="0 0 120 96" role="img" aria-label={`${line.name}: ${text}`}>
               <path className={styles.track} d={arc(0, 1)} />
               {share > 0.002 && <path className={styles.fill} d={arc(0, share)} />}
@@ -87,7 +99,7 @@ export function GaugeView({ panel, answer }: Props) {
                 {text}
               </text>
             </svg>
-            {answer.lines.length > 1 && <span className="label cut">{line.name}</span>}
+            {lines.length > 1 && <span className="label cut">{line.name}</span>}
           </div>
         );
       })}
@@ -104,7 +116,7 @@ function arc(from: number, to: number): string {
 }
 
 export function BarsView({ panel, answer }: Props) {
-  const bars = answer.lines
+  const bars = dressed(answer.lines, panel.overrides)
     .map((line) => ({ line, value: reduced(line.values, panel.calculation) }))
     .sort((a, b) => (b.value ?? 0) - (a.value ?? 0))
     .slice(0, BARS_MAX);
@@ -112,17 +124,20 @@ export function BarsView({ panel, answer }: Props) {
   return (
     <ul className={styles.bars}>
       {bars.map(({ line, value }) => (
-        <li key={line.key} data-tone={toneOf(value, panel.thresholds) ?? "info"}>
+        <li key={line.key} data-tone={meaningOf(value, panel) ?? "info"}>
           <span className="cut" title={line.name}>
             {line.name}
           </span>
           <span className={styles.bar}>
             <i
-              style={{ width: `${Math.min(100, (Math.abs(value ?? 0) / most) * 100)}%` }}
+              style={{
+                width: `${Math.min(100, (Math.abs(value ?? 0) / most) * 100)}%`,
+                ...(line.colour ? { background: line.colour } : {}),
+              }}
               aria-hidden="true"
             />
           </span>
-          <b>{said(value, panel.unit, panel.decimals)}</b>
+          <b>{saidOf(value, panel, line.unit ?? panel.unit)}</b>
         </li>
       ))}
     </ul>
@@ -132,15 +147,39 @@ export function BarsView({ panel, answer }: Props) {
 export function TableView({ panel, answer }: Props) {
   const table = answer.table ?? tableOf(answer.lines);
   if (table.rows.length === 0) return <p className={styles.nothing}>{t("Nothing was found in this time")}</p>;
+  // Columns with what overrides say of them.
+  const columns = table.columns.flatMap((column, index) => {
+    const own = (panel.overrides ?? []).filter(({ series }) => isAbout(series, column.name));
+    const called = own.find(({ name }) => name)?.name ?? column.name;
+    // Those that know it by the name that it is given count, too.
+    const about = (panel.overrides ?? []).filter(
+      ({ series }) => isAbout(series, column.name) || isAbout(series, called),
+    );
+    if (about.some(({ hidden }) => hidden)) return [];
+    return [{ ...column, index, called, unit: about.find(({ unit }) => unit)?.unit }];
+  });
+  const cell = (value: unknown, { name, kind, unit }: (typeof columns)[number]) => {
+    const words =
+      typeof value === "string" || value == null ? mappingOf(value as string, panel.mappings) : null;
+    if (words?.text) return words.text;
+    if (kind === "time" && typeof value === "string") return moment(value);
+    if (typeof value !== "number") return cellText(name, value);
+    if (isValue(name)) return saidOf(value, panel, unit ?? panel.unit);
+    return unit || panel.unit ? said(value, unit ?? "", panel.decimals) : cellText(name, value);
+  };
+  const meaning = (value: unknown, name: string) => {
+    if (typeof value === "string") return mappingOf(value, panel.mappings)?.tone ?? undefined;
+    return typeof value === "number" && isValue(name) ? meaningOf(value, panel) : undefined;
+  };
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it scrolls by keyboard
     <div className={styles.scroll} tabIndex={0}>
       <table className={styles.table}>
         <thead>
           <tr>
-            {table.columns.map(({ name, kind }) => (
+            {columns.map(({ name, kind, called }) => (
               <th key={name} className={isNumber(kind) ? "num" : undefined}>
-                {name}
+                {called}
               </th>
             ))}
           </tr>
@@ -148,17 +187,15 @@ export function TableView({ panel, answer }: Props) {
         <tbody>
           {table.rows.map((row, index) => (
             <tr key={index}>
-              {table.columns.map(({ name, kind }, column) => {
-                const value = row[column];
-                const isValue = typeof value === "number" && (name === "value" || panel.unit);
-                const tone = isValue && name === "value" ? toneOf(value, panel.thresholds) : undefined;
+              {columns.map((column) => {
+                const value = row[column.index];
                 return (
-                  <td key={name} className={isNumber(kind) ? "num" : undefined} data-tone={tone}>
-                    {kind === "time" && typeof value === "string"
-                      ? moment(value)
-                      : isValue
-                        ? said(value, name === "value" ? panel.unit : "", panel.decimals)
-                        : cellText(name, value)}
+                  <td
+                    key={column.name}
+                    className={isNumber(column.kind) ? "num" : undefined}
+                    data-tone={meaning(value, column.name)}
+                  >
+                    {cell(value, column)}
                   </td>
                 );
               })}
@@ -170,21 +207,8 @@ export function TableView({ panel, answer }: Props) {
   );
 }
 
+const isValue = (name: string) => /^value(?: [A-Z])?$/.test(name);
 const isNumber = (kind: string) => kind === "int" || kind === "float";
-
-/** A line for each series, its labels and its value. */
-function tableOf(lines: readonly Line[]) {
-  const names = [...new Set(lines.flatMap(({ labels }) => Object.keys(labels)))].filter(
-    (name) => name !== "__name__",
-  );
-  return {
-    columns: [...names.map((name) => ({ name, kind: "string" })), { name: "value", kind: "float" }],
-    rows: lines.map(({ labels, values }): unknown[] => [
-      ...names.map((name) => labels[name] ?? ""),
-      reduced(values, "last"),
-    ]),
-  };
-}
 
 export function LogsView({ records }: { records: NonNullable<Answer["records"]> }) {
   const { href } = useUrl();

@@ -2,7 +2,7 @@
 // picked is PromQL below the chart's title, and may be edited there.
 import { Button, SegmentedControl, Select } from "@mantine/core";
 import { IconCode, IconTable } from "@tabler/icons-react";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import {
   type Labels,
   SERIES_LOOKED_AT,
@@ -15,6 +15,7 @@ import {
 import { AddToDashboard } from "../../components/AddToDashboard";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { TimePicker } from "../../components/TimePicker";
+import { heatOf } from "../../lib/heatmap";
 import { t } from "../../lib/i18n";
 import {
   breakdown,
@@ -29,6 +30,7 @@ import {
   stepFor,
   VIEWS,
   type View,
+  valueText,
   windowFor,
 } from "../../lib/promql";
 import { useRange, useUrl } from "../../state/url";
@@ -39,7 +41,10 @@ import styles from "./Metrics.module.css";
 import { SeriesTable } from "./SeriesTable";
 import { Setup } from "./Setup";
 
-const PromqlEditor = lazy(() => import("./PromqlEditor"));
+const Heatmap = lazy(() => import("../../components/Heatmap"));
+const PromqlEditor = lazy(() => import("../../components/PromqlEditor"));
+
+const amountPerSecond = (value: number) => valueText(value, "", true);
 
 /** Lines that can be told apart in one chart; the table below has the rest. */
 const DRAWN_MAX = 20;
@@ -62,6 +67,7 @@ export const viewWord = (view: View) =>
     p50: t("median"),
     p95: "p95",
     p99: "p99",
+    heatmap: t("heatmap"),
   })[view];
 
 export default function MetricsPage() {
@@ -109,6 +115,12 @@ export default function MetricsPage() {
     () => (shift ? lines(before.data?.data.result ?? [], xs, shift) : []),
     [before.data, xs, shift],
   );
+  // A written query that answers with native histograms has nothing else to show.
+  const heat = useMemo(() => {
+    const result = now.data?.data.result ?? [];
+    const wanted = view === "heatmap" || result.some(({ histograms }) => histograms?.length);
+    return wanted ? heatOf(result, xs) : undefined;
+  }, [now.data, xs, view]);
   const [hover, setHover] = useState<number | null>(null);
   const [lit, setLit] = useState<string>();
   const [editing, setEditing] = useState(Boolean(written));
@@ -117,6 +129,11 @@ export default function MetricsPage() {
   const countsOnly =
     view === "count" || (view === "rate" && (metric?.kind === "histogram" || metric?.kind === "native"));
   const unit = written || countsOnly ? "" : (metric?.unit ?? "");
+
+  const boundary = useCallback(
+    (value: number) => valueText(value, metric?.unit ?? "", false),
+    [metric?.unit],
+  );
 
   const filter = (condition: Condition) => {
     const rest = where.filter((one) => one.label !== condition.label || one.op !== condition.op);
@@ -192,7 +209,8 @@ export default function MetricsPage() {
               {query && (
                 <AddToDashboard
                   panel={{
-                    view: "timeSeries",
+                    view: heat ? "heatmap" : "timeSeries",
+                    unit: heat ? metric?.unit || undefined : undefined,
                     w: 12,
                     h: 8,
                     title: metric?.name ?? query.slice(0, 80),
@@ -243,6 +261,18 @@ export default function MetricsPage() {
             ))}
             {now.isPending && query ? (
               <Loading rows={1} height={320} />
+            ) : heat ? (
+              <Suspense fallback={<Loading rows={1} height={320} />}>
+                <div className={styles.chart} data-stale={now.isPlaceholderData || undefined}>
+                  <Heatmap
+                    heat={heat}
+                    height={340}
+                    label={t("The metric over time")}
+                    boundary={boundary}
+                    amount={amountPerSecond}
+                  />
+                </div>
+              </Suspense>
             ) : drawn.length === 0 ? (
               !now.error && (
                 <Empty title={t("No point in this time")}>

@@ -1,5 +1,5 @@
 // How we handle incidents: figures of a time, the weekly meeting, postmortems, the takeover of a service. The address is the
-// state: which of the four, which time, which week, which service.
+// state: which of the five, which time, which week, which service.
 import { Autocomplete, Button, SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "wouter";
@@ -18,6 +18,7 @@ import { percent, span } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { iso } from "../../lib/time";
 import { useUrl } from "../../state/url";
+import { Reports } from "./Reports";
 import styles from "./Reviews.module.css";
 import { SheetPoints } from "./SheetPoints";
 
@@ -39,6 +40,7 @@ export default function ReviewsPage() {
             { value: "week", label: t("Weekly meeting") },
             { value: "postmortems", label: t("Postmortems") },
             { value: "takeover", label: t("Takeover") },
+            { value: "mail", label: t("By mail") },
           ]}
           aria-label={t("View")}
         />
@@ -49,6 +51,8 @@ export default function ReviewsPage() {
         <Postmortems />
       ) : view === "takeover" ? (
         <Takeover />
+      ) : view === "mail" ? (
+        <Reports />
       ) : (
         <Figures />
       )}

@@ -18,6 +18,7 @@ import { useRange, useUrl } from "../../state/url";
 import { ErrorTable } from "../errors/ErrorTable";
 import { Calls } from "./Calls";
 import { Endpoints } from "./Endpoints";
+import { Proposals } from "./Proposals";
 import styles from "./Service.module.css";
 import { Versions } from "./Versions";
 
@@ -103,6 +104,7 @@ export default function ServicePage() {
         onRange={(next) => set({ from: next.from, to: next.to })}
         promise={own[0]?.name}
       />
+      {slos.data && own.length === 0 && <Proposals service={name} />}
       {(changes.data?.changes.length ?? 0) > 0 && (
         <ul className={styles.changes} aria-label={t("Changes")}>
           {changes.data?.changes.slice(0, CHANGES_SHOWN).map((change) => (

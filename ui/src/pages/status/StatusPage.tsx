@@ -18,7 +18,11 @@ const modeWord = (mode: string) =>
     storage_damaged: t("Stored data is damaged"),
     paging_delayed: t("Pages are waiting"),
     audit_log_cut: t("The audit log was cut off or written anew"),
+    pair_alone: t("PostgreSQL does not answer; this node goes on alone"),
+    pair_behind: t("The log of the pair lacks writes of this node"),
   })[mode] ?? mode.replaceAll("_", " ");
+
+const isWarning = (mode: string) => ["paging_delayed", "pair_alone", "pair_behind"].includes(mode);
 
 export default function StatusPage() {
   const query = useStatus();
@@ -65,8 +69,8 @@ function Body({ status, now }: { status: Status; now: number }) {
             <Mark
               key={mode}
               look={{
-                tone: mode === "paging_delayed" ? "warn" : "bad",
-                shape: mode === "paging_delayed" ? "triangle" : "octagon",
+                tone: isWarning(mode) ? "warn" : "bad",
+                shape: isWarning(mode) ? "triangle" : "octagon",
                 word: modeWord(mode),
               }}
               size={22}

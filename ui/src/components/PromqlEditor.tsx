@@ -1,4 +1,5 @@
-// PromQL with completion from the node: metrics, functions, labels of the metric at hand and their values.
+// PromQL with completion from the node: metrics, functions, labels of the metric at hand and their values. What the node
+// cannot parse is underlined while it is typed, and said below.
 import {
   acceptCompletion,
   autocompletion,
@@ -9,17 +10,39 @@ import {
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { useEffect, useRef } from "react";
-import { api } from "../../api/client";
-import { t } from "../../lib/i18n";
-import { AGGREGATIONS, FUNCTIONS, KEYWORDS, type Metric, placeAt, selector } from "../../lib/promql";
-import type { Range } from "../../lib/time";
-import styles from "./Metrics.module.css";
+import { useEffect, useRef, useState } from "react";
+import { ApiError, api } from "../api/client";
+import { t } from "../lib/i18n";
+import { AGGREGATIONS, FUNCTIONS, faultAt, KEYWORDS, type Metric, placeAt, selector } from "../lib/promql";
+import type { Range } from "../lib/time";
+import styles from "./PromqlEditor.module.css";
 
-type Props = { text: string; metrics: readonly Metric[]; window: Range; onRun: (text: string) => void };
+/** A text as it is asked, and where a place of it stood in the text as it is written. */
+export type Placed = { text: string; back: (offset: number) => number };
+
+type Props = {
+  text: string;
+  metrics: readonly Metric[];
+  window: Pick<Range, "start" | "end">;
+  onRun: (text: string) => void;
+  /** With each letter. */
+  onText?: (text: string) => void;
+  /** Names that stand for values, offered after `$`. */
+  variables?: readonly string[];
+  /** What is written with variables put in; as it is unless given. */
+  put?: (text: string) => Placed;
+  /** Enter makes a line, as in forms; Ctrl+Enter runs it. */
+  multiline?: boolean;
+  autoFocus?: boolean;
+};
+
+/** After the last letter: long enough to type a word, short enough to be seen as its answer. */
+const CHECK_AFTER_MS = 300;
+const asIs = (text: string): Placed => ({ text, back: (offset) => offset });
 
 const WORDS = new RegExp(`^(?:${[...KEYWORDS, ...AGGREGATIONS].join("|")})\\b`, "i");
 const CALLS = new RegExp(`^(?:${FUNCTIONS.join("|")})(?=\\s*\\()`);
@@ -49,7 +72,7 @@ const colours = HighlightStyle.define([
   { tag: tags.comment, color: "var(--ink-3)", fontStyle: "italic" },
 ]);
 
-const look = EditorView.theme({
+const theme = EditorView.theme({
   "&": { fontSize: "13px" },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px", padding: "4px 2px" },
@@ -57,6 +80,7 @@ const look = EditorView.theme({
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { background: "var(--accent-soft)" },
   ".cm-placeholder": { color: "var(--ink-3)" },
+  ".cm-lintRange-error": { textDecoration: "underline wavy var(--bad)", textUnderlineOffset: "3px" },
   ".cm-tooltip": {
     border: "1px solid var(--line-strong)",
     borderRadius: "var(--radius)",
@@ -76,7 +100,7 @@ const look = EditorView.theme({
 });
 
 /** Names or values of labels, of one metric if it is known. */
-async function ask(path: string, window: Range, metric?: string): Promise<string[]> {
+async function ask(path: string, window: Props["window"], metric?: string): Promise<string[]> {
   const query = {
     start: window.start / 1000,
     end: window.end / 1000,
@@ -91,24 +115,46 @@ async function ask(path: string, window: Range, metric?: string): Promise<string
   }
 }
 
-export default function PromqlEditor({ text, metrics, window, onRun }: Props) {
+/** Where it is said to be is of the text with variables put in; it is underlined where it stands. */
+const PLACE = /^(?:invalid parameter "query": )?\d+:\d+: /;
+
+/** What is wrong with a text, as the node's parser says it. */
+async function check(text: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    await api("/format_query", { base: "/prometheus/api/v1", query: { query: text }, signal });
+  } catch (error) {
+    // A node that cannot be asked says nothing about the text.
+    if (error instanceof ApiError && error.problem.code === "bad_data") return error.problem.detail;
+  }
+  return undefined;
+}
+
+export default function PromqlEditor(props: Props) {
+  const { text, multiline = false, autoFocus = true } = props;
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
-  const latest = useRef({ metrics, window, onRun });
-  latest.current = { metrics, window, onRun };
+  const latest = useRef(props);
+  latest.current = props;
+  const [fault, setFault] = useState<string>();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once, `text` flows in below
   useEffect(() => {
     if (!box.current) return;
     const complete = async (context: CompletionContext) => {
+      const { metrics, window, variables = [] } = latest.current;
+      const dollar = context.matchBefore(/\$\{?\w*/);
+      if (dollar && variables.length > 0) {
+        const brace = dollar.text.startsWith("${");
+        const options = variables.map((name) => ({ label: brace ? `\${${name}` : `$${name}` }));
+        return { from: dollar.from, options };
+      }
       const place = placeAt(context.state.doc.toString(), context.pos);
       if (!context.explicit && !place.word && place.kind === "name") return null;
-      const { metrics, window } = latest.current;
       const plain = (list: readonly string[], detail?: string): Completion[] =>
         list.map((label) => ({ label, detail }));
       const options =
         place.kind === "window"
-          ? plain(WINDOWS)
+          ? plain(variables.includes("__rate_interval") ? ["$__rate_interval", ...WINDOWS] : WINDOWS)
           : place.kind === "value"
             ? plain(await ask(`/label/${encodeURIComponent(place.label ?? "")}/values`, window, place.metric))
             : place.kind === "label"
@@ -126,6 +172,23 @@ export default function PromqlEditor({ text, metrics, window, onRun }: Props) {
       latest.current.onRun(target.state.doc.toString());
       return true;
     };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let asked: AbortController | undefined;
+    const look = (target: EditorView) => {
+      clearTimeout(timer);
+      asked?.abort();
+      timer = setTimeout(async () => {
+        const written = target.state.doc.toString();
+        const placed = (latest.current.put ?? asIs)(written);
+        asked = new AbortController();
+        const { signal } = asked;
+        const said = placed.text.trim() ? await check(placed.text, signal) : undefined;
+        // Somebody went on typing, or left: the answer is about another text.
+        if (signal.aborted || target.state.doc.toString() !== written) return;
+        setFault(said);
+        target.dispatch(setDiagnostics(target.state, said ? [mark(written, placed, said)] : []));
+      }, CHECK_AFTER_MS);
+    };
     // In a shadow tree the editor puts its styles into constructed sheets, as the content security policy demands.
     const shadow = box.current.shadowRoot ?? box.current.attachShadow({ mode: "open" });
     const made = new EditorView({
@@ -138,7 +201,7 @@ export default function PromqlEditor({ text, metrics, window, onRun }: Props) {
           Prec.high(keymap.of([...completionKeymap, { key: "Tab", run: acceptCompletion }])),
           keymap.of([
             { key: "Mod-Enter", run },
-            { key: "Enter", run, shift: () => false },
+            ...(multiline ? [] : [{ key: "Enter", run, shift: () => false }]),
             ...historyKeymap,
             ...defaultKeymap,
           ]),
@@ -147,16 +210,26 @@ export default function PromqlEditor({ text, metrics, window, onRun }: Props) {
           drawSelection(),
           language,
           syntaxHighlighting(colours),
-          look,
+          theme,
           EditorView.lineWrapping,
           placeholder("sum by (job) (rate(http_requests_total[5m]))"),
           EditorView.contentAttributes.of({ "aria-label": "PromQL" }),
+          EditorView.updateListener.of((update) => {
+            if (!update.docChanged) return;
+            latest.current.onText?.(update.state.doc.toString());
+            look(update.view);
+          }),
         ],
       }),
     });
     view.current = made;
-    made.focus();
-    return () => made.destroy();
+    if (autoFocus) made.focus();
+    if (text) look(made);
+    return () => {
+      clearTimeout(timer);
+      asked?.abort();
+      made.destroy();
+    };
   }, []);
 
   useEffect(() => {
@@ -165,5 +238,27 @@ export default function PromqlEditor({ text, metrics, window, onRun }: Props) {
       editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
   }, [text]);
 
-  return <div ref={box} className={styles.editor} title={t("Enter runs it")} />;
+  return (
+    <div>
+      <div
+        ref={box}
+        className={styles.editor}
+        data-wrong={fault ? true : undefined}
+        title={multiline ? t("Ctrl+Enter runs it") : t("Enter runs it")}
+      />
+      {fault && (
+        <p className={styles.fault} role="status">
+          {fault.replace(PLACE, "")}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** A mistake covers the word at its place. */
+function mark(written: string, placed: Placed, message: string): Diagnostic {
+  const { from, to } = faultAt(message, placed.text);
+  const start = Math.min(placed.back(from), Math.max(0, written.length - 1));
+  const end = Math.min(Math.max(placed.back(to), start + 1), written.length);
+  return { from: start, to: end, severity: "error", message };
 }
