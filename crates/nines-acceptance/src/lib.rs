@@ -8,6 +8,7 @@ mod api;
 mod mail;
 mod node;
 mod otlp;
+pub mod pair;
 mod person;
 mod provider;
 pub mod remote_write;

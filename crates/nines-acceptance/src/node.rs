@@ -91,7 +91,7 @@ impl Node {
                     _ => {}
                 }
                 if let Some((name, address)) = line.trim().rsplit_once(' ')
-                    && (name.starts_with("syslog") || name.starts_with("StatsD"))
+                    && (name.starts_with("syslog") || name.starts_with("StatsD") || name.starts_with("mail"))
                 {
                     addresses.others.push((name.trim().to_owned(), address.to_owned()));
                 }

@@ -25,7 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nines-masking", &["nines-base", "nines-model"]),
     ("nines-scan", &["nines-base", "nines-model", "nines-filter", "nines-storage"]),
     ("nines-promql", &["nines-base"]),
-    ("nines-scrape", &["nines-base", "nines-model", "nines-egress", "nines-series", "nines-yaml"]),
+    (
+        "nines-scrape",
+        &["nines-base", "nines-model", "nines-egress", "nines-secrets", "nines-series", "nines-yaml"],
+    ),
     ("nines-rules", &["nines-base", "nines-model", "nines-promql", "nines-yaml"]),
     (
         "nines-metrics",
@@ -86,11 +89,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nines-state",
         ],
     ),
+    ("nines-pair", &["nines-base", "nines-egress", "nines-state"]),
     // The edges.
     ("nines-api", &[]),
     ("nines-client", &["nines-api", "nines-base", "nines-egress"]),
     ("nines-collect", &["nines-base", "nines-protocols", "nines-wal"]),
     ("nines-ui", &[]),
+    ("nines-smtp", &["nines-base", "nines-model"]),
 ];
 
 /// Crates where both columns meet, and what stands above them. Everything of ours is allowed here but each other's tops.
@@ -111,6 +116,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("isahc", &[]),
     ("attohttpc", &[]),
     ("lettre", &["nines-notify"]),
+    ("mail-parser", &["nines-smtp"]),
+    ("smtp-proto", &["nines-smtp"]),
     ("cedar-policy", &["nines-policy"]),
 ];
 

@@ -146,7 +146,7 @@ async fn rsyslog_sends_over_udp_tcp_and_tls() -> anyhow::Result<()> {
 }
 
 /// A certificate for localhost and its key.
-async fn certificate(at: &Path) -> anyhow::Result<(String, String)> {
+pub async fn certificate(at: &Path) -> anyhow::Result<(String, String)> {
     let text = |name: &str| at.join(name).display().to_string();
     let (cert, private) = (text("cert.pem"), text("key.pem"));
     let arguments = [

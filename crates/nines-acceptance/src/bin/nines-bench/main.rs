@@ -7,7 +7,9 @@ mod cardinality;
 mod doors;
 mod events;
 mod figures;
+mod fleet;
 mod paging;
+mod pair;
 mod spans;
 mod storm;
 
@@ -21,6 +23,12 @@ async fn main() -> anyhow::Result<()> {
     let wants = |row: &str| asked.is_empty() || asked.iter().any(|name| name == row);
     // Each on a node of its own, and only when asked for: they take minutes (`make bench-paging`).
     let is_named = |row: &str| asked.iter().any(|name| name == row);
+    if is_named("E1") {
+        return pair::fail_over(&asked).await;
+    }
+    if is_named("A9") {
+        return pair::outage(&asked).await;
+    }
     if is_named("B5") {
         storm::pace().await?;
     }
@@ -30,7 +38,10 @@ async fn main() -> anyhow::Result<()> {
     if is_named("C3") {
         cardinality::flood(&clock).await?;
     }
-    if !asked.is_empty() && asked.iter().all(|name| ["B5", "B6", "C3"].contains(&name.as_str())) {
+    if is_named("I1") {
+        fleet::pages(&clock).await?;
+    }
+    if !asked.is_empty() && asked.iter().all(|name| ["B5", "B6", "C3", "I1"].contains(&name.as_str())) {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
