@@ -9,13 +9,13 @@ import {
   completionKeymap,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, placeholder } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef, useState } from "react";
 import { ApiError, api } from "../api/client";
+import { colours, theme } from "../lib/editor";
 import { t } from "../lib/i18n";
 import { AGGREGATIONS, FUNCTIONS, faultAt, KEYWORDS, type Metric, placeAt, selector } from "../lib/promql";
 import type { Range } from "../lib/time";
@@ -63,41 +63,7 @@ const language = StreamLanguage.define<unknown>({
   },
 });
 
-const colours = HighlightStyle.define([
-  { tag: tags.propertyName, color: "var(--accent)" },
-  { tag: tags.keyword, color: "var(--ink)", fontWeight: "650" },
-  { tag: tags.string, color: "var(--info)" },
-  { tag: tags.number, color: "var(--info)" },
-  { tag: tags.function(tags.variableName), color: "var(--good)" },
-  { tag: tags.comment, color: "var(--ink-3)", fontStyle: "italic" },
-]);
-
-const theme = EditorView.theme({
-  "&": { fontSize: "13px" },
-  "&.cm-focused": { outline: "none" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px", padding: "4px 2px" },
-  ".cm-content": { caretColor: "var(--ink)" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { background: "var(--accent-soft)" },
-  ".cm-placeholder": { color: "var(--ink-3)" },
-  ".cm-lintRange-error": { textDecoration: "underline wavy var(--bad)", textUnderlineOffset: "3px" },
-  ".cm-tooltip": {
-    border: "1px solid var(--line-strong)",
-    borderRadius: "var(--radius)",
-    background: "var(--panel)",
-    color: "var(--ink)",
-    boxShadow: "var(--shadow)",
-  },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "260px" },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": {
-    display: "flex",
-    justifyContent: "space-between",
-    gap: "24px",
-    padding: "3px 10px",
-  },
-  ".cm-tooltip-autocomplete ul li[aria-selected]": { background: "var(--accent-soft)", color: "var(--ink)" },
-  ".cm-completionDetail": { fontStyle: "normal", color: "var(--ink-3)", margin: "0" },
-});
+const own = EditorView.theme({ ".cm-scroller": { padding: "4px 2px" } });
 
 /** Names or values of labels, of one metric if it is known. */
 async function ask(path: string, window: Props["window"], metric?: string): Promise<string[]> {
@@ -211,6 +177,7 @@ export default function PromqlEditor(props: Props) {
           language,
           syntaxHighlighting(colours),
           theme,
+          own,
           EditorView.lineWrapping,
           placeholder("sum by (job) (rate(http_requests_total[5m]))"),
           EditorView.contentAttributes.of({ "aria-label": "PromQL" }),

@@ -87,7 +87,7 @@ impl Access {
             }
             return Err(self.bad_credentials("name or password", origin.address, now));
         };
-        let second_factor = self.show_code(&account, code, origin).await?;
+        let second_factor = self.show_code(&account, &factors, code, origin).await?;
         self.inner.lockout.forget(&account.id, origin.address);
         self.open_account_session(&account, second_factor, origin).await
     }
@@ -96,10 +96,11 @@ impl Access {
     pub(super) async fn show_code(
         &self,
         account: &Account,
+        factors: &Factors,
         code: Option<&str>,
         origin: &Origin<'_>,
     ) -> Result<bool, AccessError> {
-        if !self.inner.repository.factors(&account.id).await?.needs_code() {
+        if !factors.needs_code() {
             return Ok(false);
         }
         let now = self.inner.clock.now();

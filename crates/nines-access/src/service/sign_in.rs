@@ -70,7 +70,8 @@ impl Access {
         let id = repository.link_account(&digest, now).await?.ok_or_else(bad_link)?;
         let account = repository.account(&id).await?.filter(|account| account.disabled_at.is_none());
         let account = account.ok_or_else(bad_link)?;
-        let second_factor = self.show_code(&account, code, origin).await?;
+        let factors = repository.factors(&account.id).await?;
+        let second_factor = self.show_code(&account, &factors, code, origin).await?;
         // Of two that came this far with one link, one gets it.
         repository.take_link(&digest, now).await?.ok_or_else(bad_link)?;
         self.inner.lockout.forget(&account.id, origin.address);

@@ -1,12 +1,12 @@
 // The policy editor: colours, and each mistake of the node's own reading under its place.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { EditorState, type Text } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, lineNumbers } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import type { PolicyProblem } from "../../api/types";
+import { colours, theme } from "../../lib/editor";
 import { t } from "../../lib/i18n";
 import styles from "./Policies.module.css";
 
@@ -26,31 +26,10 @@ const language = StreamLanguage.define<unknown>({
   },
 });
 
-const colours = HighlightStyle.define([
-  { tag: tags.propertyName, color: "var(--accent)" },
-  { tag: tags.keyword, color: "var(--ink)", fontWeight: "650" },
-  { tag: tags.string, color: "var(--info)" },
-  { tag: tags.number, color: "var(--info)" },
-  { tag: tags.comment, color: "var(--ink-3)", fontStyle: "italic" },
-]);
-
-const look = EditorView.theme({
-  "&": { fontSize: "13px", height: "100%" },
-  "&.cm-focused": { outline: "none" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px", padding: "6px 0" },
-  ".cm-content": { caretColor: "var(--ink)" },
-  ".cm-gutters": { background: "none", border: "0", color: "var(--ink-3)" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { background: "var(--accent-soft)" },
-  ".cm-lintRange-error": { textDecoration: "underline wavy var(--bad)", textUnderlineOffset: "3px" },
-  ".cm-tooltip": {
-    border: "1px solid var(--line-strong)",
-    borderRadius: "var(--radius)",
-    background: "var(--panel)",
-    color: "var(--ink)",
-    boxShadow: "var(--shadow)",
-    padding: "4px 8px",
-  },
+const own = EditorView.theme({
+  "&": { height: "100%" },
+  ".cm-scroller": { padding: "6px 0" },
+  ".cm-tooltip": { padding: "4px 8px" },
 });
 
 type Props = {
@@ -88,7 +67,8 @@ export default function CedarEditor({ text, problems, onText, onSubmit }: Props)
           drawSelection(),
           language,
           syntaxHighlighting(colours),
-          look,
+          theme,
+          own,
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": t("Policies in Cedar") }),
           EditorView.updateListener.of((update) => {

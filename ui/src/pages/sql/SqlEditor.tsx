@@ -8,11 +8,11 @@ import {
   completionKeymap,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
+import { colours, theme } from "../../lib/editor";
 import { t } from "../../lib/i18n";
 import { FUNCTIONS, identifier, KEYWORDS, placeOf, tablesOf } from "../../lib/sql";
 import { typing } from "../../shell/Shortcuts";
@@ -47,41 +47,7 @@ const language = StreamLanguage.define<unknown>({
   },
 });
 
-const colours = HighlightStyle.define([
-  { tag: tags.propertyName, color: "var(--accent)" },
-  { tag: tags.keyword, color: "var(--ink)", fontWeight: "650" },
-  { tag: tags.string, color: "var(--info)" },
-  { tag: tags.number, color: "var(--info)" },
-  { tag: tags.function(tags.variableName), color: "var(--good)" },
-  { tag: tags.comment, color: "var(--ink-3)", fontStyle: "italic" },
-]);
-
-const look = EditorView.theme({
-  "&": { fontSize: "13px", height: "100%" },
-  "&.cm-focused": { outline: "none" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px", padding: "6px 0" },
-  ".cm-content": { caretColor: "var(--ink)" },
-  ".cm-gutters": { background: "none", border: "0", color: "var(--ink-3)" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { background: "var(--accent-soft)" },
-  ".cm-placeholder": { color: "var(--ink-3)" },
-  ".cm-tooltip": {
-    border: "1px solid var(--line-strong)",
-    borderRadius: "var(--radius)",
-    background: "var(--panel)",
-    color: "var(--ink)",
-    boxShadow: "var(--shadow)",
-  },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "260px" },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": {
-    display: "flex",
-    justifyContent: "space-between",
-    gap: "24px",
-    padding: "3px 10px",
-  },
-  ".cm-tooltip-autocomplete ul li[aria-selected]": { background: "var(--accent-soft)", color: "var(--ink)" },
-  ".cm-completionDetail": { fontStyle: "normal", color: "var(--ink-3)", margin: "0" },
-});
+const own = EditorView.theme({ "&": { height: "100%" }, ".cm-scroller": { padding: "6px 0" } });
 
 export default function SqlEditor({ text, onText, onRun, schema }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -155,7 +121,8 @@ export default function SqlEditor({ text, onText, onRun, schema }: Props) {
           drawSelection(),
           language,
           syntaxHighlighting(colours),
-          look,
+          theme,
+          own,
           EditorView.lineWrapping,
           placeholder('select "service.name", count(*) from logs group by 1 order by 2 desc'),
           EditorView.contentAttributes.of({ "aria-label": "SQL" }),
