@@ -62,7 +62,7 @@ impl promql::Source for StoreSource<'_> {
         }
         let matchers: Result<Vec<_>, _> = selection.matchers.iter().map(matcher).collect();
         let matchers = matchers.map_err(source_error)?;
-        let selected = self.store.select(&Select {
+        let selected = self.store.find(&Select {
             matchers: &matchers,
             start_ms: selection.start_ms,
             end_ms: selection.end_ms,
@@ -75,8 +75,7 @@ impl promql::Source for StoreSource<'_> {
             Err(SeriesError::Cancelled) => return Err(over(self.control)),
             other => other.map_err(source_error)?,
         };
-        self.damaged.lock().extend(selected.damaged);
-        Ok(Box::new(Decoded { series: selected.series.into_iter(), ..Decoded::default() }))
+        Ok(Box::new(Found { source: self, selected: Some(selected), ..Found::nothing(self) }))
     }
 }
 
@@ -98,33 +97,109 @@ fn source_error(error: SeriesError) -> promql::SourceError {
     promql::SourceError { message: error.to_string(), kind }
 }
 
+/// Series that were found: lent to several threads, or else decoded when the first is asked for.
+struct Found<'s> {
+    source: &'s StoreSource<'s>,
+    selected: Option<series::Selected>,
+    decoded: std::vec::IntoIter<series::SeriesData>,
+    latest: series::SeriesData,
+    current: Current,
+}
+
+impl<'s> Found<'s> {
+    fn nothing(source: &'s StoreSource<'s>) -> Self {
+        let (latest, current) = (series::SeriesData::default(), Current::default());
+        Self { source, selected: None, decoded: Vec::new().into_iter(), latest, current }
+    }
+
+    fn decode(&mut self, selected: series::Selected) -> Result<(), promql::SourceError> {
+        let control = self.source.control;
+        let selection = match selected.decoded(self.source.threads, &|| is_over(control)) {
+            // What was decoded so far is not an answer.
+            Err(SeriesError::Cancelled) => return Err(over(control)),
+            other => other.map_err(source_error)?,
+        };
+        self.source.damaged.lock().extend(selection.damaged);
+        self.decoded = selection.series.into_iter();
+        Ok(())
+    }
+}
+
+impl promql::SeriesSet for Found<'_> {
+    fn next(&mut self) -> Result<Option<promql::SeriesView<'_>>, promql::SourceError> {
+        if let Some(selected) = self.selected.take() {
+            self.decode(selected)?;
+        }
+        let Some(next) = self.decoded.next() else { return Ok(None) };
+        self.latest = next;
+        Ok(Some(self.current.view(self.latest.slices())))
+    }
+
+    fn shared(&self) -> Option<&dyn promql::SharedSeries> {
+        let selected = self.selected.as_ref()?;
+        (selected.threads(self.source.threads) > 1).then_some(self as &dyn promql::SharedSeries)
+    }
+}
+
+impl promql::SharedSeries for Found<'_> {
+    fn numbers(&self) -> usize {
+        self.selected.as_ref().map_or(0, series::Selected::len)
+    }
+
+    fn threads(&self) -> usize {
+        self.selected.as_ref().map_or(1, |selected| selected.threads(self.source.threads))
+    }
+
+    fn reader(&self) -> Result<Box<dyn promql::SeriesReader + '_>, promql::SourceError> {
+        let Some(selected) = &self.selected else { return Err(over(self.source.control)) };
+        let reader = selected.reader().map_err(source_error)?;
+        self.source.damaged.lock().extend_from_slice(selected.damaged());
+        Ok(Box::new(Reader { reader, damaged: &self.source.damaged, current: Current::default() }))
+    }
+}
+
+/// One thread's way through them.
+struct Reader<'s> {
+    reader: series::Reader<'s>,
+    damaged: &'s Mutex<Vec<DamagedPart>>,
+    current: Current,
+}
+
+impl promql::SeriesReader for Reader<'_> {
+    fn read(&mut self, number: usize) -> Option<promql::SeriesView<'_>> {
+        self.reader.read(number).map(|slices| self.current.view(slices))
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.damaged.lock().extend(self.reader.damaged());
+    }
+}
+
+/// Buffers for what PromQL sees otherwise than it is stored.
 #[derive(Default)]
-struct Decoded {
-    series: std::vec::IntoIter<series::SeriesData>,
-    current: series::SeriesData,
+struct Current {
+    data: series::SeriesData,
     histograms: Vec<promql::HistogramPoint>,
 }
 
-impl promql::SeriesSet for Decoded {
-    fn next(&mut self) -> Result<Option<promql::SeriesView<'_>>, promql::SourceError> {
-        let Some(next) = self.series.next() else { return Ok(None) };
-        self.current = next;
+impl Current {
+    fn view<'v>(&'v mut self, slices: series::SeriesSlices<'v>) -> promql::SeriesView<'v> {
         self.histograms.clear();
-        self.histograms.extend(self.current.histograms.iter().map(|(time, stored)| promql::HistogramPoint {
+        self.histograms.extend(slices.histograms.iter().map(|(time, stored)| promql::HistogramPoint {
             time: *time,
             start: 0,
             histogram: Arc::new(histogram(stored)),
         }));
-        if !self.histograms.is_empty() && !self.current.times_ms.is_empty() {
-            keep_one_a_time(&mut self.current, &self.histograms);
+        let (mut times, mut values) = (slices.times_ms, slices.values);
+        if !self.histograms.is_empty() && !times.is_empty() {
+            self.data = slices.to_data();
+            keep_one_a_time(&mut self.data, &self.histograms);
+            (times, values) = (&self.data.times_ms, &self.data.values);
         }
-        Ok(Some(promql::SeriesView {
-            labels: labels(&self.current.labels),
-            times: &self.current.times_ms,
-            values: &self.current.values,
-            starts: &[],
-            histograms: &self.histograms,
-        }))
+        let labels = labels(slices.labels);
+        promql::SeriesView { labels, times, values, starts: &[], histograms: &self.histograms }
     }
 }
 

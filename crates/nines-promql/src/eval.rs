@@ -2,6 +2,7 @@
 //! once, windows slide over its samples, and labels are matched and hashed once per series instead of once per step.
 
 mod aggregate;
+mod ahead;
 mod binary;
 mod call;
 mod edges;

@@ -58,6 +58,7 @@ pub use matcher::{MatchOp, Matcher};
 pub use number::{STALE_BITS, format_float, is_stale, stale_marker};
 pub use parser::{HEIGHT_MAX, NESTING_MAX, QUERY_BYTES_MAX, parse, parse_selector};
 pub use source::{
-    HistogramPoint, MemorySource, Selection, SeriesData, SeriesSet, SeriesView, Source, SourceError,
+    HistogramPoint, Lent, MemorySource, Selection, SeriesData, SeriesReader, SeriesSet, SeriesView,
+    SharedSeries, Source, SourceError,
 };
 pub use value::{Answer, Sample, SampleValue, Series, Stats, Value};

@@ -34,6 +34,7 @@ mod record;
 mod request;
 mod segment;
 mod select;
+mod selected;
 mod store;
 mod thin;
 
@@ -47,7 +48,8 @@ pub use model::{
 };
 pub use request::{RawLabel, RawMetadata, WriteRequest};
 pub use segment::{FILE_EXTENSION as SEGMENT_EXTENSION, check_file as check_segment};
-pub use select::{Cardinality, DamagedPart, LabelCount, Select, Selection, SeriesData};
+pub use select::{Cardinality, LabelCount, Select};
+pub use selected::{DamagedPart, Reader, Selected, Selection, SeriesData, SeriesSlices};
 pub use store::{
     CompactReport, PendingWrite, RefusedMetric, RetentionPlan, SealReport, SeriesRecovery, SeriesStats,
     SeriesStore, StoreConfig, WriteOutcome,

@@ -3,25 +3,19 @@
 //! A selection reads the head first and then the list of segments: what a seal moves in between is seen twice and counted
 //! once, never missed.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::thread;
 
 use hashbrown::HashMap;
 
-use crate::codec::cursor::Damaged;
+use crate::SeriesError;
 use crate::head::pages::Written;
-use crate::join::Join;
 use crate::matcher::Matcher;
-use crate::model::{Exemplar, Histogram, Labels, METRIC_NAME, Metadata, Sample};
+use crate::model::{Exemplar, Labels, METRIC_NAME, Metadata, Sample};
 use crate::postings::{self, Lookup};
-use crate::segment::{BlockReader, ChunkKind, Segment, SegmentIndex};
+use crate::segment::Segment;
+use crate::selected::{DamagedPart, Found, Piece, Selected, Selection, Source, damaged_part, touches};
 use crate::store::SeriesStore;
-use crate::{SeriesError, codec};
-
-/// Decoding is spread over threads above this many samples: starting one costs about as much as decoding this.
-const SAMPLES_PER_THREAD: u64 = 100_000;
 
 /// What is asked for.
 pub struct Select<'a> {
@@ -37,91 +31,38 @@ pub struct Select<'a> {
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// The samples of one series in the range, times strictly increasing.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct SeriesData {
-    pub labels: Labels,
-    pub times_ms: Vec<i64>,
-    /// As many as times.
-    pub values: Vec<f64>,
-    pub histograms: Vec<(i64, Arc<Histogram>)>,
-}
-
-/// Series with at least one sample in the range, sorted by their labels.
-#[derive(Debug, Default)]
-pub struct Selection {
-    pub series: Vec<SeriesData>,
-    /// What could not be read and is therefore missing. Empty means that the answer is whole.
-    pub damaged: Vec<DamagedPart>,
-}
-
-/// A part of a segment that is damaged, and what it would have held.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DamagedPart {
-    pub segment: String,
-    pub what: &'static str,
-    /// Inclusive.
-    pub t_min: i64,
-    pub t_max: i64,
-}
-
-/// One series and where its samples lie, in the order in which they were written.
-struct Found {
-    labels: Labels,
-    /// Place of the segment, and number there.
-    sealed: Vec<(u32, u32)>,
-    head: Vec<Piece>,
-}
-
-/// A copy of what the head had, so that its locks are held for moments.
-enum Piece {
-    Chunk(Arc<[u8]>),
-    Samples(Vec<Sample>),
-    Histograms(Vec<(i64, Arc<Histogram>)>),
-}
-
-type Source = (Arc<Segment>, Arc<SegmentIndex>);
-
 impl SeriesStore {
     /// The samples of all series that match. Costs the index of each segment in the range once, then about 5 ns a
     /// sample.
     pub fn select(&self, select: &Select<'_>) -> Result<Selection, SeriesError> {
-        let (mut found, sources, mut damaged) = self.find(select)?;
-        let samples: u64 = found.iter().map(|found| found.samples(&sources, select)).sum();
+        self.find(select)?.decoded(select.threads, select.cancelled)
+    }
+
+    /// The series that match, sorted by their labels, with their samples as they are stored: decoded when they are read.
+    pub fn find(&self, select: &Select<'_>) -> Result<Selected, SeriesError> {
+        let (mut found, sources, damaged) = self.find_pieces(select)?;
+        let (start_ms, end_ms) = (select.start_ms, select.end_ms);
+        let samples = found.iter().map(|found| found.samples(&sources, start_ms, end_ms)).sum();
         if samples > select.samples_max {
             return Err(SeriesError::TooManySamples { limit: select.samples_max });
         }
         found.sort_unstable_by(|a, b| compare(&a.labels, &b.labels));
-        let threads = (samples / SAMPLES_PER_THREAD + 1).min(select.threads.max(1) as u64) as usize;
-        let share = found.len().div_ceil(threads).max(1);
-        let mut parts: Vec<Vec<Found>> = Vec::with_capacity(threads);
-        while found.len() > share {
-            let rest = found.split_off(share);
-            parts.push(std::mem::replace(&mut found, rest));
-        }
-        parts.push(found);
-        let decoded = decode_parts(parts, &sources, select);
-        let mut series = Vec::new();
-        for part in decoded {
-            let (part, faults) = part?;
-            series.extend(part);
-            damaged.extend(faults);
-        }
-        damaged.sort_unstable();
-        damaged.dedup();
-        Ok(Selection { series, damaged })
+        Ok(Selected { found, sources, start_ms, end_ms, samples, damaged })
     }
 
     /// The label sets that match and have a chunk that touches the range, sorted.
     pub fn series(&self, select: &Select<'_>) -> Result<(Vec<Labels>, Vec<DamagedPart>), SeriesError> {
-        let (found, _, damaged) = self.find(select)?;
+        let (found, _, damaged) = self.find_pieces(select)?;
         let mut labels: Vec<Labels> = found.into_iter().map(|found| found.labels).collect();
         labels.sort_unstable();
         Ok((labels, damaged))
     }
 
-    #[expect(clippy::type_complexity, reason = "three lists that part again at the only two callers")]
-    fn find(&self, select: &Select<'_>) -> Result<(Vec<Found>, Vec<Source>, Vec<DamagedPart>), SeriesError> {
+    #[expect(clippy::type_complexity, reason = "three lists that part again at the callers")]
+    fn find_pieces(
+        &self,
+        select: &Select<'_>,
+    ) -> Result<(Vec<Found>, Vec<Source>, Vec<DamagedPart>), SeriesError> {
         let head = self.find_in_head(select);
         let range = select.start_ms..=select.end_ms;
         let (sources, damaged) = self.sources(&range);
@@ -132,9 +73,7 @@ impl SeriesStore {
                 return Err(SeriesError::Cancelled);
             }
             for series in postings::select(index.as_ref(), select.matchers) {
-                let touches = |chunk: &crate::segment::ChunkRef| {
-                    chunk.t_min <= select.end_ms && select.start_ms <= chunk.t_max
-                };
+                let touches = |chunk| touches(chunk, select.start_ms, select.end_ms);
                 if !index.chunks(series).iter().any(touches) {
                     continue;
                 }
@@ -209,7 +148,7 @@ impl SeriesStore {
             let (sources, _) = self.sources(&(select.start_ms..=select.end_ms));
             sources.iter().for_each(|(_, index)| names.extend(index.names().cloned()));
         } else {
-            let (found, ..) = self.find(select)?;
+            let (found, ..) = self.find_pieces(select)?;
             for found in &found {
                 names.extend(found.labels.iter().map(|(name, _)| Arc::clone(name)));
             }
@@ -228,7 +167,7 @@ impl SeriesStore {
             let (sources, _) = self.sources(&(select.start_ms..=select.end_ms));
             sources.iter().for_each(|(_, index)| index.values(name, &mut note));
         } else {
-            let (found, ..) = self.find(select)?;
+            let (found, ..) = self.find_pieces(select)?;
             for found in &found {
                 let value = found.labels.iter().find(|(one, _)| &***one == name);
                 values.extend(value.map(|(_, value)| Arc::clone(value)));
@@ -317,20 +256,6 @@ fn place_of(
     }
 }
 
-impl Found {
-    /// At most so many samples are to be decoded.
-    fn samples(&self, sources: &[Source], select: &Select<'_>) -> u64 {
-        let head = self.head.iter().map(|piece| match piece {
-            Piece::Chunk(bytes) => codec::count(bytes),
-            Piece::Samples(samples) => samples.len() as u64,
-            Piece::Histograms(histograms) => histograms.len() as u64,
-        });
-        let sealed = self.sealed.iter().flat_map(|&(place, series)| sources[place as usize].1.chunks(series));
-        let touching = sealed.filter(|chunk| chunk.t_min <= select.end_ms && select.start_ms <= chunk.t_max);
-        head.sum::<u64>() + touching.map(|chunk| u64::from(chunk.count)).sum::<u64>()
-    }
-}
-
 /// As `Labels::cmp`, but most names, and many values, are the very same string.
 fn compare(a: &Labels, b: &Labels) -> std::cmp::Ordering {
     let text =
@@ -352,98 +277,4 @@ fn copy_pieces(written: &Written, select: &Select<'_>, pieces: &mut Vec<Piece>) 
         let histograms = histograms.iter().filter(|(t_ms, _)| inside(*t_ms, *t_ms));
         pieces.push(Piece::Histograms(histograms.cloned().collect()));
     }
-}
-
-type Decoded = Result<(Vec<SeriesData>, Vec<DamagedPart>), SeriesError>;
-
-fn decode_parts(mut parts: Vec<Vec<Found>>, sources: &[Source], select: &Select<'_>) -> Vec<Decoded> {
-    let Some(own) = parts.pop() else { return Vec::new() };
-    thread::scope(|scope| {
-        let others: Vec<_> =
-            parts.into_iter().map(|part| scope.spawn(move || decode(part, sources, select))).collect();
-        let own = decode(own, sources, select);
-        // A panic there is a panic here: there is no half answer.
-        let joined = others.into_iter().map(|other| match other.join() {
-            Ok(decoded) => decoded,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        let mut decoded: Vec<_> = joined.collect();
-        decoded.push(own);
-        decoded
-    })
-}
-
-fn decode(found: Vec<Found>, sources: &[Source], select: &Select<'_>) -> Decoded {
-    let readers: Result<Vec<_>, _> = sources.iter().map(|(segment, _)| BlockReader::new(segment)).collect();
-    let mut readers = readers?;
-    let (mut series, mut damaged) = (Vec::with_capacity(found.len()), BTreeMap::new());
-    let mut join = Join::default();
-    for (number, found) in found.into_iter().enumerate() {
-        if number % 64 == 0 && (select.cancelled)() {
-            return Err(SeriesError::Cancelled);
-        }
-        join.clear();
-        for &(place, number) in &found.sealed {
-            let (segment, index) = &sources[place as usize];
-            for chunk in index.chunks(number) {
-                if chunk.t_min > select.end_ms || select.start_ms > chunk.t_max {
-                    continue;
-                }
-                let added = readers[place as usize].chunk(chunk).and_then(|bytes| {
-                    let path = || segment.path().to_owned();
-                    let added = join.add_chunk(chunk.kind, bytes);
-                    added.map_err(|source| SeriesError::Segment { path: path(), source })
-                });
-                if let Err(error) = added {
-                    note_damage(&mut damaged, segment, &error, chunk.block, (chunk.t_min, chunk.t_max));
-                }
-            }
-        }
-        add_head(&found.head, &mut join);
-        join.finish(select.start_ms, select.end_ms);
-        if !join.times.is_empty() || !join.histograms.is_empty() {
-            let (times_ms, values) = (join.times.clone(), join.values.clone());
-            let histograms = std::mem::take(&mut join.histograms);
-            series.push(SeriesData { labels: found.labels, times_ms, values, histograms });
-        }
-    }
-    Ok((series, damaged.into_values().collect()))
-}
-
-fn add_head(pieces: &[Piece], join: &mut Join) {
-    for piece in pieces {
-        match piece {
-            Piece::Chunk(bytes) => {
-                if let Err(error) = join.add_chunk(ChunkKind::Samples, bytes) {
-                    // It has not left memory since we made it.
-                    tracing::error!(%error, "chunk of the head cannot be read");
-                }
-            }
-            Piece::Samples(samples) => join.add_samples(samples),
-            Piece::Histograms(histograms) => join.histograms.extend(histograms.iter().cloned()),
-        }
-    }
-}
-
-/// One entry for each damaged block, however many series it holds.
-fn note_damage(
-    damaged: &mut BTreeMap<(String, u32), DamagedPart>,
-    segment: &Segment,
-    error: &SeriesError,
-    block: u32,
-    (t_min, t_max): (i64, i64),
-) {
-    let part = damaged
-        .entry((segment.name().to_owned(), block))
-        .or_insert_with(|| damaged_part(segment, error, (t_min, t_max)));
-    part.t_min = part.t_min.min(t_min);
-    part.t_max = part.t_max.max(t_max);
-}
-
-fn damaged_part(segment: &Segment, error: &SeriesError, (t_min, t_max): (i64, i64)) -> DamagedPart {
-    let what = match error {
-        SeriesError::Segment { source: Damaged { what }, .. } => what,
-        _ => "file",
-    };
-    DamagedPart { segment: segment.name().to_owned(), what, t_min, t_max }
 }

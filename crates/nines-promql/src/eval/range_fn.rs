@@ -70,24 +70,34 @@ impl Evaluator<'_> {
         let keeps_name = matches!(id, Id::LastOverTime | Id::FirstOverTime);
         let span = range_expr.inner().span;
         let steps = self.grid.steps;
-        let mut values = vec![ABSENT; steps];
-        self.each_range_series(range_expr, Some(name_of(id)), &mut |series, windows| {
-            values.fill(ABSENT);
+        let mut row = vec![ABSENT; steps];
+        let slide = |view: &SeriesView<'_>, windows: &Windows, values: &mut [f64]| {
+            windows.edges == Edges::Plain && slides(id, view, windows, values)
+        };
+        self.each_slid_series(range_expr, Some(name_of(id)), &slide, &mut |series, windows, slid| {
             let mut histograms = Vec::new();
             let metric = series.view.labels.metric_name().to_owned();
-            let call = RangeCall { id, scalars: &scalars, metric: &metric, span, range: windows.range };
-            self.over_windows(&call, &series, windows, &mut values, &mut histograms)?;
+            let values = match slid {
+                Some(values) => values,
+                None => {
+                    row.fill(ABSENT);
+                    let call =
+                        RangeCall { id, scalars: &scalars, metric: &metric, span, range: windows.range };
+                    self.over_windows(&call, &series, windows, &mut row, &mut histograms)?;
+                    &row
+                }
+            };
             let some = !histograms.is_empty() || values.iter().any(|value| !is_absent(*value));
             if !some {
                 return Ok(());
             }
             if matches!(id, Id::Rate | Id::Increase) {
-                self.note_non_counter(&series.view, &metric, span, &values);
+                self.note_non_counter(&series.view, &metric, span, values);
             }
             let drop_name = series.drop_name || !keeps_name;
             let labels =
                 if keeps_name { series.view.labels.clone() } else { self.dropped(&series.view.labels) };
-            sink(RowView { labels: &labels, drop_name, values: &values, histograms: &histograms })
+            sink(RowView { labels: &labels, drop_name, values, histograms: &histograms })
         })
     }
 
@@ -136,11 +146,7 @@ impl Evaluator<'_> {
         if windows.edges != Edges::Plain {
             return self.over_edges(call, view, windows, values, histograms);
         }
-        let floats_only = view.histograms.is_empty();
-        if floats_only && super::rate::slides(call, view, windows, values) {
-            return Ok(());
-        }
-        if floats_only && super::sliding::slides(call, view, windows, values) {
+        if view.histograms.is_empty() && slides(call.id, view, windows, values) {
             return Ok(());
         }
         // With `@` all windows are the same, and so is what comes of them.
@@ -187,6 +193,11 @@ impl Evaluator<'_> {
         }
         Ok(())
     }
+}
+
+/// Fills `values` from a series of floats if the function can slide over it; whether it did.
+fn slides(id: Id, view: &SeriesView<'_>, windows: &Windows, values: &mut [f64]) -> bool {
+    super::rate::slides(id, view, windows, values) || super::sliding::slides(id, view, windows, values)
 }
 
 pub(super) fn put(cell: Cell, step: usize, values: &mut [f64], histograms: &mut crate::row::Histograms) {

@@ -4,7 +4,7 @@
 //! missing there that the usual spacing would have put there, else by half the spacing, and for counters not below
 //! zero. After upstream's `extrapolatedRate` (`promql/functions.go`).
 
-use crate::eval::range_fn::{RangeCall, Window};
+use crate::eval::range_fn::Window;
 use crate::eval::select::Windows;
 use crate::functions::Id;
 use crate::row::present;
@@ -63,13 +63,8 @@ impl Extent {
 }
 
 /// Fills `values` if the function and the series allow sliding; whether it did.
-pub(super) fn slides(
-    call: &RangeCall<'_>,
-    view: &SeriesView<'_>,
-    windows: &Windows,
-    values: &mut [f64],
-) -> bool {
-    let (counter, per_second) = match call.id {
+pub(super) fn slides(id: Id, view: &SeriesView<'_>, windows: &Windows, values: &mut [f64]) -> bool {
+    let (counter, per_second) = match id {
         Id::Rate => (true, true),
         Id::Increase => (true, false),
         Id::Delta => (false, false),

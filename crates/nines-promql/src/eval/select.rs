@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::ast::{Duration, Edges, Expr, Kind, Selector, Span};
 use crate::error::QueryError;
+use crate::eval::ahead::{Ahead, each_ahead};
 use crate::eval::{Columns, Evaluator, Looks, Sink};
 use crate::histogram::ResetHint;
 use crate::number::is_stale;
-use crate::row::{ABSENT, Cell, RowView, present};
+use crate::row::{ABSENT, Cell, Histograms, RowView, is_absent, present};
 use crate::source::{HistogramPoint, Selection, SeriesView, SourceError};
 
 /// What an instant selector reads of the sample that it finds.
@@ -44,6 +45,13 @@ impl Windows {
         (end - self.range, end)
     }
 }
+
+/// Fills a row from the windows over a series of floats; `false` if it cannot alone.
+pub(super) type Slide<'s> = dyn Fn(&SeriesView<'_>, &Windows, &mut [f64]) -> bool + Sync + 's;
+
+/// Takes a series, its windows, and its row if that was filled already.
+pub(super) type EachSlid<'e> =
+    dyn FnMut(RangeSeries<'_>, &Windows, Option<&[f64]>) -> Result<(), QueryError> + 'e;
 
 impl From<SourceError> for QueryError {
     fn from(error: SourceError) -> Self {
@@ -93,38 +101,42 @@ impl Evaluator<'_> {
             range_ms: 0,
             function,
         };
-        let steps = looks.steps();
-        let mut values = vec![ABSENT; steps];
+        let mut values = vec![ABSENT; looks.steps()];
         let mut set = self.run.source.select(&selection)?;
-        while let Some(view) = set.next()? {
+        let mut deliver = |made: Ahead<'_>| {
+            let view = match made {
+                Ahead::Whole(view) => view,
+                Ahead::Row { labels, samples, values } => {
+                    self.run.read(samples)?;
+                    if values.iter().all(|value| is_absent(*value)) {
+                        return Ok(());
+                    }
+                    return sink(RowView { labels: &labels, drop_name: false, values, histograms: &[] });
+                }
+            };
             self.run.read(view.times.len() + view.histograms.len())?;
             let found = if self.finds_resets { with_resets(view.histograms) } else { None };
             let view = SeriesView { histograms: found.as_deref().unwrap_or(view.histograms), ..view };
             let mut histograms = Vec::new();
             values.fill(ABSENT);
-            let mut found = false;
-            let mut latest = Latest::default();
-            for step in 0..steps {
-                let Some(sample) = latest.at(&view, looks.at(step), lookback) else { continue };
-                found = true;
-                match (read, sample.cell) {
-                    (Read::Value, Cell::Float(value)) => values[step] = present(value),
-                    (Read::Value, Cell::Histogram(histogram)) => {
-                        if histograms.is_empty() {
-                            histograms = vec![None; steps];
-                        }
-                        histograms[step] = Some(histogram);
-                    }
-                    (Read::Time, _) => values[step] = sample.time as f64 / 1000.0,
-                    (Read::Start, _) => values[step] = sample.start as f64 / 1000.0,
-                }
+            if !look_up(&view, looks, lookback, read, &mut values, &mut histograms) {
+                return Ok(());
             }
-            if found {
-                let labels = &view.labels;
-                sink(RowView { labels, drop_name: false, values: &values, histograms: &histograms })?;
+            sink(RowView { labels: &view.labels, drop_name: false, values: &values, histograms: &histograms })
+        };
+        let Some(shared) = set.shared() else {
+            while let Some(view) = set.next()? {
+                deliver(Ahead::Whole(view))?;
             }
-        }
-        Ok(())
+            return Ok(());
+        };
+        // Stale markers end a series here, so none may be taken out before.
+        let fill = |view: &SeriesView<'_>, values: &mut [f64]| {
+            let mut none = Vec::new();
+            look_up(view, looks, lookback, read, values, &mut none);
+            true
+        };
+        each_ahead(shared, looks.steps(), false, &fill, &mut deliver)
     }
 
     /// The series behind a range vector with their windows. `function` is a hint for the store.
@@ -133,6 +145,20 @@ impl Evaluator<'_> {
         expr: &Expr,
         function: Option<&'static str>,
         each: &mut dyn FnMut(RangeSeries<'_>, &Windows) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.each_slid_series(expr, function, &|_, _, _| false, &mut |series, windows, _| {
+            each(series, windows)
+        })
+    }
+
+    /// The same; where the store lends series to several threads, `slide` is tried there on those that hold floats only. What
+    /// it filled comes with the labels alone.
+    pub(super) fn each_slid_series(
+        &self,
+        expr: &Expr,
+        function: Option<&'static str>,
+        slide: &Slide<'_>,
+        each: &mut EachSlid<'_>,
     ) -> Result<(), QueryError> {
         let lookback = self.run.options.lookback_ms;
         match &expr.inner().kind {
@@ -153,13 +179,30 @@ impl Evaluator<'_> {
                 };
                 let mut clean = Clean::default();
                 let mut set = self.run.source.select(&selection)?;
-                while let Some(view) = set.next()? {
+                let mut deliver = |made: Ahead<'_>| {
+                    let view = match made {
+                        Ahead::Whole(view) => view,
+                        Ahead::Row { labels, samples, values } => {
+                            self.run.read(samples)?;
+                            let view =
+                                SeriesView { labels, times: &[], values: &[], starts: &[], histograms: &[] };
+                            return each(RangeSeries { view, drop_name: false }, &windows, Some(values));
+                        }
+                    };
                     self.run.read(view.times.len() + view.histograms.len())?;
                     let found = if self.finds_resets { with_resets(view.histograms) } else { None };
                     let view = SeriesView { histograms: found.as_deref().unwrap_or(view.histograms), ..view };
-                    each(RangeSeries { view: clean.without_stale(view), drop_name: false }, &windows)?;
-                }
-                Ok(())
+                    let series = RangeSeries { view: clean.without_stale(view), drop_name: false };
+                    each(series, &windows, None)
+                };
+                let Some(shared) = set.shared() else {
+                    while let Some(view) = set.next()? {
+                        deliver(Ahead::Whole(view))?;
+                    }
+                    return Ok(());
+                };
+                let fill = |view: &SeriesView<'_>, values: &mut [f64]| slide(view, &windows, values);
+                each_ahead(shared, looks.steps(), true, &fill, &mut deliver)
             }
             Kind::Subquery(subquery) => {
                 let (rows, grid, looks, range) = self.subquery(subquery)?;
@@ -168,13 +211,42 @@ impl Evaluator<'_> {
                     self.run.go_on()?;
                     let columns = Columns::of(&row, grid);
                     let view = columns.view(&row.labels);
-                    each(RangeSeries { view, drop_name: row.drop_name }, &windows)?;
+                    each(RangeSeries { view, drop_name: row.drop_name }, &windows, None)?;
                 }
                 Ok(())
             }
             _ => Err(QueryError::execution("expected a range vector")),
         }
     }
+}
+
+/// Fills what the instants find, histograms only as far as there are any; whether they find anything.
+fn look_up(
+    view: &SeriesView<'_>,
+    looks: Looks,
+    lookback: i64,
+    read: Read,
+    values: &mut [f64],
+    histograms: &mut Histograms,
+) -> bool {
+    let mut found = false;
+    let mut latest = Latest::default();
+    for (step, value) in values.iter_mut().enumerate() {
+        let Some(sample) = latest.at(view, looks.at(step), lookback) else { continue };
+        found = true;
+        match (read, sample.cell) {
+            (Read::Value, Cell::Float(float)) => *value = present(float),
+            (Read::Value, Cell::Histogram(histogram)) => {
+                if histograms.is_empty() {
+                    *histograms = vec![None; looks.steps()];
+                }
+                histograms[step] = Some(histogram);
+            }
+            (Read::Time, _) => *value = sample.time as f64 / 1000.0,
+            (Read::Start, _) => *value = sample.start as f64 / 1000.0,
+        }
+    }
+    found
 }
 
 /// The histograms with hints from their numbers, if any hint is unknown.
@@ -244,7 +316,7 @@ impl Latest {
 
 /// Buffers for series that hold stale markers; most hold none and are used as they are.
 #[derive(Default)]
-struct Clean {
+pub(super) struct Clean {
     times: Vec<i64>,
     values: Vec<f64>,
     starts: Vec<i64>,
@@ -252,7 +324,7 @@ struct Clean {
 }
 
 impl Clean {
-    fn without_stale<'c>(&'c mut self, view: SeriesView<'c>) -> SeriesView<'c> {
+    pub fn without_stale<'c>(&'c mut self, view: SeriesView<'c>) -> SeriesView<'c> {
         let stale = view.values.iter().any(|value| is_stale(*value))
             || view.histograms.iter().any(HistogramPoint::is_stale);
         if !stale {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::eval::range_fn::RangeCall;
 use crate::eval::rate::{difference, running_sums};
 use crate::eval::select::Windows;
 use crate::functions::Id;
@@ -10,15 +9,10 @@ use crate::row::present;
 use crate::source::SeriesView;
 
 /// Fills `values` if the function can slide over this series; whether it did.
-pub(super) fn slides(
-    call: &RangeCall<'_>,
-    view: &SeriesView<'_>,
-    windows: &Windows,
-    values: &mut [f64],
-) -> bool {
+pub(super) fn slides(id: Id, view: &SeriesView<'_>, windows: &Windows, values: &mut [f64]) -> bool {
     let (times, samples) = (view.times, view.values);
     let seconds = |at: usize| times[at] as f64 / 1000.0;
-    match call.id {
+    match id {
         Id::CountOverTime => sweep(times, windows, values, |low, high| (high - low) as f64),
         Id::PresentOverTime => sweep(times, windows, values, |_, _| 1.0),
         Id::LastOverTime => sweep(times, windows, values, |_, high| samples[high - 1]),

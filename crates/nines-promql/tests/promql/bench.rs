@@ -1,11 +1,60 @@
-//! What a range query costs: `cargo test --release -p nines-promql -- --ignored --nocapture rate_over`.
+//! Many series: threads change nothing, and what a range query costs: `cargo test --release -p nines-promql -- --ignored --nocapture rate_over`.
 
 use nines_base::SystemClock;
-use nines_promql::{Control, Engine, Labels, MemorySource, SeriesData, Value};
+use nines_promql::{
+    Control, Engine, Labels, Lent, MemorySource, QueryError, Series, SeriesData, Source, Value,
+};
 
 const SERIES: usize = 20_000;
 const HOUR_MS: i64 = 3_600_000;
 const STEP_MS: i64 = 15_000;
+
+/// However many threads read, each sum adds up in the same order: the answers are the same bits.
+#[test]
+fn what_threads_read_is_what_one_reads() {
+    let source = counters();
+    let ask = |source: &dyn Source, query: &str| {
+        let answer = Engine::default().range(
+            source,
+            query,
+            HOUR_MS,
+            HOUR_MS + 20 * STEP_MS,
+            STEP_MS,
+            &Control::default(),
+        );
+        let answer = answer.expect("the query is right");
+        let Value::Matrix(series) = answer.value else { panic!("a range query gives a matrix") };
+        let bits = |series: &Series| -> Vec<(i64, u64)> {
+            series.floats.iter().map(|(time, value)| (*time, value.to_bits())).collect()
+        };
+        let rows: Vec<_> = series.iter().map(|series| (series.labels.clone(), bits(series))).collect();
+        assert!(!rows.is_empty(), "{query} finds something");
+        (rows, answer.stats)
+    };
+    for query in [
+        "sum by (service) (rate(requests_total[5m]))",
+        "sum(sqrt(requests_total))",
+        "avg by (service) (avg_over_time(requests_total[2m]))",
+        "stddev(quantile_over_time(0.5, requests_total[2m]))",
+        "topk(3, increase(requests_total[1m]))",
+        "sum(requests_total offset 1m)",
+    ] {
+        let one = ask(&source, query);
+        for threads in [2, 3, 7] {
+            assert_eq!(ask(&Lent(&source, threads), query), one, "{query} by {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn a_query_that_ends_early_ends_its_threads() {
+    let source = counters();
+    let mut engine = Engine::default();
+    engine.limits.series = 1_000;
+    let query = "sum(rate(requests_total[5m]))";
+    let ended = engine.range(&Lent(&source, 2), query, HOUR_MS, 2 * HOUR_MS, STEP_MS, &Control::default());
+    assert_eq!(ended, Err(QueryError::TooMuch { what: "series", limit: 1_000 }));
+}
 
 /// 20 000 counters of 50 services, a sample every 15 s over an hour and the five minutes before it.
 fn counters() -> MemorySource {
