@@ -134,7 +134,7 @@ impl Questions {
         let outcome = match endpoint {
             Endpoint::Query => self.query(parameters, cancel),
             Endpoint::QueryRange => self.query_range(parameters, cancel),
-            Endpoint::QueryExemplars => self.query_exemplars(parameters),
+            Endpoint::QueryExemplars => self.query_exemplars(parameters, cancel),
             Endpoint::FormatQuery => expression(parameters).map(|expr| {
                 let mut json = String::new();
                 push_text(&mut json, &expr.to_string());

@@ -13,6 +13,8 @@
 //!   selection never returns two. Sending again what was sent before changes nothing.
 //! - What was acknowledged survives a crash at any point, including in the middle of a seal, a merge or a cut.
 //! - Damage loses only the record, block or segment that it is in, and names it.
+//! - Exemplars live as long as the samples that they came with: at least one of each series and minute that had any, within
+//!   [`SEGMENT_EXEMPLARS_MAX`].
 //! - Memory is bounded: by the budgets of series, by [`StoreConfig::head_bytes_max`], by the limits of requests and
 //!   selections. A series that a budget refuses leaves no trace; those that exist flow on.
 //!
@@ -25,6 +27,7 @@
 mod codec;
 pub mod decode;
 mod error;
+mod exemplars;
 mod head;
 mod join;
 mod matcher;
@@ -40,6 +43,7 @@ mod thin;
 
 pub use codec::cursor::Damaged;
 pub use error::{BudgetExceeded, Reason, Rejection, SeriesError};
+pub use exemplars::{EXEMPLAR_SLOT_MS, SEGMENT_EXEMPLARS_MAX};
 pub use head::index::Budgets;
 pub use matcher::{MatchOp, Matcher};
 pub use model::{
@@ -48,7 +52,7 @@ pub use model::{
 };
 pub use request::{RawLabel, RawMetadata, WriteRequest};
 pub use segment::{FILE_EXTENSION as SEGMENT_EXTENSION, check_file as check_segment};
-pub use select::{Cardinality, LabelCount, Select};
+pub use select::{Cardinality, EXEMPLARS_ANSWERED_MAX, ExemplarSelection, LabelCount, Select};
 pub use selected::{DamagedPart, Reader, Selected, Selection, SeriesData, SeriesSlices};
 pub use store::{
     CompactReport, PendingWrite, RefusedMetric, RetentionPlan, SealReport, SeriesRecovery, SeriesStats,

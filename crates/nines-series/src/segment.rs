@@ -10,12 +10,14 @@
 //! are not stored: they are built from the series table when the segment is first asked, which costs less than reading
 //! them would. The bytes are drawn in `docs/formats/series.md`.
 
+mod exemplars;
 mod frame;
 mod index;
 mod merge;
 mod read;
 mod write;
 
+pub use exemplars::ExemplarReader;
 pub use index::{ChunkKind, ChunkRef, SegmentIndex};
 pub use merge::merge;
 pub use read::{BlockReader, Segment};
@@ -43,7 +45,7 @@ pub struct SegmentInfo {
     pub start_ms: i64,
     pub span_ms: i64,
     pub order: u64,
-    /// Of its samples, both inclusive.
+    /// Of its samples and exemplars, both inclusive.
     pub t_min: i64,
     pub t_max: i64,
     pub series: u64,

@@ -11,11 +11,15 @@ use hashbrown::HashMap;
 use crate::SeriesError;
 use crate::head::pages::Written;
 use crate::matcher::Matcher;
-use crate::model::{Exemplar, Labels, METRIC_NAME, Metadata, Sample};
+use crate::model::{Labels, METRIC_NAME, Metadata, Sample};
 use crate::postings::{self, Lookup};
 use crate::segment::Segment;
 use crate::selected::{DamagedPart, Found, Piece, Selected, Selection, Source, damaged_part, touches};
 use crate::store::SeriesStore;
+
+mod exemplars;
+
+pub use exemplars::{EXEMPLARS_ANSWERED_MAX, ExemplarSelection};
 
 /// What is asked for.
 pub struct Select<'a> {
@@ -176,17 +180,6 @@ impl SeriesStore {
         values.sort_unstable();
         values.dedup();
         Ok(values)
-    }
-
-    /// Exemplars of active series that match, with the labels of their series; in order of arrival.
-    pub fn exemplars(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Vec<(Labels, Exemplar)> {
-        let inner = self.inner();
-        let index = inner.index.read();
-        let chosen = postings::select(&*index, matchers);
-        let exemplars = inner.exemplars.lock();
-        let matching =
-            exemplars.between(start_ms, end_ms).filter(|(series, _)| chosen.binary_search(series).is_ok());
-        matching.map(|(series, exemplar)| (index.labels(*series), exemplar.clone())).collect()
     }
 
     /// What is known of metric families, sorted by name.

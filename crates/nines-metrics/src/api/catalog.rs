@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nines_base::Shutdown;
 use nines_promql::{Control, Matcher};
-use nines_series::{DamagedPart, Exemplar, Labels, Metadata, Select, SeriesError};
+use nines_series::{DamagedPart, EXEMPLARS_ANSWERED_MAX, Exemplar, Labels, Metadata, Select, SeriesError};
 
 use super::{Data, Outcome, Refused, TRUNCATED, cut};
 use crate::encode::{push_float, push_list, push_map, push_text, push_time};
@@ -101,7 +101,7 @@ impl Questions {
         Ok(Data::of(json))
     }
 
-    pub(super) fn query_exemplars(&self, parameters: &Parameters) -> Outcome {
+    pub(super) fn query_exemplars(&self, parameters: &Parameters, cancel: &Shutdown) -> Outcome {
         let start = parameters.time("start")?.unwrap_or(-TIME_MS_MAX);
         let end = parameters.time("end")?.unwrap_or(TIME_MS_MAX);
         if end < start {
@@ -109,14 +109,14 @@ impl Questions {
         }
         let expr = super::expression(parameters)?;
         let mut by_series: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
+        let (mut damaged, mut is_cut) = (Vec::new(), false);
+        let range = self.range(parameters, cancel)?;
         for selector in expr.selectors() {
-            let matchers: Result<Vec<_>, _> = selector.matchers.iter().map(matcher).collect();
-            for (labels, exemplar) in self.store.exemplars(&matchers?, start, end) {
-                let known = by_series.entry(labels).or_default();
-                if !known.contains(&exemplar) {
-                    known.push(exemplar);
-                }
-            }
+            let found = range.ask(&selector.matchers, |select| self.store.exemplars(select))?;
+            // What two selectors find of a series is the same.
+            by_series.extend(found.series);
+            damaged.extend(found.damaged);
+            is_cut |= found.is_cut;
         }
         let by_series: Vec<_> = by_series.into_iter().collect();
         let mut json = String::new();
@@ -135,7 +135,14 @@ impl Questions {
             });
             out.push('}');
         });
-        Ok(Data::of(json))
+        let mut data = Data::of(json);
+        if is_cut {
+            let text = format!("more than {EXEMPLARS_ANSWERED_MAX} exemplars match: the oldest are left out");
+            data.warnings.push(text);
+        }
+        damaged.sort_unstable();
+        damaged.dedup();
+        Ok(data.warn_of(&damaged))
     }
 
     fn range(&self, parameters: &Parameters, cancel: &Shutdown) -> Result<Range, Refused> {

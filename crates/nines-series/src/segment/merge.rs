@@ -1,11 +1,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use nines_base::disk::{self, Disk};
 
 use super::read::BlockReader;
-use super::{Segment, SegmentIndex, SegmentInfo, SegmentWriter};
+use super::{ExemplarReader, Segment, SegmentIndex, SegmentInfo, SegmentWriter};
 use crate::SeriesError;
+use crate::exemplars::share;
 use crate::join::Join;
 use crate::thin::thin;
 
@@ -20,13 +23,16 @@ pub fn merge(
 ) -> Result<SegmentInfo, SeriesError> {
     let indexes: Vec<_> = inputs.iter().map(|input| input.index()).collect::<Result<_, _>>()?;
     let readers: Vec<_> = inputs.iter().map(|input| BlockReader::new(input)).collect::<Result<_, _>>()?;
+    let exemplars: Vec<_> =
+        inputs.iter().map(|input| ExemplarReader::new(input)).collect::<Result<_, _>>()?;
     let symbols = Union::of(&indexes);
     let is_thin = info.bucket_ms > 0;
-    let merging = Merging { inputs, indexes: &indexes, readers, symbols: &symbols, is_thin };
+    let merging = Merging { inputs, indexes: &indexes, readers, exemplars, symbols: &symbols, is_thin };
+    let exemplars_max = share(merging.series_with_exemplars()?);
     let info = SegmentInfo { replaces: inputs.iter().map(|input| input.name().to_owned()).collect(), ..info };
     let mut written = None;
     disk::publish(disk, path, |file| {
-        written = Some(merging.write(SegmentWriter::new(file, info)?)?);
+        written = Some(merging.write(SegmentWriter::new(file, info, exemplars_max)?)?);
         Ok::<(), Failure>(())
     })
     .map_err(|failure| failure.at(path))?;
@@ -82,6 +88,7 @@ struct Merging<'a> {
     inputs: &'a [Arc<Segment>],
     indexes: &'a [Arc<SegmentIndex>],
     readers: Vec<BlockReader<'a>>,
+    exemplars: Vec<ExemplarReader<'a>>,
     symbols: &'a Union,
     is_thin: bool,
 }
@@ -92,12 +99,13 @@ impl Merging<'_> {
         let mut at = vec![0u32; self.inputs.len()];
         let mut heads: Vec<Option<Vec<u32>>> =
             (0..self.inputs.len()).map(|input| self.labels(input, 0)).collect();
-        let mut join = Join::default();
+        let (mut join, mut exemplars) = (Join::default(), Vec::new());
         while let Some(least) = heads.iter().flatten().min().cloned() {
             join.clear();
             for input in 0..heads.len() {
                 if heads[input].as_ref() == Some(&least) {
                     self.add_series(input, at[input], &mut join)?;
+                    self.exemplars[input].take(at[input], &|_| true, &mut exemplars)?;
                     at[input] += 1;
                     heads[input] = self.labels(input, at[input]);
                 }
@@ -107,9 +115,20 @@ impl Merging<'_> {
                 thin(&mut join.times, &mut join.values);
             }
             join.write(&mut writer)?;
+            writer.exemplars(&exemplars);
+            exemplars.clear();
             writer.end_series(&least)?;
         }
         Ok(writer.finish(self.symbols.texts.iter().map(|text| &**text))?)
+    }
+
+    fn series_with_exemplars(&self) -> Result<usize, SeriesError> {
+        let mut found: HashSet<Vec<u32>> = HashSet::new();
+        for (place, input) in self.inputs.iter().enumerate() {
+            let series = ExemplarReader::series(input)?;
+            found.extend(series.into_iter().filter_map(|series| self.labels(place, series)));
+        }
+        Ok(found.len())
     }
 
     fn labels(&self, input: usize, series: u32) -> Option<Vec<u32>> {

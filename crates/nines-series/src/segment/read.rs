@@ -5,9 +5,12 @@ use parking_lot::Mutex;
 
 use nines_base::disk::{Disk, DiskReader};
 
+use super::exemplars::ExemplarReader;
 use super::frame::Decompressor;
 use super::index::{ChunkRef, SegmentIndex};
-use super::write::{FOOTER_BYTES, FRAME_SERIES, FRAME_SYMBOLS, HEADER_BYTES, VERSION, footer};
+use super::write::{
+    FOOTER_BYTES, FRAME_EXEMPLARS, FRAME_SERIES, FRAME_SYMBOLS, HEADER_BYTES, VERSION, footer,
+};
 use super::{SegmentInfo, frame};
 use crate::SeriesError;
 use crate::codec::cursor::{Cursor, Damaged};
@@ -119,10 +122,21 @@ impl Segment {
         Ok(index)
     }
 
+    /// Offset and stored bytes of each.
+    pub fn exemplar_frames(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let exemplars = self.index_frames.iter().filter(|(kind, ..)| *kind == FRAME_EXEMPLARS);
+        exemplars.map(|&(_, at, stored)| (at, stored))
+    }
+
+    pub fn damaged(&self, source: Damaged) -> SeriesError {
+        segment_error(&self.path, source)
+    }
+
     /// Reads and checks every part. The errors name what is damaged.
     pub fn check(&self) -> Vec<SeriesError> {
         let mut faults = Vec::new();
         faults.extend(self.load_index().err());
+        faults.extend(ExemplarReader::series(self).err());
         match BlockReader::new(self) {
             Ok(mut reader) => {
                 faults.extend((0..self.blocks.len()).filter_map(|block| reader.load(block as u32).err()));
@@ -193,6 +207,13 @@ impl<'a> BlockReader<'a> {
         let start = chunk.offset as usize;
         let end = start.saturating_add(chunk.bytes as usize);
         self.raw.get(start..end).ok_or_else(|| segment_error(&self.segment.path, Damaged { what: "block" }))
+    }
+
+    /// The raw bytes of an index frame. The block that was loaded is not any more.
+    pub fn frame(&mut self, at: u64, stored: u32, what: &'static str) -> Result<&[u8], SeriesError> {
+        self.loaded = None;
+        self.read_frame(at, stored, what)?;
+        Ok(&self.raw)
     }
 
     fn load(&mut self, block: u32) -> Result<(), SeriesError> {

@@ -3,9 +3,12 @@ use std::io;
 use nines_base::disk::DiskFile;
 
 use super::SegmentInfo;
+use super::exemplars::ExemplarFrame;
 use super::frame::Compressor;
 use super::index::ChunkKind;
 use crate::codec::cursor::{put_bytes, put_varint, put_zigzag};
+use crate::exemplars::{EXEMPLAR_SLOT_MS, sort, thin};
+use crate::model::Exemplar;
 
 pub const MAGIC: [u8; 8] = *b"NINESSER";
 pub const VERSION: u32 = 1;
@@ -22,6 +25,7 @@ const SERIES_PER_FRAME: usize = 4_096;
 /// What an index frame holds.
 pub const FRAME_SYMBOLS: u8 = 1;
 pub const FRAME_SERIES: u8 = 2;
+pub const FRAME_EXEMPLARS: u8 = 3;
 
 /// Writes one segment: series in order of their labels, chunks of each in order of time.
 pub struct SegmentWriter<'a> {
@@ -42,15 +46,21 @@ pub struct SegmentWriter<'a> {
     chunk_count: u64,
     new_block: bool,
     offset: u64,
+    exemplars: Vec<Exemplar>,
+    /// A series keeps at most this many.
+    exemplars_max: usize,
+    exemplar_frame: ExemplarFrame,
 }
 
 impl<'a> SegmentWriter<'a> {
-    /// `info` names the partition, order and what is replaced; the rest of it is counted while writing.
-    pub fn new(file: &'a mut dyn DiskFile, info: SegmentInfo) -> io::Result<Self> {
+    /// `info` names the partition, order and what is replaced; the rest of it is counted while writing. A series keeps at most
+    /// `exemplars_max` exemplars.
+    pub fn new(file: &'a mut dyn DiskFile, info: SegmentInfo, exemplars_max: usize) -> io::Result<Self> {
         let mut header = [0u8; HEADER_BYTES];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         file.write_all(&header)?;
+        let start_ms = info.start_ms;
         Ok(Self {
             file,
             compressor: Compressor::new()?,
@@ -74,6 +84,9 @@ impl<'a> SegmentWriter<'a> {
             chunk_count: 0,
             new_block: false,
             offset: HEADER_BYTES as u64,
+            exemplars: Vec::new(),
+            exemplars_max,
+            exemplar_frame: ExemplarFrame::new(start_ms),
         })
     }
 
@@ -104,12 +117,18 @@ impl<'a> SegmentWriter<'a> {
         Ok(())
     }
 
-    /// Names the series of the chunks since the last call by its symbols (names and values in turn). One without chunks is
-    /// left out.
+    /// Exemplars of the series that [`SegmentWriter::end_series`] will name; what is too many of them is left out there.
+    pub fn exemplars(&mut self, some: &[Exemplar]) {
+        self.exemplars.extend_from_slice(some);
+    }
+
+    /// Names the series of the chunks and exemplars since the last call by its symbols (names and values in turn). One without
+    /// either is left out.
     pub fn end_series(&mut self, labels: &[u32]) -> io::Result<()> {
-        if self.chunk_count == 0 {
+        if self.chunk_count == 0 && self.exemplars.is_empty() {
             return Ok(());
         }
+        self.end_exemplars()?;
         let table = &mut self.table;
         let (pairs, before) = (labels.as_chunks::<2>().0, self.labels.as_chunks::<2>().0);
         let shared = pairs.iter().zip(before).take_while(|(one, other)| one == other).count();
@@ -126,6 +145,28 @@ impl<'a> SegmentWriter<'a> {
         self.info.series += 1;
         self.table_series += 1;
         if self.table_series == SERIES_PER_FRAME { self.end_table() } else { Ok(()) }
+    }
+
+    fn end_exemplars(&mut self) -> io::Result<()> {
+        let mut exemplars = std::mem::take(&mut self.exemplars);
+        sort(&mut exemplars);
+        thin(&mut exemplars, EXEMPLAR_SLOT_MS, self.exemplars_max);
+        for exemplar in &exemplars {
+            self.exemplar_frame.push(self.info.series as u32, exemplar);
+            self.info.t_min = self.info.t_min.min(exemplar.t_ms);
+            self.info.t_max = self.info.t_max.max(exemplar.t_ms);
+            if self.exemplar_frame.is_full() {
+                self.end_exemplar_frame()?;
+            }
+        }
+        exemplars.clear();
+        self.exemplars = exemplars;
+        Ok(())
+    }
+
+    fn end_exemplar_frame(&mut self) -> io::Result<()> {
+        let raw = self.exemplar_frame.take();
+        self.index_frame(FRAME_EXEMPLARS, &raw)
     }
 
     fn end_block(&mut self) -> io::Result<()> {
@@ -163,6 +204,9 @@ impl<'a> SegmentWriter<'a> {
         }
         if self.table_series > 0 {
             self.end_table()?;
+        }
+        if !self.exemplar_frame.is_empty() {
+            self.end_exemplar_frame()?;
         }
         self.write_symbols(symbols)?;
         self.file.write_all(&self.index)?;

@@ -20,10 +20,12 @@ use hashbrown::HashMap;
 
 use nines_base::disk::{self, Disk};
 
+use super::exemplars::BySeries;
 use super::write::Message;
 use super::{Inner, SeriesStore, StoreConfig};
 use crate::SeriesError;
 use crate::codec::cursor::{Cursor, put_varint};
+use crate::exemplars::share;
 use crate::head::index::SeriesRef;
 use crate::head::pages::Written;
 use crate::join::Join;
@@ -63,7 +65,7 @@ impl SeriesStore {
         let _alone = inner.maintenance.lock();
         let cut = inner.cut()?;
         let frozen = Frozen::of(inner);
-        let mut report = SealReport { series: frozen.series.len() as u64, ..SealReport::default() };
+        let mut report = SealReport { series: frozen.sampled as u64, ..SealReport::default() };
         let mut sealed = Vec::new();
         for &start_ms in &frozen.partitions {
             let segment = frozen.write(inner, start_ms, cut)?;
@@ -79,6 +81,7 @@ impl SeriesStore {
         inner.write_state(cut)?;
         inner.add_segments(sealed);
         inner.pages.clear_frozen();
+        inner.exemplars.lock().clear_frozen();
         report.journal_bytes = inner.journal.truncate_before(cut)?;
         report.quiet_series = inner.forget_quiet();
         Ok(report)
@@ -94,6 +97,7 @@ impl Inner {
             let sender = queue.as_ref().ok_or(SeriesError::Closed)?;
             let act = Message::Cut(Box::new(move |inner: &Inner| {
                 inner.pages.freeze();
+                inner.exemplars.lock().freeze();
                 // The caller waits.
                 let _ = done.send(());
             }));
@@ -178,6 +182,9 @@ pub fn read_state(
 /// What is being sealed, in the order of its labels.
 struct Frozen {
     series: Vec<SeriesRef>,
+    /// So many of the first of them have samples; the others only exemplars.
+    sampled: usize,
+    exemplars: BySeries,
     /// Of each series, in `ranks`.
     label_ends: Vec<u32>,
     /// Symbols of names and values in turn, numbered in the order of their texts.
@@ -200,8 +207,25 @@ impl Frozen {
             series.push(one);
             spans.push((from, to));
         });
+        let sampled = series.len();
+        let exemplars = inner.exemplars.lock().frozen();
+        let places: HashMap<SeriesRef, usize> = series.iter().copied().zip(0..).collect();
+        for (&one, exemplars) in &exemplars {
+            partitions.extend(exemplars.iter().map(|exemplar| partition_of(exemplar.t_ms, PARTITION_MS)));
+            let place = places.get(&one).copied().unwrap_or_else(|| {
+                series.push(one);
+                spans.push((i64::MAX, i64::MIN));
+                series.len() - 1
+            });
+            let (from, to) = &mut spans[place];
+            for exemplar in exemplars {
+                (*from, *to) = ((*from).min(exemplar.t_ms), (*to).max(exemplar.t_ms));
+            }
+        }
         let (label_ends, ranks, texts) = ranked_labels(inner, &series);
-        let mut frozen = Self { series, label_ends, ranks, texts, order: Vec::new(), spans, partitions };
+        let order = Vec::new();
+        let mut frozen =
+            Self { series, sampled, exemplars, label_ends, ranks, texts, order, spans, partitions };
         frozen.order = (0..frozen.series.len() as u32).collect();
         let mut order = std::mem::take(&mut frozen.order);
         order.sort_unstable_by(|&a, &b| frozen.labels(a).cmp(frozen.labels(b)));
@@ -234,28 +258,35 @@ impl Frozen {
         let numbers: Vec<u32> = used.iter().map(&mut number).collect();
         let info = SegmentInfo { start_ms, span_ms: PARTITION_MS, order: cut, ..SegmentInfo::default() };
         let path = inner.segment_path(start_ms, cut);
-        let mut samples = 0;
+        let mut series = 0;
         disk::publish(inner.disk.as_ref(), &path, |file| {
-            let mut writer = SegmentWriter::new(file, info)?;
+            let mut writer = SegmentWriter::new(file, info, share(self.exemplars.len()))?;
             let (mut join, mut labels) = (Join::default(), Vec::new());
             for &place in self.order.iter().filter(inside) {
-                let mut outcome = Ok(());
-                inner.pages.each_of(&[self.series[place as usize]], |_, written| {
-                    // What is active came after the cut.
-                    outcome = write_series(written[0], (start_ms, end_ms), &mut join, &mut writer);
-                });
-                outcome?;
+                let one = self.series[place as usize];
+                if (place as usize) < self.sampled {
+                    let mut outcome = Ok(());
+                    inner.pages.each_of(&[one], |_, written| {
+                        // What is active came after the cut.
+                        outcome = write_series(written[0], (start_ms, end_ms), &mut join, &mut writer);
+                    });
+                    outcome?;
+                }
+                for exemplar in self.exemplars.get(&one).into_iter().flatten() {
+                    if (start_ms..=end_ms).contains(&exemplar.t_ms) {
+                        writer.exemplars(std::slice::from_ref(exemplar));
+                    }
+                }
                 labels.clear();
                 labels.extend(self.labels(place).iter().map(|&rank| numbers[rank as usize]));
                 writer.end_series(&labels)?;
             }
             let texts = self.texts.iter().zip(&used).filter(|(_, used)| **used).map(|(text, _)| &**text);
-            let info = writer.finish(texts)?;
-            samples = info.samples + info.histograms;
+            series = writer.finish(texts)?.series;
             Ok(())
         })
         .map_err(|error: std::io::Error| SeriesError::io("write", &path, error))?;
-        if samples == 0 {
+        if series == 0 {
             // Chunks reached over the partition, but had no sample in it.
             let _ = inner.disk.remove(&path);
             return Ok(None);

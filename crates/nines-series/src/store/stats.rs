@@ -57,6 +57,7 @@ pub struct SeriesStats {
     pub segment_samples: u64,
     /// Series tables of segments that are in memory.
     pub segment_index_bytes: u64,
+    /// In the head, not yet sealed.
     pub exemplars: u64,
     pub samples_appended: u64,
     /// The same time and value as the newest sample of the series.

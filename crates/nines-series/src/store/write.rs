@@ -27,6 +27,7 @@ pub const REJECTIONS_NAMED_MAX: usize = 16;
 pub struct WriteOutcome {
     pub samples_written: u64,
     pub histograms_written: u64,
+    /// Those outside of the times that samples may have are left out.
     pub exemplars_written: u64,
     /// Samples and histograms that were not written.
     pub rejected: u64,
@@ -258,7 +259,11 @@ impl Inner {
                 self.add_checked(&mut batch, series, part, labels_of(part.labels), times, outcome);
             }
             for exemplar in &request.exemplars[part.exemplars.range()] {
-                if let Some(labels) = text_labels(&request.exemplar_labels[exemplar.labels.range()]) {
+                let is_fine =
+                    fine(exemplar.t_ms) || times.check(exemplar.t_ms, self.pages.last_t_ms(series)).is_ok();
+                if let Some(labels) = text_labels(&request.exemplar_labels[exemplar.labels.range()])
+                    && is_fine
+                {
                     let (t_ms, value) = (exemplar.t_ms, exemplar.value);
                     batch.exemplars.push((series, Exemplar { t_ms, value, labels }));
                     outcome.exemplars_written += 1;

@@ -6,6 +6,7 @@ mod cardinality;
 mod crash;
 mod damage;
 mod decode;
+mod exemplars;
 mod harness;
 mod model;
 mod store;
