@@ -84,9 +84,22 @@ pub fn import(text: &str) -> Result<Import, ImportError> {
         };
         notes.push(format!("link {what} of the dashboard is not kept"));
     }
+    let coarser = coarser_queries(source);
+    if coarser > 0 {
+        notes.push(format!(
+            "{coarser} queries ask for fewer points than their panels are wide: points are as many as fit"
+        ));
+    }
     unique_ids(&mut dashboard.panels);
     dashboard.settle();
     Ok(Import { dashboard, panels: reports, notes })
+}
+
+/// Queries with a resolution of their own, wherever they stand.
+fn coarser_queries(source: &Value) -> usize {
+    let of = |it: &Value| it.get("intervalFactor").and_then(Value::as_f64).is_some_and(|factor| factor > 1.0);
+    let below = ["panels", "rows"].iter().flat_map(|key| list(source.get(key)));
+    list(source.get("targets")).iter().filter(|it| of(it)).count() + below.map(coarser_queries).sum::<usize>()
 }
 
 /// The text with the constants put in that whoever imports it would be asked for, if it has any.
@@ -195,13 +208,16 @@ fn place(
 ) -> u32 {
     if let Some(row) = section.row {
         let title = clipped(text_of(row, "title"), WORD_BYTES_MAX);
-        if !text_of(row, "repeat").is_empty() {
-            notes.push(format!("row `{title}` is not repeated: its panels show all that is chosen"));
-        }
         let cell = Cell { x: 0, y: top, w: COLUMNS, h: 1 };
         let mut panel = Panel::new(&panel::id(row, "row"), &title, View::Row, cell);
         let is_folded = |key: &str| row.get(key).and_then(Value::as_bool) == Some(true);
         panel.collapsed = is_folded("collapsed") || is_folded("collapse");
+        let repeat = text_of(row, "repeat");
+        if dashboard.variables.iter().any(|variable| variable.name == repeat) {
+            panel.repeat = Some(repeat.to_owned());
+        } else if !repeat.is_empty() {
+            notes.push(format!("row `{title}` is not repeated: there is no variable `{repeat}`"));
+        }
         dashboard.panels.push(panel);
         top += 1;
     }

@@ -12,7 +12,8 @@ pub const QUERIES_MAX: usize = 26;
 pub const OPTIONS_MAX: usize = 300;
 pub const THRESHOLDS_MAX: usize = 20;
 pub const LINKS_MAX: usize = 20;
-pub const OVERRIDES_MAX: usize = 50;
+/// Tables of a fleet hide a column or two of each of their dozens of queries.
+pub const OVERRIDES_MAX: usize = 300;
 /// Values with words of their own: the states of a machine, not a dictionary.
 pub const MAPPINGS_MAX: usize = 100;
 /// Bytes of a query or of a panel's text.
@@ -30,7 +31,7 @@ pub const REFRESH_SECS_MIN: u64 = 5;
 pub const REFRESH_SECS_MAX: u64 = 86_400;
 
 /// Units that values are shown with. A plain number has none.
-pub const UNITS: [&str; 22] = [
+pub const UNITS: [&str; 26] = [
     "seconds",
     "milliseconds",
     "microseconds",
@@ -52,6 +53,10 @@ pub const UNITS: [&str; 22] = [
     "celsius",
     "hertz",
     "volts",
+    "amperes",
+    "watts",
+    "rotationsPerMinute",
+    "usDollars",
     "timestamp",
 ];
 
@@ -152,7 +157,7 @@ pub struct Panel {
     pub stack: bool,
     /// What one number is made of a line, where one is shown.
     pub calculation: Calculation,
-    /// Drawn once for each chosen value of this variable.
+    /// Drawn once for each chosen value of this variable; of a row, with all that is below it.
     pub repeat: Option<String>,
     /// Of a row: what is below it is folded away.
     pub collapsed: bool,
@@ -168,6 +173,8 @@ pub enum View {
     Bars,
     Table,
     Heatmap,
+    /// A band for each line, coloured by the state that its value means.
+    StateTimeline,
     Logs,
     Text,
     /// A heading over the panels below it.
@@ -398,6 +405,7 @@ words!(View {
     Bars = "bars",
     Table = "table",
     Heatmap = "heatmap",
+    StateTimeline = "stateTimeline",
     Logs = "logs",
     Text = "text",
     Row = "row",

@@ -36,7 +36,7 @@ const UNITS: [(&str, &str); 12] = [
 ];
 
 /// Their plugins by our views. Where several of theirs are one of ours, the first is written.
-const VIEWS: [(View, &str); 8] = [
+const VIEWS: [(View, &str); 9] = [
     (View::TimeSeries, "TimeSeriesChart"),
     (View::Stat, "StatChart"),
     (View::Gauge, "GaugeChart"),
@@ -44,6 +44,7 @@ const VIEWS: [(View, &str); 8] = [
     (View::Table, "TimeSeriesTable"),
     (View::Table, "Table"),
     (View::Heatmap, "HeatMapChart"),
+    (View::StateTimeline, "StatusHistoryChart"),
     (View::Text, "Markdown"),
 ];
 
@@ -122,6 +123,9 @@ fn place(
         let mut row = Panel::new("row", &clipped(title, WORD_BYTES_MAX), View::Row, cell);
         let open = layout.pointer("/spec/display/collapse/open").and_then(Value::as_bool);
         row.collapsed = open == Some(false);
+        let repeat = layout.pointer("/spec/repeatVariable").and_then(Value::as_str);
+        let is_known = |name: &&str| dashboard.variables.iter().any(|variable| variable.name == *name);
+        row.repeat = repeat.filter(is_known).map(str::to_owned);
         dashboard.panels.push(row);
         top += 1;
     }

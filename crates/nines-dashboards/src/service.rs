@@ -6,6 +6,8 @@ use crate::model::{
     COLUMNS, Cell, Dashboard, Link, Panel, Query, Source, Threshold, Tone, View, WORD_BYTES_MAX,
 };
 
+mod counted;
+
 /// What is known of a service.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceFacts {
@@ -88,7 +90,7 @@ const SATURATION: [(&str, &str, &str, &str, &str); 9] = [
 impl ServiceFacts {
     /// Series whose presence makes a panel.
     pub fn metrics_asked() -> impl Iterator<Item = &'static str> {
-        SATURATION.iter().map(|(name, ..)| *name)
+        SATURATION.iter().map(|(name, ..)| *name).chain(counted::metrics_asked())
     }
 }
 
@@ -103,6 +105,8 @@ pub fn of_service(facts: &ServiceFacts) -> Dashboard {
     promises(facts, &mut page);
     if facts.has_spans {
         requests(service, &mut page);
+    } else {
+        counted::requests(facts, &mut page);
     }
     saturation(facts, &mut page);
     if facts.has_logs {

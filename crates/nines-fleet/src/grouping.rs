@@ -1,6 +1,7 @@
 //! Units of a kind beside each other, by whatever label: how many of each group report, who stands out among its like, and
 //! those of them that a page has room for.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use nines_filter::Filter;
@@ -26,6 +27,8 @@ pub struct Grouping<'a> {
     pub is_ratio: bool,
     /// Units that are shown of all groups together, about.
     pub shown_max: usize,
+    /// Groups that are shown.
+    pub groups_max: usize,
 }
 
 /// A unit of a group, with what is told of it.
@@ -55,21 +58,39 @@ pub struct Group<'a> {
     pub members: Vec<Member<'a>>,
 }
 
-/// The groups by name, and how many units are in them.
+/// How many there are of all groups, shown or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub groups: usize,
+    pub units: usize,
+    pub reporting: usize,
+    pub late: usize,
+    pub absent: usize,
+    pub gone: usize,
+}
+
+/// The groups by name. If there are more than can be shown: those with the most that are absent, then late, then high or low
+/// among their like, then those whose middle is highest.
 pub fn grouped<'a>(
     book: &'a Book,
     asked: &Grouping<'_>,
     histories: &'a Histories,
     now_ms: i64,
-) -> (Vec<Group<'a>>, usize) {
+) -> (Vec<Group<'a>>, Tally) {
     let mut members: BTreeMap<&str, Vec<Member<'_>>> = BTreeMap::new();
-    let mut count = 0;
+    let mut tally = Tally::default();
     for unit in book.of_kind(asked.kind).filter(|unit| asked.filter.accepts(*unit)) {
         let standing = book.standing(unit, now_ms);
         if asked.state.is_some_and(|wanted| wanted != standing.state.as_str()) {
             continue;
         }
-        count += 1;
+        tally.units += 1;
+        *match standing.state {
+            State::Reporting => &mut tally.reporting,
+            State::Late => &mut tally.late,
+            State::Absent => &mut tally.absent,
+            State::Gone => &mut tally.gone,
+        } += 1;
         let history = histories.get(&unit.key).map(Vec::as_slice);
         let reports = matches!(standing.state, State::Reporting | State::Late);
         let value = history.and_then(|history| history.last().copied().flatten()).filter(|_| reports);
@@ -77,19 +98,33 @@ pub fn grouped<'a>(
         let member = Member { unit, standing, value, history, place: None, score: None };
         members.entry(name).or_default().push(member);
     }
-    let groups = members.into_iter().map(|(name, units)| {
+    tally.groups = members.len();
+    let groups = members.into_iter().map(|(name, units)| group(name, units, asked.is_ratio));
+    let mut groups: Vec<Group<'_>> = groups.collect();
+    if groups.len() > asked.groups_max {
+        groups.sort_by(|a, b| {
+            let urgency = |group: &Group<'_>| {
+                let out = group.members.iter().filter(|member| member.score.is_some()).count();
+                Reverse((group.absent, group.late, out))
+            };
+            let middle = |group: &Group<'_>| group.median.unwrap_or(f64::NEG_INFINITY);
+            urgency(a).cmp(&urgency(b)).then_with(|| middle(b).total_cmp(&middle(a)))
+        });
+        groups.truncate(asked.groups_max);
+        groups.sort_by(|a, b| a.name.cmp(b.name));
+    }
+    let count: usize = groups.iter().map(|group| group.members.len()).sum();
+    for group in &mut groups {
         // Each group has a share of what is shown, as large as it is itself, and one of its units at least.
-        let most = if count > asked.shown_max {
-            (units.len() * asked.shown_max / count).max(1)
-        } else {
-            units.len()
-        };
-        group(name, units, asked.is_ratio, most)
-    });
-    (groups.collect(), count)
+        if count > asked.shown_max {
+            group.keep((group.members.len() * asked.shown_max / count).max(1));
+        }
+        group.sort();
+    }
+    (groups, tally)
 }
 
-fn group<'a>(name: &'a str, mut members: Vec<Member<'a>>, is_ratio: bool, most: usize) -> Group<'a> {
+fn group<'a>(name: &'a str, mut members: Vec<Member<'a>>, is_ratio: bool) -> Group<'a> {
     let now: Vec<f64> = members.iter().filter_map(|member| member.value).collect();
     if let Some(spread) = spread(&now) {
         let least = if is_ratio { LEAST } else { spread.median.abs() * LEAST };
@@ -103,20 +138,27 @@ fn group<'a>(name: &'a str, mut members: Vec<Member<'a>>, is_ratio: bool, most: 
     let of = |state: State| members.iter().filter(|member| member.standing.state == state).count();
     let (reporting, late) = (of(State::Reporting), of(State::Late));
     let (absent, gone) = (of(State::Absent), of(State::Gone));
-    if members.len() > most {
-        let (out, like_all): (Vec<_>, Vec<_>) = members
+    Group { name, reporting, late, absent, gone, median: median(&now), members }
+}
+
+impl Group<'_> {
+    /// So many of its members, who stands out before who is like all others.
+    fn keep(&mut self, most: usize) {
+        let (out, like_all): (Vec<_>, Vec<_>) = std::mem::take(&mut self.members)
             .into_iter()
             .partition(|member| member.score.is_some() || member.standing.state != State::Reporting);
-        members = out.into_iter().chain(like_all).take(most).collect();
+        self.members = out.into_iter().chain(like_all).take(most).collect();
     }
-    let value = |member: &Member<'_>| member.value.unwrap_or(f64::NEG_INFINITY);
-    members.sort_by(|a, b| {
-        order(a.standing.state)
-            .cmp(&order(b.standing.state))
-            .then_with(|| value(b).total_cmp(&value(a)))
-            .then_with(|| a.unit.name.cmp(&b.unit.name))
-    });
-    Group { name, reporting, late, absent, gone, median: median(&now), members }
+
+    fn sort(&mut self) {
+        let value = |member: &Member<'_>| member.value.unwrap_or(f64::NEG_INFINITY);
+        self.members.sort_by(|a, b| {
+            order(a.standing.state)
+                .cmp(&order(b.standing.state))
+                .then_with(|| value(b).total_cmp(&value(a)))
+                .then_with(|| a.unit.name.cmp(&b.unit.name))
+        });
+    }
 }
 
 /// Who is to be looked at comes first.
@@ -187,15 +229,15 @@ mod tests {
 
     fn asked<'a>(filter: &'a Filter, shown_max: usize) -> Grouping<'a> {
         let by = Some("cloud.region");
-        Grouping { kind: Kind::Host, by, filter, state: None, is_ratio: true, shown_max }
+        Grouping { kind: Kind::Host, by, filter, state: None, is_ratio: true, shown_max, groups_max: 100 }
     }
 
     #[test]
     fn who_is_absent_and_who_is_high_comes_first() {
         let (book, histories) = book();
         let filter = Filter::parse("").unwrap();
-        let (groups, count) = grouped(&book, &asked(&filter, 100), &histories, NOW_MS);
-        assert_eq!(count, 20);
+        let (groups, tally) = grouped(&book, &asked(&filter, 100), &histories, NOW_MS);
+        assert_eq!(tally.units, 20);
         let told: Vec<_> =
             groups.iter().map(|it| (it.name, it.reporting, it.absent, it.members.len())).collect();
         assert_eq!(told, [("eu", 10, 0, 10), ("us", 9, 1, 10)]);
@@ -209,14 +251,27 @@ mod tests {
     fn what_does_not_fit_is_counted_and_who_stands_out_is_shown() {
         let (book, histories) = book();
         let filter = Filter::parse("").unwrap();
-        let (groups, count) = grouped(&book, &asked(&filter, 4), &histories, NOW_MS);
-        assert_eq!(count, 20);
+        let (groups, tally) = grouped(&book, &asked(&filter, 4), &histories, NOW_MS);
+        assert_eq!(tally.units, 20);
         let told: Vec<_> = groups.iter().map(|it| (it.reporting + it.absent, it.members.len())).collect();
         assert_eq!(told, [(10, 2), (10, 2)]);
         assert_eq!(groups[0].members[0].unit.name, "h00");
         assert_eq!(groups[1].members[0].unit.name, "h01");
         assert_eq!(labels(&book, Kind::Host), [("cloud_region", 2), ("instance", 20)]);
         assert_eq!(counted(&book, Kind::Host, NOW_MS), (20, 1));
+    }
+
+    #[test]
+    fn of_too_many_groups_those_that_want_looking_at_are_shown_and_all_are_counted() {
+        let (book, histories) = book();
+        let filter = Filter::parse("").unwrap();
+        let asked = Grouping { by: Some("instance"), groups_max: 3, ..asked(&filter, 100) };
+        let (groups, tally) = grouped(&book, &asked, &histories, NOW_MS);
+        // The silent one, the full one, and the first of those that are alike.
+        let names: Vec<_> = groups.iter().map(|group| group.name).collect();
+        assert_eq!(names, ["h00", "h01", "h02"]);
+        let all = Tally { groups: 20, units: 20, reporting: 19, late: 0, absent: 1, gone: 0 };
+        assert_eq!(tally, all);
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod watch;
 pub use book::{Book, Standing, State, UNITS_MAX};
 pub use compare::{Place, Spread, median, spread};
 pub use factor::{Factor, factor};
-pub use grouping::{Group, Grouping, Histories, Member, counted, grouped, labels};
+pub use grouping::{Group, Grouping, Histories, Member, Tally, counted, grouped, labels};
 pub use unit::{Kind, Retired, Sighting, Unit, UnitKey};
 pub use watch::{About, INTERVALS_RANGE, WATCHES_MAX, Watch, WatchError, WithName};
 

@@ -111,7 +111,10 @@ impl Unit {
         if self.gaps_ms.len() < 2 {
             return INTERVAL_MS_UNKNOWN;
         }
-        let mut gaps = self.gaps_ms.clone();
+        // Of every unit of a page, several times: on the stack.
+        let mut gaps = [0; GAPS];
+        let gaps = &mut gaps[..self.gaps_ms.len().min(GAPS)];
+        gaps.copy_from_slice(&self.gaps_ms[..gaps.len()]);
         gaps.sort_unstable();
         gaps[gaps.len() / 2].clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX)
     }

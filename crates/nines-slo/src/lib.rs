@@ -69,7 +69,10 @@ pub use metric::{
     Bound, CountError, Counted, GAP_MAX, INTERVAL_DEFAULT, MetricForm, MetricIndicator, PARTS, Question,
 };
 pub use promise::Promise;
-pub use propose::{DEFAULT_TARGET, LATENCY_TARGET, LIMITS_MS, Proposal, ServicePast, TARGETS, propose};
+pub use propose::{
+    DEFAULT_TARGET, FAMILIES, Family, LATENCY_TARGET, LIMITS_MS, Proposal, STATUS, SeriesSource, ServicePast,
+    TARGETS, Telemetry, propose,
+};
 pub use reading::*;
 pub use registry::{Applied, OBJECTS_MAX, Registry, RemoveError, ResolvedPolicy};
 pub use replay::Replay;

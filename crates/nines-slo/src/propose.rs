@@ -8,9 +8,12 @@
 use std::collections::BTreeMap;
 
 use crate::document::{
-    Budgeting, Document, Meta, Metric, NinesSource, Objective, Op, Period, Ratio, RatioParts, Ref, Settings,
-    Sli, Slo, Source, Window,
+    Budgeting, Document, Meta, Metric, Objective, Op, Period, Ratio, Ref, Settings, Sli, Slo, Window,
 };
+
+mod telemetry;
+
+pub use telemetry::{FAMILIES, Family, STATUS, SeriesSource, Telemetry};
 
 /// Targets that people say aloud, in percent.
 pub const TARGETS: [f64; 7] = [90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9];
@@ -38,8 +41,9 @@ const NAME_MAX: usize = 63;
 pub struct ServicePast {
     /// As in `service.name`.
     pub service: String,
-    /// `server`, or `consumer` for what takes work from queues alone.
-    pub kind: String,
+    /// What its requests are counted from.
+    pub telemetry: Telemetry,
+    /// Log lines, if there is nothing else.
     pub requests: u64,
     pub errors: u64,
     /// What 99 of 100 requests took at most.
@@ -52,7 +56,7 @@ pub struct ServicePast {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
     pub slo: Slo,
-    /// `availability` or `latency`.
+    /// `availability`, `latency`, or `quality` of what only writes log lines.
     pub category: &'static str,
     /// Whole sentences.
     pub reason: String,
@@ -79,7 +83,7 @@ fn availability(past: &ServicePast, known: bool) -> Proposal {
     } else {
         let seen = match past.requests {
             0 => "there are no requests yet".to_owned(),
-            seen => format!("{seen} requests say too little"),
+            seen => format!("{seen} {} say too little", past.telemetry.counted()),
         };
         (
             DEFAULT_TARGET,
@@ -88,12 +92,15 @@ fn availability(past: &ServicePast, known: bool) -> Proposal {
             ),
         )
     };
-    let filter = entries(past);
-    let parts = RatioParts::Bad {
-        bad: source(format!("{filter} and status_code: error"), None),
-        total: source(filter, None),
-    };
-    let sli = Metric::Ratio { counter: Some(true), parts };
+    let sli = past.telemetry.ratio(&past.service);
+    if past.telemetry == Telemetry::LogLines {
+        let text = format!("{} of 100 log lines are no errors.", digits(target));
+        let slo = slo(past, "quality", "log-lines", text, sli, objective(target));
+        let reason = format!(
+            "{reason}; nothing counts its requests: send spans, metrics, or `{STATUS}` with its log records, and it can promise what people wait for"
+        );
+        return Proposal { slo, category: "quality", reason };
+    }
     let text = format!("{} of 100 requests are answered without an error of ours.", digits(target));
     let slo = slo(past, "availability", "answers", text, sli, objective(target));
     Proposal { slo, category: "availability", reason }
@@ -102,18 +109,20 @@ fn availability(past: &ServicePast, known: bool) -> Proposal {
 fn reasoned_target(past: &ServicePast) -> (f64, String) {
     let bad = past.errors as f64 / past.requests as f64;
     let a_window = past.requests as f64 / past.days.max(1.0) * f64::from(WINDOW_DAYS);
+    let counted = past.telemetry.counted();
+    let fine = if past.telemetry == Telemetry::LogLines { "no errors" } else { "answered" };
     let measured = format!(
-        "{}% of {} requests in the last {} were answered",
+        "{}% of {} {counted} in the last {} were {fine}",
         digits(100.0 * (1.0 - bad)),
         past.requests,
         days(past.days)
     );
     let allowed = |target: f64| 1.0 - target / 100.0;
     let kept = |target: &&f64| bad <= allowed(**target) * BUDGET_USED_MAX;
-    let counted = |target: &&f64| a_window * allowed(**target) >= BUDGET_EVENTS_MIN;
+    let is_counted = |target: &&f64| a_window * allowed(**target) >= BUDGET_EVENTS_MIN;
     let lowest = TARGETS[0];
     let by_past = TARGETS.iter().rev().find(kept).copied();
-    let by_traffic = TARGETS.iter().rev().find(counted).copied().unwrap_or(lowest);
+    let by_traffic = TARGETS.iter().rev().find(is_counted).copied().unwrap_or(lowest);
     match by_past {
         None => (
             lowest,
@@ -124,7 +133,7 @@ fn reasoned_target(past: &ServicePast) -> (f64, String) {
         Some(target) if by_traffic < target => (
             by_traffic,
             format!(
-                "{measured}, but {a_window:.0} requests in {WINDOW_DAYS} days cannot tell {target}% from luck: {by_traffic}% leaves {:.0} errors to be counted",
+                "{measured}, but {a_window:.0} {counted} in {WINDOW_DAYS} days cannot tell {target}% from luck: {by_traffic}% leaves {:.0} errors to be counted",
                 a_window * allowed(by_traffic)
             ),
         ),
@@ -138,16 +147,23 @@ fn reasoned_target(past: &ServicePast) -> (f64, String) {
 }
 
 fn latency(past: &ServicePast, p99_ms: f64) -> Option<Proposal> {
-    let limit = LIMITS_MS.iter().copied().find(|limit| f64::from(*limit) >= p99_ms * LIMIT_ROOM)?;
+    let (sli, unit_ms) = past.telemetry.durations(&past.service)?;
+    let limits = past.telemetry.limits_ms(&LIMITS_MS);
+    let limit = limits.into_iter().find(|limit| *limit >= p99_ms * LIMIT_ROOM)?;
+    let step = if unit_ms == 1.0 && matches!(past.telemetry, Telemetry::Spans { .. }) {
+        "the next step"
+    } else {
+        "the next bound of its buckets"
+    };
     let reason = format!(
-        "{LATENCY_TARGET} of 100 requests took at most {} ms in the last {}: {limit} ms is the next step that leaves room",
+        "{LATENCY_TARGET} of 100 requests took at most {} ms in the last {}: {} ms is {step} that leaves room",
         digits(if p99_ms >= 10.0 { p99_ms.round() } else { p99_ms }),
-        days(past.days)
+        days(past.days),
+        digits(limit)
     );
-    let sli = Metric::Threshold(source(entries(past), Some("duration")));
     let objective =
-        Objective { op: Some(Op::Lte), value: Some(f64::from(limit)), ..objective(LATENCY_TARGET) };
-    let text = format!("{LATENCY_TARGET} of 100 requests are answered within {limit} ms.");
+        Objective { op: Some(Op::Lte), value: Some(limit / unit_ms), ..objective(LATENCY_TARGET) };
+    let text = format!("{LATENCY_TARGET} of 100 requests are answered within {} ms.", digits(limit));
     let slo = slo(past, "latency", "duration", text, sli, objective);
     Some(Proposal { slo, category: "latency", reason })
 }
@@ -190,23 +206,6 @@ fn objective(percent: f64) -> Objective {
     }
 }
 
-/// What enters the service, in the filter language.
-fn entries(past: &ServicePast) -> String {
-    let service = past.service.replace('\\', "\\\\").replace('"', "\\\"");
-    let kind = if past.kind.is_empty() { "server" } else { &past.kind };
-    format!("service.name: \"{service}\" and kind: {kind}")
-}
-
-fn source(filter: String, field: Option<&str>) -> Source {
-    Source::Nines(NinesSource {
-        dataset: nines_model::Dataset::Spans,
-        filter,
-        field: field.map(str::to_owned),
-        unit: field.map(|_| "ms".to_owned()),
-        threshold: None,
-    })
-}
-
 /// A name of an object that begins as the service does.
 fn name(service: &str, suffix: &str) -> String {
     let letters = service.to_lowercase();
@@ -240,7 +239,7 @@ mod tests {
     fn past(requests: u64, errors: u64) -> ServicePast {
         ServicePast {
             service: "Check\"out".to_owned(),
-            kind: "server".to_owned(),
+            telemetry: Telemetry::default(),
             requests,
             errors,
             p99_ms: Some(180.0),
@@ -292,6 +291,37 @@ mod tests {
         for promise in promises {
             assert!(promise.indicator.is_ok(), "{}: {:?}", promise.id, promise.indicator);
             assert_eq!(promise.service, "Check\"out");
+        }
+    }
+
+    #[test]
+    fn series_and_logs_are_promised_of_by_their_own_measure() {
+        let mut registry = crate::Registry::default();
+        for (number, family) in FAMILIES.iter().enumerate() {
+            let series = SeriesSource { bounds_ms: vec![100.0, 300.0, 500.0], ..family.source("shop.1") };
+            let telemetry = Telemetry::Series(Box::new(series));
+            let past = ServicePast { service: format!("shop.{number}"), telemetry, ..past(1_000_000, 100) };
+            let proposals = propose(&past);
+            assert_eq!(proposals.len(), 2, "{}", family.counter);
+            // A bound of its own buckets, in the unit of the series.
+            let limit = proposals[1].slo.objectives[0].value.unwrap();
+            assert_eq!(limit * family.unit_ms(), 300.0, "{}", family.counter);
+            assert!(proposals[1].reason.contains("the next bound of its buckets"), "{}", proposals[1].reason);
+            let yaml: Vec<String> = proposals.iter().map(Proposal::yaml).collect();
+            registry.apply(crate::parse(None, &yaml.join("\n---\n")).expect("documents").documents).unwrap();
+        }
+        for telemetry in [Telemetry::AccessLogs, Telemetry::LogLines] {
+            let service = format!("{telemetry:?}");
+            let past = ServicePast { service, telemetry, p99_ms: None, ..past(1_000_000, 100) };
+            let proposals = propose(&past);
+            assert_eq!(proposals.len(), 1);
+            let of_lines = proposals[0].category == "quality";
+            assert_eq!(of_lines, past.telemetry == Telemetry::LogLines);
+            assert_eq!(of_lines, proposals[0].reason.contains("nothing counts its requests"));
+            registry.apply(crate::parse(None, &proposals[0].yaml()).unwrap().documents).unwrap();
+        }
+        for promise in registry.promises() {
+            assert!(promise.indicator.is_ok(), "{}: {:?}", promise.id, promise.indicator);
         }
     }
 }

@@ -4,8 +4,8 @@ use super::{
     clipped, color, list, mapping, overrides, report, text_of, transformations, unfitting, unit::unit,
 };
 use crate::model::{
-    Calculation, Cell, Dashboard, LINKS_MAX, Legend, Link, Panel, QUERIES_MAX, Query, Source, TEXT_BYTES_MAX,
-    THRESHOLDS_MAX, Threshold, Tone, View, WORD_BYTES_MAX,
+    Calculation, Cell, Dashboard, LINKS_MAX, Legend, Link, Mapped, Mapping, Panel, QUERIES_MAX, Query,
+    Source, TEXT_BYTES_MAX, THRESHOLDS_MAX, Threshold, Tone, View, WORD_BYTES_MAX,
 };
 use crate::read::is_link;
 use crate::report::PanelReport;
@@ -37,9 +37,10 @@ pub fn import(source: &Value, cell: Cell, dashboard: &Dashboard) -> (Option<Pane
             reasons.push(format!("shown as bars instead of a {kind}"));
             View::Bars
         }
-        "state-timeline" | "status-history" => {
-            reasons.push(format!("shown as lines instead of a {kind}"));
-            View::TimeSeries
+        "state-timeline" => View::StateTimeline,
+        "status-history" => {
+            reasons.push("shown as bands that last instead of a cell for each sample".to_owned());
+            View::StateTimeline
         }
         other => return left_out(format!("there is no panel of kind `{other}` here")),
     };
@@ -109,10 +110,6 @@ fn queries(source: &Value, reasons: &mut Vec<String>) -> Vec<Query> {
         let smallest = text_of(target, "interval");
         if !smallest.is_empty() {
             reasons.push(format!("the smallest step `{smallest}` is not kept"));
-        }
-        let coarser = target.get("intervalFactor").and_then(Value::as_f64).unwrap_or(1.0);
-        if coarser > 1.0 {
-            reasons.push(format!("its resolution of 1/{coarser} is not kept"));
         }
         let legend = text_of(target, "legendFormat");
         let legend = if legend == "__auto" { "" } else { legend };
@@ -207,7 +204,6 @@ fn written(source: &Value, reasons: &mut Vec<String>) -> String {
 /// Panels since version 7.
 fn fields(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
     let Some(defaults) = source.pointer("/fieldConfig/defaults") else { return };
-    set_unit(text_of(defaults, "unit"), panel, reasons);
     let number = |key: &str| defaults.get(key).and_then(Value::as_f64);
     panel.decimals = number("decimals").map(|it| it.clamp(0.0, 10.0) as u32);
     (panel.min, panel.max) = (number("min"), number("max"));
@@ -221,6 +217,8 @@ fn fields(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
         _ => {}
     }
     mapping::import(defaults.get("mappings"), panel, reasons);
+    // After the words that somebody chose: those of a unit come last.
+    set_unit(text_of(defaults, "unit"), panel, reasons);
     let none = text_of(defaults, "noValue");
     if !none.is_empty() {
         mapping::missing(none, panel);
@@ -244,6 +242,11 @@ fn thresholds(defaults: &Value, panel: &mut Panel) {
     let drawn = defaults.pointer("/custom/thresholdsStyle/mode").and_then(Value::as_str).unwrap_or("off");
     let is_lines = panel.view == View::TimeSeries;
     if is_lines && drawn == "off" {
+        return;
+    }
+    // Bands are born with thresholds too, and coloured by something else unless this says so.
+    let by = defaults.pointer("/color/mode").and_then(Value::as_str).unwrap_or("thresholds");
+    if panel.view == View::StateTimeline && by != "thresholds" {
         return;
     }
     let is_percentage = defaults.pointer("/thresholds/mode").and_then(Value::as_str) == Some("percentage");
@@ -331,6 +334,16 @@ fn old_fields(source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {
 }
 
 fn set_unit(id: &str, panel: &mut Panel, reasons: &mut Vec<String>) {
+    let words = match id {
+        "bool" => Some(["False", "True"]),
+        "bool_yes_no" => Some(["No", "Yes"]),
+        "bool_on_off" => Some(["Off", "On"]),
+        _ => None,
+    };
+    for (value, word) in words.iter().flatten().enumerate() {
+        let (of, text) = (Mapped::Value(value.to_string()), Some((*word).to_owned()));
+        panel.mappings.push(Mapping { of, text, tone: None });
+    }
     match unit(id) {
         Some(unit) => unit.clone_into(&mut panel.unit),
         None => reasons.push(format!("unit `{}` is shown as a plain number", clipped(id, 40))),

@@ -382,3 +382,84 @@ fn a_table_of_several_queries_has_a_column_of_each() {
         ]
     );
 }
+
+#[test]
+fn rows_are_repeated_and_states_are_bands() {
+    let text = r##"{"title": "Nodes", "schemaVersion": 39,
+      "templating": {"list": [{"name": "node", "type": "query", "query": "label_values(up, instance)", "multi": true}]},
+      "panels": [
+        {"id": 1, "type": "row", "title": "$node", "repeat": "node", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 1}},
+        {"id": 2, "type": "state-timeline", "title": "Up", "gridPos": {"x": 0, "y": 1, "w": 24, "h": 6},
+         "targets": [{"expr": "up{instance=\"$node\"}"}],
+         "fieldConfig": {"defaults": {"color": {"mode": "thresholds"}, "mappings": [{"type": "value", "options": {"0": {"text": "Down", "color": "red"}}}],
+           "thresholds": {"steps": [{"color": "red", "value": null}, {"color": "green", "value": 1}]}}}},
+        {"id": 3, "type": "status-history", "title": "History", "gridPos": {"x": 0, "y": 7, "w": 24, "h": 6},
+         "targets": [{"expr": "up"}],
+         "fieldConfig": {"defaults": {"color": {"mode": "palette-classic"}, "thresholds": {"steps": [{"color": "green", "value": null}, {"color": "red", "value": 80}]}}}},
+        {"id": 4, "type": "row", "title": "Lost", "repeat": "nobody", "gridPos": {"x": 0, "y": 13, "w": 24, "h": 1}}]}"##;
+    let read = import(text).unwrap();
+    let [row, up, history, lost] = read.dashboard.panels.as_slice() else { panic!("{:?}", read.dashboard) };
+    assert_eq!((row.repeat.as_deref(), lost.repeat.as_deref()), (Some("node"), None));
+    assert_eq!(read.notes, ["row `Lost` is not repeated: there is no variable `nobody`"]);
+    assert_eq!((up.view, up.mappings.len(), up.thresholds.len()), (View::StateTimeline, 1, 2));
+    // What is not coloured by thresholds has none that mean anything.
+    assert_eq!((history.view, history.thresholds.len()), (View::StateTimeline, 0));
+    let outcomes: Vec<_> = read.panels.iter().map(|it| it.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Taken, Outcome::Approximated]);
+    // Both survive being written and read, and Perses has a place for both.
+    let again = crate::parse(None, &crate::yaml(&read.dashboard)).unwrap().dashboards.remove(0);
+    assert_eq!(again, read.dashboard);
+    let perses = crate::perses::export(&read.dashboard);
+    let back = crate::perses::import(&perses.json).unwrap().dashboard;
+    assert_eq!(back.panels[0].repeat.as_deref(), Some("node"));
+    assert_eq!(back.panels[1].view, View::StateTimeline);
+}
+
+/// Whole dashboards of others, which are no part of this repository: `NINES_DASHBOARDS` names a folder of them. Prints what
+/// becomes of each, as the guide's table has it.
+#[test]
+fn published_dashboards_are_read_and_nothing_goes_missing_unnamed() {
+    let Some(folder) = std::env::var_os("NINES_DASHBOARDS") else {
+        println!("skipped: NINES_DASHBOARDS names no folder of dashboards");
+        return;
+    };
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read = import(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let source: Value = serde_json::from_str(&text).unwrap();
+        let count = |outcome| read.panels.iter().filter(|it| it.outcome == outcome).count();
+        println!(
+            "{}: {} panels, {} taken, {} approximated, {} left out, {} notes",
+            read.dashboard.title,
+            read.panels.len(),
+            count(Outcome::Taken),
+            count(Outcome::Approximated),
+            count(Outcome::LeftOut),
+            read.notes.len()
+        );
+        let mut why = std::collections::BTreeMap::<&str, usize>::new();
+        for reason in read.panels.iter().flat_map(|it| &it.reasons).chain(&read.notes) {
+            *why.entry(reason).or_default() += 1;
+        }
+        why.iter().for_each(|(reason, times)| println!("    {times} x {reason}"));
+        assert_eq!(read.panels.len(), panels_in(&source), "{}", path.display());
+        let again = crate::parse(None, &crate::yaml(&read.dashboard)).unwrap().dashboards.remove(0);
+        assert_eq!(again, read.dashboard, "{}", path.display());
+        for panel in &read.dashboard.panels {
+            for query in &panel.queries {
+                let Source::Promql(promql) = &query.source else { continue };
+                assert!(!promql.contains("[["), "{}: {promql}", path.display());
+            }
+        }
+    }
+}
+
+/// All but rows, however deep.
+fn panels_in(source: &Value) -> usize {
+    let of = |panel: &Value| usize::from(text_of(panel, "type") != "row") + panels_in(panel);
+    let rows = list(source.get("rows")).iter().map(panels_in).sum::<usize>();
+    rows + list(source.get("panels")).iter().map(of).sum::<usize>()
+}

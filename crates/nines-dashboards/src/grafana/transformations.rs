@@ -35,8 +35,8 @@ fn organize(options: &Value, source: &Value, panel: &mut Panel, reasons: &mut Ve
             .map(|(name, value)| (name.as_str(), value))
     };
     for (name, excluded) in entries("excludeByName") {
-        // Times are no column here.
-        if excluded.as_bool() == Some(true) && !name.starts_with("Time") {
+        // Times are no column here, and what several queries share is one.
+        if excluded.as_bool() == Some(true) && !name.starts_with("Time") && !is_repeated(name) {
             put(Override { hidden: true, ..Override::of(&column(name, source)) }, panel, reasons);
         }
     }
@@ -50,6 +50,11 @@ fn organize(options: &Value, source: &Value, panel: &mut Panel, reasons: &mut Ve
     if entries("indexByName").next().is_some() {
         reasons.push("columns are in the order of their names, the value last".to_owned());
     }
+}
+
+/// `instance 2`: how a join calls a label that another query has too.
+fn is_repeated(name: &str) -> bool {
+    name.rsplit_once(' ').is_some_and(|(_, number)| number.bytes().all(|it| it.is_ascii_digit()))
 }
 
 fn exclude(options: &Value, source: &Value, panel: &mut Panel, reasons: &mut Vec<String>) {

@@ -4,7 +4,7 @@
 pub fn unit(id: &str) -> Option<&'static str> {
     Some(match id {
         "" | "none" | "short" | "sishort" | "string" | "locale" | "string2" => "",
-        "percent" => "percent",
+        "percent" | "%" | "suffix:%" => "percent",
         "percentunit" => "ratio",
         "s" | "dtdurations" | "clocks" => "seconds",
         "ms" | "dtdurationms" | "clockms" => "milliseconds",
@@ -25,6 +25,12 @@ pub fn unit(id: &str) -> Option<&'static str> {
         "celsius" => "celsius",
         "hertz" | "rothz" => "hertz",
         "volt" => "volts",
+        "amp" => "amperes",
+        "watt" => "watts",
+        "rotrpm" => "rotationsPerMinute",
+        "currencyUSD" => "usDollars",
+        // Words for one and zero: see `panel::set_unit`.
+        "bool" | "bool_yes_no" | "bool_on_off" => "",
         "dateTimeAsIso"
         | "dateTimeAsUS"
         | "dateTimeFromNow"

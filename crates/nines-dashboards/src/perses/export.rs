@@ -64,10 +64,16 @@ pub fn export(dashboard: &Dashboard) -> Export {
 
 fn grid(row: Option<&Panel>) -> Value {
     match row {
-        Some(row) => json!({"kind": "Grid", "spec": {
-            "display": { "title": row.title, "collapse": { "open": !row.collapsed } },
-            "items": [],
-        }}),
+        Some(row) => {
+            let mut spec = json!({
+                "display": { "title": row.title, "collapse": { "open": !row.collapsed } },
+                "items": [],
+            });
+            if let (Some(repeat), Value::Object(spec)) = (&row.repeat, &mut spec) {
+                spec.insert("repeatVariable".to_owned(), json!(repeat));
+            }
+            json!({ "kind": "Grid", "spec": spec })
+        }
         None => json!({"kind": "Grid", "spec": { "items": [] }}),
     }
 }
