@@ -104,7 +104,7 @@ pub struct DashboardPanel {
     pub y: u32,
     pub w: u32,
     pub h: u32,
-    /// `timeSeries`, `stat`, `gauge`, `bars`, `table`, `heatmap`, `logs`, `text` or `row`.
+    /// `timeSeries`, `stat`, `gauge`, `bars`, `table`, `heatmap`, `stateTimeline`, `logs`, `text` or `row`.
     pub view: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<DashboardQuery>,
@@ -133,7 +133,7 @@ pub struct DashboardPanel {
     /// `last` (if absent), `mean`, `max`, `min` or `sum`: what one number is made of a line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calculation: Option<String>,
-    /// Drawn once for each chosen value of this variable.
+    /// Drawn once for each chosen value of this variable; of a row, with all that is below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<String>,
     /// Of a row: what is below it is folded away.

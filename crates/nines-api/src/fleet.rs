@@ -18,8 +18,10 @@ pub struct InfraResponse {
     pub measures: Vec<InfraMeasure>,
     /// Labels that units of this kind have, with how many values.
     pub labels: Vec<InfraLabel>,
-    /// By name; one without a name if nothing is grouped by.
+    /// By name; one without a name if nothing is grouped by. Of very many, those that want looking at.
     pub groups: Vec<InfraGroup>,
+    /// Of all groups and units that were asked for, shown or not.
+    pub tally: InfraTally,
     /// Since when this node has been listening: silence before counts for nothing.
     pub watching_since: Time,
     /// When the answer was made.
@@ -28,6 +30,15 @@ pub struct InfraResponse {
     pub step_secs: u32,
     /// What is missing from the answer, and why.
     pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+pub struct InfraTally {
+    pub groups: usize,
+    pub reporting: usize,
+    pub late: usize,
+    pub absent: usize,
+    pub gone: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -88,7 +99,8 @@ pub struct InfraUnit {
     /// The modified z-score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// The oldest first; nothing where nothing was measured.
+    /// The oldest first; nothing where nothing was measured, or was not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Option<f64>>,
 }
 

@@ -43,6 +43,17 @@ pub struct InfraQuestion {
     pub range_secs: u32,
     /// Only units in this state.
     pub state: Option<String>,
+    pub histories: Histories,
+}
+
+/// Whose histories are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Histories {
+    #[default]
+    All,
+    None,
+    /// Of this unit alone.
+    Of(String),
 }
 
 /// Which measures with a limit are asked for.

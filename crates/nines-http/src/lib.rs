@@ -40,7 +40,7 @@ pub use credit::{AccessLog, AccessLogError, CreditDesk, Observed, StoredAccess};
 pub use desk::{AlertDesk, DeskError, Receipt};
 pub use difference::{Tally, differences};
 pub use feed::Feed;
-pub use fleet::{Fleet, FleetError, InfraQuestion, SaturationQuestion};
+pub use fleet::{Fleet, FleetError, Histories, InfraQuestion, SaturationQuestion};
 pub use handlers::patterns::SharedBook;
 pub use inventory::{Collected, Collector, InventoryDesk};
 pub use learning::{DraftError, drafted};

@@ -22,6 +22,9 @@ export type UnitsAsked = {
   query?: string;
   q?: string;
   range?: string;
+  /** Whether units carry their histories; with `none`, only `unit` does. */
+  history?: "all" | "none";
+  unit?: string;
 };
 
 export const useUnits = (asked: UnitsAsked) =>

@@ -8,6 +8,11 @@ type Envelope<T> = { status: string; data: T; warnings?: string[]; infos?: strin
 export type Labels = Record<string, string>;
 export type Metadata = { type: string; help: string; unit: string };
 export type RangeSeries = { metric: Labels; values?: [number, string][]; histograms?: [number, unknown][] };
+export type ExemplarSeries = {
+  seriesLabels: Labels;
+  /** Times in seconds. */
+  exemplars: { labels: Labels; value: string; timestamp: number }[];
+};
 export type RangeAnswer = { resultType: "matrix"; result: RangeSeries[] };
 
 /** Series looked at to learn a metric's labels; beyond, the counts are "at least". */
@@ -86,5 +91,19 @@ export const useRangeQuery = (query: string, window: Window, step: number, enabl
       ),
     enabled: enabled && query.trim() !== "",
     placeholderData: keepPreviousData,
+    retry: false,
+  });
+
+/** Exemplars of whatever series the query selects. */
+export const useExemplars = (query: string, window: Window) =>
+  useQuery({
+    queryKey: ["metrics", "exemplars", query, Math.round(window.start / 1000), Math.round(window.end / 1000)],
+    queryFn: async ({ signal }) => {
+      const range = { start: seconds(window.start), end: seconds(window.end) };
+      return (await ask<ExemplarSeries[]>("/query_exemplars", { query, ...range }, signal)).data;
+    },
+    enabled: query.trim() !== "",
+    // Of the same question only: traces of another metric must not stand below this one.
+    placeholderData: (before, asked) => (asked?.queryKey[2] === query ? before : undefined),
     retry: false,
   });

@@ -4936,7 +4936,7 @@ export interface components {
             min?: number | null;
             overrides?: components["schemas"]["DashboardOverride"][];
             queries?: components["schemas"]["DashboardQuery"][];
-            /** @description Drawn once for each chosen value of this variable. */
+            /** @description Drawn once for each chosen value of this variable; of a row, with all that is below it. */
             repeat?: string | null;
             stack?: boolean;
             /** @description Markdown (`text`). */
@@ -4945,7 +4945,7 @@ export interface components {
             title?: string;
             /** @description Such as `seconds`, `bytes`, `ratio`; absent: a plain number. */
             unit?: string;
-            /** @description `timeSeries`, `stat`, `gauge`, `bars`, `table`, `heatmap`, `logs`, `text` or `row`. */
+            /** @description `timeSeries`, `stat`, `gauge`, `bars`, `table`, `heatmap`, `stateTimeline`, `logs`, `text` or `row`. */
             view: string;
             /** Format: int32 */
             w: number;
@@ -5704,7 +5704,7 @@ export interface components {
         InfraResponse: {
             /** @description When the answer was made. */
             at: components["schemas"]["String"];
-            /** @description By name; one without a name if nothing is grouped by. */
+            /** @description By name; one without a name if nothing is grouped by. Of very many, those that want looking at. */
             groups: components["schemas"]["InfraGroup"][];
             /** @description `host`, `pod`, `container`, `process` or `target`. */
             kind: string;
@@ -5721,6 +5721,8 @@ export interface components {
              * @description Of the histories: seconds between points, the last at `at`.
              */
             step_secs: number;
+            /** @description Of all groups and units that were asked for, shown or not. */
+            tally: components["schemas"]["InfraTally"];
             /** @description Since when this node has been listening: silence before counts for nothing. */
             watching_since: components["schemas"]["String"];
         };
@@ -5731,9 +5733,16 @@ export interface components {
             /** @description Empty takes it back. */
             reason: string;
         };
+        InfraTally: {
+            absent: number;
+            gone: number;
+            groups: number;
+            late: number;
+            reporting: number;
+        };
         InfraUnit: {
-            /** @description The oldest first; nothing where nothing was measured. */
-            history: (number | null)[];
+            /** @description The oldest first; nothing where nothing was measured, or was not asked for. */
+            history?: (number | null)[];
             id: string;
             kind: string;
             name: string;
@@ -11358,6 +11367,8 @@ export interface operations {
                 q?: string;
                 range?: string;
                 state?: string;
+                history?: string;
+                unit?: string;
             };
             header?: never;
             path?: never;

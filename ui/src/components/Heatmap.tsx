@@ -2,9 +2,12 @@
 // time and its rate.
 import { useComputedColorScheme } from "@mantine/core";
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
-import { clock } from "../lib/format";
+import { Link } from "wouter";
+import type { Example } from "../lib/exemplars";
+import { clock, moment } from "../lib/format";
 import { type Heat, heatColour, heatShare } from "../lib/heatmap";
 import { t } from "../lib/i18n";
+import { useUrl } from "../state/url";
 import { token } from "./Chart";
 import styles from "./Heatmap.module.css";
 
@@ -16,13 +19,17 @@ type Props = {
   boundary: (value: number) => string;
   /** What a cell counts, with its unit. */
   amount: (value: number) => string;
+  /** Observations with a trace, drawn in their cells as links. */
+  marks?: readonly Example[];
+  litMark?: string;
 };
 
 /** Pixels that a label of a row needs. */
 const LABEL_HEIGHT = 16;
 const LEGEND_STEPS = 24;
 
-export default function Heatmap({ heat, height, label, boundary, amount }: Props) {
+export default function Heatmap({ heat, height, label, boundary, amount, marks = [], litMark }: Props) {
+  const { href } = useUrl();
   const scheme = useComputedColorScheme("light");
   const canvas = useRef<HTMLCanvasElement>(null);
   const [at, setAt] = useState<{ x: number; row: number; left: number; top: number }>();
@@ -84,6 +91,30 @@ export default function Heatmap({ heat, height, label, boundary, amount }: Props
           onPointerMove={point}
           onPointerLeave={() => setAt(undefined)}
         />
+        {marks.map((mark) => {
+          const place = cellOf(heat, mark);
+          return (
+            place && (
+              <Link
+                key={mark.key}
+                className={styles.mark}
+                // The same ways are listed below, where they are reached one by one.
+                tabIndex={-1}
+                data-lit={mark.key === litMark || undefined}
+                style={{ left: `${100 * place.x}%`, bottom: `${100 * place.y}%` }}
+                href={href(`/trace/${mark.trace}`, mark.span ? { span: mark.span } : {})}
+                title={t("Trace of {value} at {time}", {
+                  value: boundary(mark.value),
+                  time: moment(mark.at * 1000),
+                })}
+                aria-label={t("Trace of {value} at {time}", {
+                  value: boundary(mark.value),
+                  time: moment(mark.at * 1000),
+                })}
+              />
+            )
+          );
+        })}
         {at && row && (
           <div
             className={styles.tip}
@@ -126,6 +157,15 @@ export default function Heatmap({ heat, height, label, boundary, amount }: Props
       </p>
     </div>
   );
+}
+
+/** Where a mark lies, as shares from the left and from the foot. Rows are equally high whatever they span. */
+function cellOf({ xs, rows }: Heat, mark: Example): { x: number; y: number } | undefined {
+  const step = (xs[1] ?? 0) - (xs[0] ?? 0);
+  // A point of the grid stands for the step before it.
+  const x = (mark.at - ((xs[0] ?? 0) - step)) / (step * xs.length);
+  const row = rows.findIndex(({ low, high }) => mark.value > low && mark.value <= high);
+  return step > 0 && row >= 0 && x >= 0 && x <= 1 ? { x, y: (row + 0.5) / rows.length } : undefined;
 }
 
 /** `#rgb` or `#rrggbb`, as the tokens are written. */

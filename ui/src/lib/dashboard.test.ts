@@ -110,6 +110,32 @@ describe("layout", () => {
     ]);
     expect(appended(panels, { w: 8, h: 4, view: "stat" }).at(-1)).toMatchObject({ id: "panel-5", y: 10 });
   });
+  test("a repeated row takes what is below it along, within it the variable has one value", () => {
+    const panels = [
+      panel("r", 0, 0, 24, 1, { view: "row", repeat: "node", collapsed: true }),
+      panel("a", 0, 1, 12, 4, { repeat: "node" }),
+      panel("b", 12, 1, 12, 4, { repeat: "disk" }),
+      panel("s", 0, 5, 24, 1, { view: "row" }),
+      panel("c", 0, 6, 24, 4),
+    ];
+    const values = new Map([
+      ["node", { chosen: [".+"], all: true }],
+      ["disk", one("sda")],
+    ]);
+    const options = new Map([["node", ["n1", "n2"]]]);
+    const drawn = unfolded(panels, values, new Set(["r:n2"]), options);
+    expect(drawn.map(({ key, y, own }) => [key, y, own.get("node")?.chosen[0]])).toEqual([
+      ["r:n1", 0, "n1"],
+      ["r:n2", 1, "n2"],
+      ["a:n2", 2, "n2"],
+      ["b:n2", 2, "n2"],
+      ["s", 6, undefined],
+      ["c", 7, undefined],
+    ]);
+    // With one value there is nothing to repeat.
+    const single = unfolded(panels, new Map([["node", one("n1")]]), new Set(["r"]), new Map());
+    expect(single.map(({ key }) => key)).toEqual(["r", "a", "b", "s", "c"]);
+  });
 });
 
 describe("numbers", () => {

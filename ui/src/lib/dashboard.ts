@@ -16,7 +16,17 @@ export const ALL = "$__all";
 /** Copies of a repeated panel; more cannot be compared by eye. */
 const REPEATS_MAX = 24;
 
-export const VIEWS = ["timeSeries", "stat", "gauge", "bars", "table", "heatmap", "logs", "text"] as const;
+export const VIEWS = [
+  "timeSeries",
+  "stat",
+  "gauge",
+  "bars",
+  "table",
+  "heatmap",
+  "stateTimeline",
+  "logs",
+  "text",
+] as const;
 export const LANGUAGES = ["promql", "sql", "search", "slo", "uptime"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
@@ -177,36 +187,77 @@ export function moved(panels: readonly Panel[], id: string, cell: Partial<Cell>)
   );
 }
 
-/** What is drawn: folded rows without what is below them, repeated panels once for each value, side by side. */
-export function unfolded(panels: readonly Panel[], values: Values, folded: ReadonlySet<string>): Drawn[] {
+/**
+ * What is drawn: folded rows without what is below them, repeated rows with what is below them, and repeated panels, once for
+ * each value. `turned` are the keys of rows that are not as the document has them, open or folded; `options` are what "all"
+ * stands for.
+ */
+export function unfolded(
+  panels: readonly Panel[],
+  values: Values,
+  turned: ReadonlySet<string>,
+  options: ReadonlyMap<string, readonly string[]> = new Map(),
+): Drawn[] {
   const drawn: Drawn[] = [];
-  let hidden = false;
-  for (const panel of panels) {
-    if (panel.view === "row") hidden = folded.has(panel.id);
-    else if (hidden) continue;
-    const value = panel.repeat ? values.get(panel.repeat) : undefined;
-    if (!panel.repeat || !value || value.chosen.length < 2) {
-      drawn.push({ ...panel, key: panel.id, own: new Map() });
-      continue;
-    }
-    const each = value.chosen.slice(0, REPEATS_MAX);
-    const across = Math.min(
-      each.length,
-      Math.max(2, Math.floor(COLUMNS / Math.max(6, Math.min(panel.w, 8)))),
-    );
-    const w = Math.floor(COLUMNS / across);
-    each.forEach((one, index) => {
-      drawn.push({
-        ...panel,
-        key: `${panel.id}:${one}`,
-        own: new Map([[panel.repeat ?? "", { chosen: [one], all: false }]]),
-        x: (index % across) * w,
-        y: panel.y + Math.floor(index / across) * 0.001,
-        w,
-      });
+  const each = (name: string | null | undefined) => {
+    const value = name ? values.get(name) : undefined;
+    const all = value?.all ? (options.get(name ?? "") ?? value.chosen) : (value?.chosen ?? []);
+    return all.length < 2 ? [] : all.slice(0, REPEATS_MAX);
+  };
+  const own = (name: string, one: string): Values => new Map([[name, { chosen: [one], all: false }]]);
+  let lower = 0;
+  for (const { row, below } of sections(panels)) {
+    const copies = row ? each(row.repeat) : [];
+    const height = Math.max((row?.y ?? 0) + 1, ...below.map((panel) => panel.y + panel.h)) - (row?.y ?? 0);
+    const rounds = copies.length > 0 ? copies : [undefined];
+    rounds.forEach((one, round) => {
+      const mine: Values = one === undefined || !row?.repeat ? new Map() : own(row.repeat, one);
+      const suffix = one === undefined ? "" : `:${one}`;
+      if (round > 0) lower += height;
+      if (row) {
+        const key = `${row.id}${suffix}`;
+        drawn.push({ ...row, key, own: mine, y: row.y + lower });
+        if (Boolean(row.collapsed) !== turned.has(key)) return;
+      }
+      for (const panel of below)
+        drawn.push(...repeated(panel, each(panel.repeat), own, mine, suffix, panel.y + lower));
     });
   }
   return settle(drawn) as Drawn[];
+}
+
+/** Headings with what is below each, in the order of reading. */
+function sections(panels: readonly Panel[]) {
+  const found: { row?: Panel; below: Panel[] }[] = [{ below: [] }];
+  for (const panel of panels) {
+    if (panel.view === "row") found.push({ row: panel, below: [] });
+    else found.at(-1)?.below.push(panel);
+  }
+  return found;
+}
+
+function repeated(
+  panel: Panel,
+  each: readonly string[],
+  own: (name: string, one: string) => Values,
+  ofRow: Values,
+  suffix: string,
+  y: number,
+): Drawn[] {
+  // What the row is repeated for is one value within it.
+  if (!panel.repeat || each.length === 0 || ofRow.has(panel.repeat))
+    return [{ ...panel, key: `${panel.id}${suffix}`, own: ofRow, y }];
+  const { repeat } = panel;
+  const across = Math.min(each.length, Math.max(2, Math.floor(COLUMNS / Math.max(6, Math.min(panel.w, 8)))));
+  const w = Math.floor(COLUMNS / across);
+  return each.map((one, index) => ({
+    ...panel,
+    key: `${panel.id}${suffix}:${one}`,
+    own: new Map([...ofRow, ...own(repeat, one)]),
+    x: (index % across) * w,
+    y: y + Math.floor(index / across) * 0.001,
+    w,
+  }));
 }
 export type Drawn = Panel & { key: string; own: Values };
 
@@ -283,7 +334,16 @@ const PER_SECOND: Record<string, string> = {
   operationsPerSecond: "",
   requestsPerSecond: "",
 };
-const SUFFIX: Record<string, string> = { perMinute: "/min", celsius: " °C", hertz: " Hz", volts: " V" };
+const SUFFIX: Record<string, string> = {
+  perMinute: "/min",
+  celsius: " °C",
+  hertz: " Hz",
+  volts: " V",
+  amperes: " A",
+  watts: " W",
+  rotationsPerMinute: " rpm",
+  usDollars: " USD",
+};
 
 /** A value in the unit of a document. */
 export function said(

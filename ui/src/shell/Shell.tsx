@@ -4,11 +4,14 @@ import { notifications } from "@mantine/notifications";
 import { openSpotlight } from "@mantine/spotlight";
 import {
   IconBellRinging,
+  IconBroadcast,
   IconChartLine,
+  IconCpu,
   IconDatabaseSearch,
   IconGauge,
   IconGitCommit,
   IconHeartbeat,
+  IconHistory,
   IconKey,
   IconLanguage,
   IconLayoutDashboard,
@@ -22,6 +25,7 @@ import {
   IconSearch,
   IconServer2,
   IconSitemap,
+  IconStack2,
   IconSun,
   IconSunMoon,
   IconTool,
@@ -70,18 +74,18 @@ const pages = () =>
     ["/services", t("Services"), IconSitemap],
     ["/changes", t("Changes"), IconGitCommit],
     ["/operations", t("Operations"), IconTool],
-    ["/inventory", t("Inventory"), IconServer2],
+    ["/inventory", t("Inventory"), IconStack2],
   ] as const;
 
 const nodePages = () =>
   [
-    ["/status", t("Node"), IconServer2],
-    ["/status-pages", t("Status pages"), IconServer2],
+    ["/status", t("Node"), IconCpu],
+    ["/status-pages", t("Status pages"), IconBroadcast],
     ["/keys", t("Keys"), IconKey],
     ["/secrets", t("Secrets"), IconLock],
     ["/people", t("People"), IconUsers],
     ["/policies", t("Policies"), IconScale],
-    ["/audit", t("Audit"), IconListCheck],
+    ["/audit", t("Audit"), IconHistory],
   ] as const;
 
 /** What those find something on who have a role in a team alone. */

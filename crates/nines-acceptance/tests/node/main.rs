@@ -31,6 +31,7 @@ mod patterns;
 mod people;
 mod policy_actions;
 mod prometheus_files;
+mod proposals;
 mod remote_write;
 mod reports;
 mod review_mail;

@@ -365,3 +365,37 @@ async fn otlp_is_series_and_rows_and_grafana_finds_its_way() -> anyhow::Result<(
     }
     Ok(())
 }
+
+/// Exemplars lead to traces, whatever happened to the node since.
+#[tokio::test]
+async fn exemplars_of_otlp_are_answered_after_a_kill() -> anyhow::Result<()> {
+    let _machine = alone().await;
+    let folder = tempfile::tempdir()?;
+    let node = Node::start(&folder.path().join("data"), &[]).await?;
+    let api = node.api()?;
+    let at = now_ms();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let body = json!({"resourceMetrics": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "pay"}}]},
+        "scopeMetrics": [{"metrics": [{"name": "wait", "unit": "s", "histogram": {
+            "aggregationTemporality": 2,
+            "dataPoints": [{
+                "startTimeUnixNano": "1", "timeUnixNano": format!("{at}000000"), "count": "2", "sum": 0.9,
+                "explicitBounds": [0.5], "bucketCounts": ["1", "1"],
+                "exemplars": [{"timeUnixNano": format!("{at}000000"), "asDouble": 0.8, "traceId": trace, "spanId": "00f067aa0ba902b7"}]}]}}]}]}]});
+    let (status, answer) =
+        api.call("POST", "/v1/metrics", Some(("application/json", body.to_string().into_bytes()))).await?;
+    ensure!(status == 200, "{answer}");
+    let query = "/prometheus/api/v1/query_exemplars?query=wait_seconds_bucket";
+    let before = api.get(query).await?["data"].clone();
+    ensure!(before[0]["exemplars"][0]["labels"]["trace_id"] == trace, "{before}");
+    ensure!(
+        before[0]["seriesLabels"]["le"] == "+Inf" && before[0]["exemplars"][0]["value"] == "0.8",
+        "{before}"
+    );
+    node.kill().await?;
+    let node = Node::start(&folder.path().join("data"), &[]).await?;
+    let after = node.api()?.get(query).await?["data"].clone();
+    ensure!(after == before, "{after}");
+    node.stop().await
+}

@@ -11,7 +11,7 @@ pub(super) const ROUTES: &[Route] = &[
         body::<InfraResponse>(),
         "What reports and what has stopped, grouped by any label, with who is high or low in its group",
     )
-    .query(&["kind", "by", "measure", "query", "q", "range", "state"]),
+    .query(&["kind", "by", "measure", "query", "q", "range", "state", "history", "unit"]),
     get(
         "/api/v1/infrastructure/unit",
         "infrastructure_unit",

@@ -42,6 +42,9 @@ const QUEUE_MAX: usize = 8192;
 const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
 
 const SCOPE: &str = "shop";
+/// As the semantic conventions advise for durations in seconds; those of the SDK are for milliseconds.
+const DURATION_BOUNDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 pub struct Telemetry {
     pub tracer: SdkTracer,
@@ -96,11 +99,13 @@ impl Telemetry {
             .with_reader(PeriodicReader::builder(metrics).with_interval(METRICS_EVERY).build())
             .build();
         let meter = metrics.meter(SCOPE);
+        let seconds =
+            |name| meter.f64_histogram(name).with_unit("s").with_boundaries(DURATION_BOUNDS.to_vec()).build();
         Ok(Self {
             tracer: traces.tracer(SCOPE),
             logger: logs.logger(SCOPE),
-            request_duration: meter.f64_histogram("http.server.request.duration").with_unit("s").build(),
-            pool_wait: meter.f64_histogram("db.client.connection.wait_time").with_unit("s").build(),
+            request_duration: seconds("http.server.request.duration"),
+            pool_wait: seconds("db.client.connection.wait_time"),
             traces,
             logs,
             metrics,

@@ -9,23 +9,20 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use nines_api as api;
-use nines_query::SqlRequest;
-use nines_slo::{DocumentWarning, Proposal, ServicePast, propose};
-use serde_json::Value;
+use nines_slo::{DocumentWarning, Proposal, propose};
 
 use crate::SharedApp;
 use crate::extract::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::promises::AppliedDocument;
 
-/// Two weekends, and as far as releases are remembered.
-const PAST_DAYS: f64 = 14.0;
-/// Registering waits for it.
-const PAST_TIMEOUT: Duration = Duration::from_secs(5);
+mod past;
+
+use past::past;
+
 /// New services of one text that are given promises, and for how long their pasts are counted; the rest is told of.
 const SERVICES_MAX: usize = 100;
 const GIVING_MAX: Duration = Duration::from_secs(15);
-const DAY_NANOS: f64 = 86_400e9;
 
 pub async fn show(
     State(app): State<SharedApp>,
@@ -171,40 +168,4 @@ fn route(app: &SharedApp, service: &str) -> api::AlertRoute {
         (None, false) => "first_line",
     };
     api::AlertRoute { by: by.to_owned(), team, policy, channels }
-}
-
-/// What the stored requests of a service say, and what could not be read of them.
-async fn past(app: &SharedApp, service: &str) -> (ServicePast, Vec<String>) {
-    let now = app.clock.now();
-    let start = now - Duration::from_secs_f64(PAST_DAYS * 86_400.0);
-    let name = service.replace('\'', "''");
-    let query = format!(
-        "select kind, count(*) as requests, count(*) filter (where status_code = 'error') as errors, \
-         quantile(duration_ns, 0.99) / 1e6 as p99_ms, min(timestamp) as oldest_ns from spans \
-         where \"service.name\" = '{name}' and kind in ('server', 'consumer') and timestamp >= '{start}' \
-         group by kind order by kind desc"
-    );
-    let request = SqlRequest { query, timeout: Some(PAST_TIMEOUT), ..SqlRequest::default() };
-    let mut past = ServicePast { service: service.to_owned(), ..ServicePast::default() };
-    let answer = match app.engine.sql(request).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            return (past, vec![format!("the past of `{service}` could not be counted: {error}")]);
-        }
-    };
-    // `server` comes before `consumer`: what takes both is judged by what people wait for.
-    if let Some([kind, requests, errors, p99_ms, oldest]) = answer.rows.first().map(Vec::as_slice) {
-        past.kind = kind.as_str().unwrap_or_default().to_owned();
-        past.requests = requests.as_u64().unwrap_or(0);
-        past.errors = errors.as_u64().unwrap_or(0);
-        past.p99_ms = p99_ms.as_f64();
-        past.days = oldest_days(oldest, now);
-    }
-    (past, answer.stats.partial)
-}
-
-fn oldest_days(oldest: &Value, now: nines_model::Timestamp) -> f64 {
-    let oldest = oldest.as_str().and_then(|text| nines_model::Timestamp::parse_rfc3339(text).ok());
-    let since = oldest.map_or(0.0, |oldest| (now.as_nanos() - oldest.as_nanos()) as f64);
-    (since / DAY_NANOS).clamp(0.0, PAST_DAYS)
 }

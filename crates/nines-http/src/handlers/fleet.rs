@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::audit::AuditNote;
 use crate::extract::Body;
 use crate::problem::{ApiError, ApiResult};
-use crate::{FleetError, InfraQuestion, SaturationQuestion, SharedApp};
+use crate::{FleetError, Histories, InfraQuestion, SaturationQuestion, SharedApp};
 
 /// Histories, in seconds: an hour if nothing is said, a day at most.
 const RANGE_SECS: u32 = 3_600;
@@ -37,6 +37,8 @@ pub struct UnitsQuery {
     q: Option<String>,
     range: Option<String>,
     state: Option<String>,
+    history: Option<String>,
+    unit: Option<String>,
 }
 
 pub async fn units(
@@ -50,6 +52,15 @@ pub async fn units(
             ApiError::invalid(format!("`range`: `{text}` is not a time")).hint("write 30m, 6h or 1d")
         })?,
     };
+    let histories = match (given(asked.history).as_deref(), given(asked.unit)) {
+        (None | Some("all"), _) => Histories::All,
+        (Some("none"), None) => Histories::None,
+        (Some("none"), Some(unit)) => Histories::Of(unit),
+        (Some(other), _) => {
+            let detail = format!("`history` is `all` or `none`, not `{other}`");
+            return Err(ApiError::invalid(detail).hint("with `none`, `unit` names the one that has it"));
+        }
+    };
     let question = InfraQuestion {
         kind: given(asked.kind),
         by: given(asked.by),
@@ -58,6 +69,7 @@ pub async fn units(
         filter: asked.q.unwrap_or_default(),
         range_secs: range_secs.clamp(60, RANGE_SECS_MAX),
         state: given(asked.state),
+        histories,
     };
     Ok(Json(app.fleet.units(question).await?))
 }

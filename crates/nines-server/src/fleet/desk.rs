@@ -10,7 +10,7 @@ use nines_fleet::{
     About, Group, Grouping, Kind, Member, Retired, Standing, Unit, UnitKey, WATCHES_MAX, Watch, WatchError,
     WithName, counted, format, grouped, labels,
 };
-use nines_http::{Fleet, FleetError, InfraQuestion, SaturationQuestion};
+use nines_http::{Fleet, FleetError, Histories, InfraQuestion, SaturationQuestion};
 use nines_state::fleet::FleetNote;
 
 use super::cache::Read;
@@ -24,6 +24,8 @@ const ROWS_SHOWN: usize = 200;
 const ROWS_SHOWN_MAX: usize = 2_000;
 /// Units of an answer: a page of more cells than pixels helps nobody. Groups count all of theirs.
 const UNITS_SHOWN_MAX: usize = 2_500;
+/// Groups of an answer: nobody reads more headings.
+const GROUPS_SHOWN_MAX: usize = 300;
 /// Parts of one unit that are shown.
 const PARTS_SHOWN_MAX: usize = 200;
 const REASON_BYTES_MAX: usize = 500;
@@ -294,10 +296,18 @@ fn answer(
         state: question.state.as_deref(),
         is_ratio: asking.measure.unit == "ratio",
         shown_max: UNITS_SHOWN_MAX,
+        groups_max: GROUPS_SHOWN_MAX,
     };
-    let (groups, count) = grouped(&book, &grouping, read.map_or(&nothing, |read| &read.values), now_ms);
-    if count > UNITS_SHOWN_MAX {
-        notes.push(format!("{UNITS_SHOWN_MAX} of {count} are shown: filter them"));
+    let (groups, tally) = grouped(&book, &grouping, read.map_or(&nothing, |read| &read.values), now_ms);
+    let shown: usize = groups.iter().map(|group| group.members.len()).sum();
+    if tally.groups > groups.len() {
+        notes.push(format!(
+            "{} of {} groups are shown, those that want looking at: filter them",
+            groups.len(),
+            tally.groups
+        ));
+    } else if tally.units > shown {
+        notes.push(format!("{shown} of {} are shown: filter them", tally.units));
     }
     let label = |(name, values): (&str, usize)| api::InfraLabel { name: name.to_owned(), values };
     let labels = match read {
@@ -315,24 +325,37 @@ fn answer(
         measures: of_kind(kind, question.range_secs),
         measure: asking.measure,
         labels,
-        groups: groups.iter().map(group).collect(),
+        groups: groups.iter().map(|one| group(one, &question.histories)).collect(),
+        tally: api::InfraTally {
+            groups: tally.groups,
+            reporting: tally.reporting,
+            late: tally.late,
+            absent: tally.absent,
+            gone: tally.gone,
+        },
         watching_since: time(book.watching_since_ms()),
         at: time(now_ms),
         notes,
     }
 }
 
-fn member(member: &Member<'_>) -> api::InfraUnit {
+fn member(member: &Member<'_>, histories: &Histories) -> api::InfraUnit {
+    let is_told = match histories {
+        Histories::All => true,
+        Histories::None => false,
+        Histories::Of(id) => *id == member.unit.key.id,
+    };
+    let history = member.history.filter(|_| is_told);
     api::InfraUnit {
         value: member.value,
         place: member.place.map(|place| place.as_str().to_owned()),
         score: member.score,
-        history: member.history.map(<[_]>::to_vec).unwrap_or_default(),
+        history: history.map(<[_]>::to_vec).unwrap_or_default(),
         ..shown(member.unit, &member.standing)
     }
 }
 
-fn group(group: &Group<'_>) -> api::InfraGroup {
+fn group(group: &Group<'_>, histories: &Histories) -> api::InfraGroup {
     api::InfraGroup {
         name: group.name.to_owned(),
         reporting: group.reporting,
@@ -340,6 +363,6 @@ fn group(group: &Group<'_>) -> api::InfraGroup {
         absent: group.absent,
         gone: group.gone,
         median: group.median,
-        units: group.members.iter().map(member).collect(),
+        units: group.members.iter().map(|one| member(one, histories)).collect(),
     }
 }

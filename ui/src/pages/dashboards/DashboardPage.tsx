@@ -1,6 +1,6 @@
 // A dashboard: looked at, or edited by drag. The time and what is chosen are in the URL, so a link shows the same; what is
 // edited is kept only when it is saved, and nobody leaves it by accident.
-import { ActionIcon, Button, Menu, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Menu, Select, Tooltip } from "@mantine/core";
 import {
   IconArrowBackUp,
   IconArrowForwardUp,
@@ -34,9 +34,11 @@ import {
   appended,
   type Document,
   type Drawn,
+  interpolate,
   type Panel,
   settle,
   unfolded,
+  type Variable,
   valuesFrom,
   valuesTo,
 } from "../../lib/dashboard";
@@ -87,9 +89,7 @@ function Shown({ kept, isNew, service }: { kept: Dashboard; isNew: boolean; serv
   const { spec } = document;
   const [dialog, setDialog] = useState<"code" | "versions" | "settings">();
   const [edited, setEdited] = useState<string>();
-  const [folded, setFolded] = useState(
-    () => new Set(spec.panels.filter((panel) => panel.collapsed).map(({ id }) => id)),
-  );
+  const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
   const box = useRef<HTMLDivElement>(null);
 
   // Time and variables.
@@ -137,8 +137,8 @@ function Shown({ kept, isNew, service }: { kept: Dashboard; isNew: boolean; serv
     () =>
       editing
         ? (settle(spec.panels).map((panel) => ({ ...panel, key: panel.id, own: new Map() })) as Drawn[])
-        : unfolded(spec.panels, values ?? new Map(), folded),
-    [spec.panels, values, folded, editing],
+        : unfolded(spec.panels, values ?? new Map(), turned, resolved.data?.options),
+    [spec.panels, values, turned, editing, resolved.data?.options],
   );
   const [save, saving] = useSave(kept, isNew, document, () => {
     setEditing(false);
@@ -319,12 +319,24 @@ function Shown({ kept, isNew, service }: { kept: Dashboard; isNew: boolean; serv
             panel.view === "row" ? (
               <Heading
                 panel={panel}
-                isFolded={!editing && folded.has(panel.id)}
+                title={frame ? headingOf(panel, frame) : (panel.title ?? "")}
+                isFolded={!editing && Boolean(panel.collapsed) !== turned.has(panel.key)}
                 handle={handle}
                 onRename={
                   editing
                     ? (title) =>
                         setPanels(spec.panels.map((one) => (one.id === panel.id ? { ...one, title } : one)))
+                    : undefined
+                }
+                variables={variables}
+                onRepeat={
+                  editing
+                    ? (repeat) =>
+                        setPanels(
+                          spec.panels.map((one) =>
+                            one.id === panel.id ? { ...one, repeat: repeat ?? undefined } : one,
+                          ),
+                        )
                     : undefined
                 }
                 onRemove={
@@ -333,9 +345,9 @@ function Shown({ kept, isNew, service }: { kept: Dashboard; isNew: boolean; serv
                     : undefined
                 }
                 onFold={() =>
-                  setFolded((old) => {
+                  setTurned((old) => {
                     const next = new Set(old);
-                    if (!next.delete(panel.id)) next.add(panel.id);
+                    if (!next.delete(panel.key)) next.add(panel.key);
                     return next;
                   })
                 }
@@ -515,16 +527,38 @@ function Refused({
   );
 }
 
+/** With its variables put in; copies of a repeated heading that do not name theirs say it behind. */
+function headingOf(panel: Drawn, { values, span }: Frame): string {
+  const title = panel.title ?? "";
+  const own = panel.own ?? new Map();
+  const said = interpolate(title, new Map([...values, ...own]), span, "promql");
+  const value = panel.repeat ? own.get(panel.repeat)?.chosen[0] : undefined;
+  return value === undefined || said.includes(value) ? said : `${said} · ${value}`;
+}
+
 type HeadingProps = {
   panel: Drawn;
+  title: string;
   isFolded: boolean;
   handle: React.ReactNode;
   onFold: () => void;
   onRename?: (title: string) => void;
+  variables: readonly Variable[];
+  onRepeat?: (variable: string | null) => void;
   onRemove?: () => void;
 };
 
-function Heading({ panel, isFolded, handle, onFold, onRename, onRemove }: HeadingProps) {
+function Heading({
+  panel,
+  title,
+  isFolded,
+  handle,
+  onFold,
+  onRename,
+  onRemove,
+  variables,
+  onRepeat,
+}: HeadingProps) {
   return (
     <div className={styles.heading}>
       {onRename ? (
@@ -537,6 +571,19 @@ function Heading({ panel, isFolded, handle, onFold, onRename, onRemove }: Headin
             }
           />
           {handle}
+          {variables.some((one) => one.multiple) && (
+            <Select
+              size="xs"
+              w={150}
+              clearable
+              className={styles.headingRepeat}
+              aria-label={t("Once for each")}
+              placeholder={t("Once for each")}
+              data={variables.filter((one) => one.multiple).map(({ name }) => name)}
+              value={panel.repeat ?? null}
+              onChange={onRepeat}
+            />
+          )}
           <ActionIcon variant="subtle" color="gray" size={24} aria-label={t("Remove")} onClick={onRemove}>
             <IconTrash size={14} />
           </ActionIcon>
@@ -544,7 +591,7 @@ function Heading({ panel, isFolded, handle, onFold, onRename, onRemove }: Headin
       ) : (
         <button type="button" aria-expanded={!isFolded} onClick={onFold}>
           <i aria-hidden="true" />
-          <h2>{panel.title}</h2>
+          <h2>{title}</h2>
         </button>
       )}
     </div>

@@ -31,6 +31,7 @@ export const viewWord = (view: string) =>
     bars: t("Bars"),
     table: t("Table"),
     heatmap: t("Heatmap"),
+    stateTimeline: t("States over time"),
     logs: t("Log lines"),
     text: t("Text"),
     row: t("Heading"),
@@ -51,6 +52,11 @@ const UNITS = [
   "bitsPerSecond",
   "celsius",
   "hertz",
+  "volts",
+  "amperes",
+  "watts",
+  "rotationsPerMinute",
+  "usDollars",
   "timestamp",
 ];
 const TONES = ["good", "warn", "bad", "info"];

@@ -15,6 +15,7 @@ import styles from "./Dashboards.module.css";
 import { HeatmapView } from "./HeatmapView";
 import { LinesView } from "./LinesView";
 import { Markdown } from "./Markdown";
+import { TimelineView } from "./TimelineView";
 import { BarsView, GaugeView, LogsView, ProbesView, SlosView, StatView, TableView } from "./Views";
 
 export type Mark = { at: number; title: string };
@@ -87,6 +88,8 @@ function Shown({ panel, own, answer, height, ...frame }: ShownProps) {
   if (panel.view === "table") return <TableView panel={panel} answer={answer} />;
   if (panel.view === "heatmap" && (answer.heat || answer.lines.length > 0))
     return <HeatmapView panel={panel} answer={answer} height={height} />;
+  if (panel.view === "stateTimeline" && answer.lines.length > 0)
+    return <TimelineView panel={panel} answer={answer} span={frame.span} />;
   const isEmpty = answer.lines.every((line) => line.values.every((value) => value === null));
   if (isEmpty) return <p className={styles.nothing}>{t("No point in this time")}</p>;
   switch (panel.view) {

@@ -12,6 +12,7 @@ import { useAged } from "../../shell/Shell";
 import { useNow, useUrl } from "../../state/url";
 import { Grid } from "./Grid";
 import styles from "./Infrastructure.module.css";
+import { Setup } from "./Setup";
 import { UnitPanel } from "./UnitPanel";
 import { UnitTable } from "./UnitTable";
 import { Watches } from "./Watches";
@@ -23,6 +24,8 @@ export default function InfrastructurePage() {
   const { params, set } = useUrl();
   const now = useNow(1000);
   const kind = params.get("kind") ?? "host";
+  const open = params.get("unit");
+  const view = params.get("view") ?? "grid";
   const asked: UnitsAsked = {
     kind,
     by: params.get("by") ?? undefined,
@@ -30,16 +33,15 @@ export default function InfrastructurePage() {
     query: params.get("query") ?? undefined,
     q: params.get("q") ?? undefined,
     range: params.get("range") ?? undefined,
+    // Cells have no room for a line; thousands of them would be most of the answer.
+    ...(view === "table" ? {} : { history: "none" as const, unit: open ?? undefined }),
   };
   const units = useUnits(asked);
   const aged = useAged(units.dataUpdatedAt, now);
   const data = units.data;
   const filter = useDebouncedCallback((text: string) => set({ q: text || null }), 300);
-  const open = params.get("unit");
-  const view = params.get("view") ?? "grid";
   const all = data?.groups.flatMap((group) => group.units) ?? [];
-  const absent = all.filter((unit) => unit.state === "absent").length;
-  const late = all.filter((unit) => unit.state === "late").length;
+  const { absent, late, reporting } = data?.tally ?? { absent: 0, late: 0, reporting: 0 };
   const nothingEver = data?.kinds.every((one) => one.count === 0) && !asked.q;
   return (
     <div className="page">
@@ -52,13 +54,15 @@ export default function InfrastructurePage() {
               ? t("{count} absent", { count: absent })
               : late > 0
                 ? t("{count} late", { count: late })
-                : t("all {count} report", { count: count(all.filter((it) => it.state !== "gone").length) })}
+                : reporting === 1
+                  ? t("the only one reports")
+                  : t("all {count} report", { count: count(reporting) })}
           </span>
         )}
         <span className="grow" />
         {aged && <span className="old">{t("figures are old")}</span>}
       </div>
-      <div className={styles.toolbar}>
+      <div className={styles.toolbar} hidden={nothingEver}>
         <nav className={styles.kinds} aria-label={t("Kind")}>
           {KINDS.map((one) => {
             const known = data?.kinds.find((it) => it.kind === one);
@@ -138,9 +142,11 @@ export default function InfrastructurePage() {
       ))}
       {units.isPending && <Loading rows={5} height={64} />}
       {nothingEver ? (
-        <Empty title={t("Nothing has reported yet")}>
-          {t("Run the agent on a host, or point a Prometheus here:")} <code>{"nines agent run"}</code>
-        </Empty>
+        <Setup title={t("Nothing has reported yet")}>
+          {t(
+            "Hosts, pods, containers and processes appear by themselves once their metrics come in. The ingest key is in first-run/ingest.key of the node's data directory.",
+          )}
+        </Setup>
       ) : (
         data &&
         all.length === 0 && (
@@ -168,7 +174,7 @@ export default function InfrastructurePage() {
           )}
         </div>
       )}
-      <Watches about="absence" kind={kind} filter={asked.q ?? ""} />
+      {!nothingEver && <Watches about="absence" kind={kind} filter={asked.q ?? ""} />}
     </div>
   );
 }

@@ -49,7 +49,7 @@ export function UnitPanel({ kind, id, now, shown, unit, measure, onClose }: Prop
         {query.error && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Loading rows={3} />}
         {query.data && <Standing detail={query.data} now={now} />}
-        {shown?.history.some((value) => value != null) && (
+        {shown?.history?.some((value) => value != null) && (
           <figure className={styles.figure}>
             <figcaption>
               <span className="label">{measure}</span>
@@ -61,7 +61,7 @@ export function UnitPanel({ kind, id, now, shown, unit, measure, onClose }: Prop
               )}
             </figcaption>
             <Line
-              values={shown.history}
+              values={shown.history ?? []}
               full={unit === "ratio"}
               width={340}
               height={64}

@@ -113,7 +113,7 @@ export function UnitTable({ data, now, onOpen }: Props) {
                 </div>
                 <div role="cell">
                   <Line
-                    values={unit.history}
+                    values={unit.history ?? []}
                     full={data.measure.unit === "ratio"}
                     label={t("{name} over time", { name: unit.name })}
                   />

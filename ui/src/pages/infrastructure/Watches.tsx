@@ -20,7 +20,7 @@ export function Watches({ about, kind, filter }: Props) {
   const list = (watches.data?.watches ?? []).filter((one) => isOurs(one.watch));
   const mayEdit = session.data && session.data.role !== "viewer";
   return (
-    <section className={`panel ${styles.watches}`}>
+    <section className="panel">
       <header>
         <h2>{about === "absence" ? t("Alert when it falls silent") : t("Alert before it is full")}</h2>
         {mayEdit && !adding && (
@@ -39,7 +39,7 @@ export function Watches({ about, kind, filter }: Props) {
               : t("Nobody is told before something is full yet.")}
           </p>
         )}
-        <ul className={styles.watchList}>
+        <ul className={styles.watchList} hidden={list.length === 0}>
           {list.map(({ watch, firing }) => (
             <li key={watch.name}>
               <b>{watch.name}</b>

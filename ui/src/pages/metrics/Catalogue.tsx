@@ -7,6 +7,7 @@ import { t } from "../../lib/i18n";
 import type { Metric } from "../../lib/promql";
 import { typing } from "../../shell/Shortcuts";
 import styles from "./Metrics.module.css";
+import { kindWord } from "./words";
 
 const ROW = 40;
 
@@ -95,7 +96,7 @@ export function Catalogue({ list, picked, onPick }: Props) {
                 </svg>
                 <span>
                   <b>{one.name}</b>
-                  <small>{one.help || one.unit || "\u00a0"}</small>
+                  <small>{one.help || one.unit || kindWord(one.kind)}</small>
                 </span>
               </button>
             );

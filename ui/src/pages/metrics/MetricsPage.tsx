@@ -7,6 +7,7 @@ import {
   type Labels,
   SERIES_LOOKED_AT,
   SERIES_SHOWN_MAX,
+  useExemplars,
   useMetricMetadata,
   useMetricNames,
   useRangeQuery,
@@ -15,6 +16,7 @@ import {
 import { AddToDashboard } from "../../components/AddToDashboard";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { TimePicker } from "../../components/TimePicker";
+import { EXAMPLES_MAX, examplesOf, isAtValue } from "../../lib/exemplars";
 import { heatOf } from "../../lib/heatmap";
 import { t } from "../../lib/i18n";
 import {
@@ -40,6 +42,8 @@ import { MetricChart } from "./MetricChart";
 import styles from "./Metrics.module.css";
 import { SeriesTable } from "./SeriesTable";
 import { Setup } from "./Setup";
+import { Traces } from "./Traces";
+import { kindWord } from "./words";
 
 const Heatmap = lazy(() => import("../../components/Heatmap"));
 const PromqlEditor = lazy(() => import("../../components/PromqlEditor"));
@@ -121,6 +125,14 @@ export default function MetricsPage() {
     const wanted = view === "heatmap" || result.some(({ histograms }) => histograms?.length);
     return wanted ? heatOf(result, xs) : undefined;
   }, [now.data, xs, view]);
+  // A condition on the sender picks among targets, which a selector of exemplars cannot say.
+  const bySender = where.some((one) => fromSender.has(one.label));
+  const base = metric && (metric.kind === "histogram" ? `${metric.name}_bucket` : metric.name);
+  const exemplars = useExemplars(written ?? (base && !bySender ? selector(base, where) : ""), range);
+  const examples = useMemo(() => examplesOf(exemplars.data ?? []), [exemplars.data]);
+  const [litMark, setLitMark] = useState<string>();
+  const marks = useMemo(() => examples.slice(0, EXAMPLES_MAX), [examples]);
+  const atValue = metric !== undefined && !written && isAtValue(metric, view);
   const [hover, setHover] = useState<number | null>(null);
   const [lit, setLit] = useState<string>();
   const [editing, setEditing] = useState(Boolean(written));
@@ -269,6 +281,8 @@ export default function MetricsPage() {
                     height={340}
                     label={t("The metric over time")}
                     boundary={boundary}
+                    marks={marks}
+                    litMark={litMark}
                     amount={amountPerSecond}
                   />
                 </div>
@@ -295,6 +309,9 @@ export default function MetricsPage() {
                     set({ from: new Date(start).toISOString(), to: new Date(end).toISOString() })
                   }
                   range={range}
+                  marks={marks}
+                  atValue={atValue}
+                  litMark={litMark}
                 />
                 <SeriesTable
                   lines={drawn}
@@ -308,6 +325,9 @@ export default function MetricsPage() {
                   onFilter={written ? undefined : filter}
                 />
               </>
+            )}
+            {examples.length > 0 && (
+              <Traces examples={examples} unit={metric?.unit ?? ""} onLight={setLitMark} />
             )}
           </div>
           {metric && !written && (
@@ -333,15 +353,6 @@ export default function MetricsPage() {
     </div>
   );
 }
-
-export const kindWord = (kind: string) =>
-  ({
-    counter: t("counter"),
-    gauge: t("gauge"),
-    histogram: t("histogram"),
-    native: t("histogram"),
-    summary: t("summary"),
-  })[kind] ?? kind;
 
 /** What is shown before anything is picked: a rate of requests says most, if there is one. */
 const firstOf = (names: readonly string[]) =>

@@ -9,6 +9,7 @@ import { t } from "../../lib/i18n";
 import { FILTER_EXAMPLE, figure, resourceWord, until } from "../../lib/infra";
 import { useAged } from "../../shell/Shell";
 import { useNow, useUrl } from "../../state/url";
+import { Setup } from "../infrastructure/Setup";
 import { Watches } from "../infrastructure/Watches";
 import { Fan } from "./Fan";
 import styles from "./Saturation.module.css";
@@ -36,13 +37,25 @@ export default function SaturationPage() {
         {found.data && rows.length > 0 && (
           <span
             className={styles.tally}
-            data-tone={full.length > 0 ? "bad" : filling.length > 0 ? "warn" : "good"}
+            data-tone={
+              full.length > 0 ? "bad" : filling.length > 0 ? "warn" : safe.length > 0 ? "good" : "none"
+            }
           >
             <Glyph
-              shape={full.length > 0 ? "octagon" : filling.length > 0 ? "triangle" : "check"}
+              shape={
+                full.length > 0
+                  ? "octagon"
+                  : filling.length > 0
+                    ? "triangle"
+                    : safe.length > 0
+                      ? "check"
+                      : "diamond"
+              }
               size={15}
             />
-            {t("{full} full, {filling} will be", { full: full.length, filling: filling.length })}
+            {full.length + filling.length + safe.length === 0
+              ? t("nothing can be foreseen yet")
+              : t("{full} full, {filling} will be", { full: full.length, filling: filling.length })}
           </span>
         )}
         <span className="grow" />
@@ -72,11 +85,17 @@ export default function SaturationPage() {
         </Notice>
       ))}
       {found.isPending && <Loading rows={4} height={74} />}
-      {found.data && rows.length === 0 && (
-        <Empty title={t("Nothing with a limit has reported")}>
-          {t("File systems, memory, pools and quotas come by themselves from the agent and from exporters.")}
-        </Empty>
-      )}
+      {found.data &&
+        rows.length === 0 &&
+        (q || own ? (
+          <Empty title={t("Nothing fits")}>{t("Take the filter away, or ask for another ratio.")}</Empty>
+        ) : (
+          <Setup title={t("Nothing with a limit has reported")}>
+            {t(
+              "File systems, memory, pools and quotas come by themselves from the agent and from exporters.",
+            )}
+          </Setup>
+        ))}
       <List title={t("Full now")} rows={full} now={now} own={own} />
       <List title={t("Will be full")} rows={filling} now={now} own={own} />
       <List
