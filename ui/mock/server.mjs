@@ -486,6 +486,7 @@ const routes = [
       return null;
     },
   ],
+  ["GET", /^\/limits$/, () => ({ limits: [], removals: [] })],
   [
     "GET",
     /^\/status$/,
@@ -502,6 +503,30 @@ const routes = [
           { reason: "over_quota", count: 0 },
           { reason: "malformed", count: 12 },
           { reason: "journal_full", count: 0 },
+        ],
+        scopes: [
+          {
+            scope: "organisation",
+            name: "",
+            accepted_requests: 91_000,
+            accepted_events: 17_000_000,
+            accepted_bytes: 9_100_000_000,
+            stored_bytes: 1_400_000_000,
+            refused: [],
+            is_over: false,
+          },
+          {
+            scope: "team",
+            name: "shop",
+            accepted_requests: 7_200,
+            accepted_events: 1_423_551,
+            accepted_bytes: 712_000_332,
+            stored_bytes: 109_000_000,
+            refused: [{ reason: "event_rate", count: 1_812 }],
+            is_over: true,
+            events_per_second: 5_000,
+            stored_bytes_max: 2_000_000_000,
+          },
         ],
         events_per_second: 214.5,
         fsync_p50_ms: 1.2,

@@ -72,8 +72,6 @@ pub enum AccessError {
     BoundedMaker,
     #[error("nobody is {role} in a team: use viewer, responder, editor or admin")]
     NotInTeam { role: &'static str },
-    #[error("a key for telemetry sends for every team: leave `team` out, or give it a role")]
-    IngestInTeam,
     #[error("this node has no key to seal secrets by")]
     NoSealer,
     #[error("the account is being changed by somebody else: try again")]
@@ -91,9 +89,7 @@ impl AccessError {
             Self::WrongPassword | Self::WrongCode | Self::NoAccount | Self::BoundedMaker => {
                 ErrorKind::Forbidden
             }
-            Self::WeakPassword { .. } | Self::NotInTeam { .. } | Self::IngestInTeam => {
-                ErrorKind::InvalidInput
-            }
+            Self::WeakPassword { .. } | Self::NotInTeam { .. } => ErrorKind::InvalidInput,
             Self::HasSecondFactor | Self::KeyEnded { .. } | Self::KeyReplaced { .. } => ErrorKind::Conflict,
             Self::UnknownCode => ErrorKind::NotFound,
             Self::NoSealer | Self::Busy => ErrorKind::Unavailable,

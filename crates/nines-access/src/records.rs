@@ -79,7 +79,8 @@ pub struct NewKey {
 /// What a key may do less than its grant says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// Its grant holds in this team and nowhere else.
+    /// Its grant holds in this team and nowhere else. Of a key for telemetry: what it sends counts against this team's
+    /// limits.
     pub team: Option<String>,
     /// In the filter language: the rows of telemetry that it sees. Calls that cannot be narrowed to them are refused.
     pub filter: Option<String>,

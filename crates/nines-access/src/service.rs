@@ -234,8 +234,9 @@ impl Access {
                 grant = Grant::Role(Role::Member);
                 teams = Arc::new([(team.clone(), role)].into());
             }
-            // Refused when keys are made; a row that says so all the same opens nothing.
-            (Some(_), _, _) => grant = Grant::Nothing,
+            // What it sends counts for the team. It opens nothing there.
+            (Some(_), _, Grant::Ingest) => {}
+            (Some(_), _, Grant::Nothing) => {}
             (None, Some(id), Grant::Role(role)) => {
                 let account = self.inner.repository.account(id).await?;
                 if account.is_some_and(|account| account.role == role && account.disabled_at.is_none()) {

@@ -417,3 +417,35 @@ async fn a_bounded_key_is_counted_and_makes_no_other() {
     let session = world.access.sign_in_with_key(issued.secret.expose(), &ORIGIN).await.unwrap();
     assert_eq!(session.actor.bounds.as_deref(), Some(&bounds));
 }
+
+#[tokio::test]
+async fn a_key_that_sends_for_a_team_counts_for_it_and_opens_nothing_there() {
+    let world = world().await;
+    let owner = world.owner().await;
+    let in_shop = || Bounds { team: Some("shop".to_owned()), ..Bounds::default() };
+    let new = |grant| NewKey {
+        name: "shop-collector".to_owned(),
+        grant,
+        expires_at: None,
+        account: None,
+        bounds: in_shop(),
+    };
+    let issued = world.access.create_key(&owner, &new(Grant::Ingest)).await.unwrap();
+    let sender = world.by_key(issued.secret.expose()).await.unwrap();
+    assert_eq!((sender.grant, sender.teams.len()), (Grant::Ingest, 0));
+    assert_eq!(sender.bounds.as_ref().and_then(|bounds| bounds.team.as_deref()), Some("shop"));
+
+    // It sends for every service, so whoever manages the team's keys manages neither it nor others like it.
+    let admin = world.access.create_key(&owner, &new(Grant::Role(Role::Admin))).await.unwrap();
+    let admin = world.by_key(admin.secret.expose()).await.unwrap();
+    assert_eq!(admin.grant_in("shop"), Grant::Role(Role::Admin));
+    let refusals = [
+        world.access.create_key(&admin, &new(Grant::Ingest)).await.map(drop),
+        world.access.revoke_key(&admin, &issued.key.id).await,
+        world.access.replace_key(&admin, &issued.key.id, Duration::ZERO).await.map(drop),
+    ];
+    assert!(refusals.iter().all(Result::is_err), "{refusals:?}");
+    world.by_key(issued.secret.expose()).await.unwrap();
+    world.access.revoke_key(&owner, &issued.key.id).await.unwrap();
+    world.by_key(issued.secret.expose()).await.unwrap_err();
+}

@@ -73,6 +73,9 @@ pub struct IngestStatus {
     /// Requests that the store had no room for, by reason.
     pub refused: Vec<Refused>,
     pub requests: ReceivedRequests,
+    /// The organisation, the teams whose keys have sent, and datasets with limits.
+    #[serde(default)]
+    pub scopes: Vec<ScopeStatus>,
     pub events_per_second: f64,
     pub fsync_p50_ms: Option<f64>,
     pub fsync_p99_ms: Option<f64>,
@@ -98,6 +101,70 @@ pub struct ReceivedRequests {
 pub struct Refused {
     pub reason: String,
     pub count: u64,
+}
+
+/// How much is kept, and what waits to be deleted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LimitsResponse {
+    pub limits: Vec<KeptLimit>,
+    /// What limits would delete at once and do not before somebody confirms it.
+    pub removals: Vec<Removal>,
+}
+
+/// What removal of telemetry goes by. An amount that is absent is no limit.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeptLimit {
+    /// `retention of logs`, `disk budget`, …
+    pub limit: String,
+    /// `seconds` or `bytes`.
+    pub unit: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u64>,
+    /// The former one, until a removal is confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<u64>,
+}
+
+/// A removal of more than a twentieth of the live data; of metrics, more than a fifth.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Removal {
+    /// As in `limits`; what confirming it names.
+    pub limit: String,
+    pub segments: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    /// Of what the limit is about.
+    pub live_bytes: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConfirmLimitsRequest {
+    /// Each as a removal names it, so that nothing is confirmed which nobody has read.
+    pub limits: Vec<String>,
+}
+
+/// What one tenant sent, or what came of one dataset, since the start, and what it may. Limits that are absent are none.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ScopeStatus {
+    /// `organisation` (senders without a team), `team` or `dataset`.
+    pub scope: String,
+    /// Of the team or the dataset; empty for the organisation.
+    pub name: String,
+    pub accepted_requests: u64,
+    pub accepted_events: u64,
+    pub accepted_bytes: u64,
+    /// Sealed and kept; a tenant's share is an estimate.
+    pub stored_bytes: u64,
+    /// Requests that a limit refused, by reason: `event_rate`, `byte_rate`, `stored_bytes`, `dataset_limit`.
+    pub refused: Vec<Refused>,
+    /// Whether it would be refused now.
+    pub is_over: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_per_second: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored_bytes_max: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

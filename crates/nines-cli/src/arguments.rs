@@ -94,6 +94,8 @@ pub enum Command {
     Secret(commands::secret::Arguments),
     #[command(about = "Settings: where each comes from, and what a file would change")]
     Config(commands::config::Arguments),
+    #[command(about = "How much telemetry is kept and may come; what waits to be deleted")]
+    Limits(commands::limits::Arguments),
     #[command(about = "Policies of the organisation in Cedar: apply, show, test on the past, remove")]
     Policy(commands::policy::Arguments),
     #[command(about = "What there is, and whether it keeps to the standards")]

@@ -19,6 +19,7 @@ pub mod incident;
 pub mod infra;
 pub mod inventory;
 pub mod key;
+pub mod limits;
 pub mod login;
 pub mod objects;
 pub mod oncall;
@@ -86,6 +87,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<Code> {
         Command::Key(key) => key::run(key, &session()?).await,
         Command::Account(account) => account::run(account, &session()?).await,
         Command::Team(team) => team::run(team, &session()?).await,
+        Command::Limits(limits) => limits::run(limits, &session()?).await,
         Command::Secret(secret) => secret::run(secret, &session()?).await,
         Command::Status(status) => status::run(status, &session()?).await,
         Command::Doctor(_) => doctor::run(&session()?).await,

@@ -48,7 +48,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "credit",
         ],
     ),
-    ("Look after", &["config", "backup", "restore", "verify", "doctor", "version", "completions"]),
+    ("Look after", &["config", "limits", "backup", "restore", "verify", "doctor", "version", "completions"]),
 ];
 
 const EXAMPLES: &str = "\

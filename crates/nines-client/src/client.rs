@@ -605,6 +605,19 @@ impl Client {
     }
 
     /// How clients behave, and who is blocked.
+    /// How much telemetry is kept, and what waits to be deleted.
+    pub async fn limits(&self) -> Result<LimitsResponse, ClientError> {
+        self.ask(Call::new("limits")).await
+    }
+
+    /// Deletes what these limits want deleted, however much it is.
+    pub async fn confirm_limits(
+        &self,
+        request: &ConfirmLimitsRequest,
+    ) -> Result<LimitsResponse, ClientError> {
+        self.tell(Call::new("confirm_limits"), request).await
+    }
+
     pub async fn credit(&self) -> Result<CreditStatus, ClientError> {
         self.ask(Call::new("credit")).await
     }

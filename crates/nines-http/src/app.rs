@@ -50,6 +50,13 @@ pub struct Oncall {
 #[async_trait]
 pub trait Health: Send + Sync {
     async fn status(&self) -> Result<api::Status, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// How much is kept.
+    async fn limits(&self) -> api::LimitsResponse;
+
+    /// Deletes what these limits, as [`Health::limits`] names them, want deleted.
+    async fn confirm_limits(&self, limits: &[String])
+    -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 pub struct App {

@@ -53,6 +53,8 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "openapi") => get(status::openapi),
         (Method::Get, "status") => get(status::status),
         (Method::Get, "config") => get(status::config),
+        (Method::Get, "limits") => get(status::limits),
+        (Method::Post, "confirm_limits") => post(status::confirm_limits),
         (Method::Get, "session") => get(session::show),
         (Method::Post, "sign_in") => post(session::sign_in),
         (Method::Delete, "sign_out") => delete(session::sign_out),

@@ -20,8 +20,13 @@ mod error;
 mod ingest;
 mod publisher;
 mod stats;
+mod tenants;
 
 pub use error::IngestError;
 pub use ingest::{Ack, Ingest, IngestConfig, IngestRecovery};
 pub use publisher::{Observer, Scrubber};
 pub use stats::IngestStats;
+pub use tenants::{
+    Amounts, BURST, Charge, LimitKind, OverLimit, Scope, ScopeStats, StoredDataset, TENANTS_MAX, Tenant,
+    TenantLimits, Tenants,
+};

@@ -11,3 +11,5 @@ mod full;
 mod limits;
 #[path = "ingest/node.rs"]
 mod node;
+#[path = "ingest/tenants.rs"]
+mod tenants;

@@ -35,6 +35,23 @@ pub(crate) async fn read(
     }
 }
 
+/// Reads a body that nobody will look at to its end, as far as `limit` goes, so that its sender reads the answer.
+pub(crate) async fn discard(mut body: Body, limit: u64, timeout: Duration, clock: &SharedClock) {
+    let rest = async {
+        let mut length = 0_u64;
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            length += frame.into_data().map_or(0, |data| data.len() as u64);
+            if length > limit.saturating_mul(DISCARD_FACTOR) {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = rest => {}
+        () = clock.sleep(timeout) => {}
+    }
+}
+
 async fn read_all(mut body: Body, limit: u64, held: &mut Held) -> Result<Vec<u8>, Refusal> {
     let declared = body.size_hint().exact();
     if declared.is_some_and(|length| length > limit.saturating_mul(DISCARD_FACTOR)) {

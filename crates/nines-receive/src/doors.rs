@@ -29,6 +29,7 @@ use nines_protocols::intake::IntakeError;
 use nines_series::SeriesStore;
 
 use crate::body;
+use crate::gate::IngestIdentity;
 use crate::receiver::{INLINE_BYTES_MAX, Inner, OtlpReceiver};
 use crate::refusal::{Cause, Refusal};
 
@@ -135,22 +136,24 @@ impl Inner {
         encoding: Encoding,
         decode: impl FnOnce(&[u8], Timestamp) -> Result<Taken<T>, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.admit(&parts.headers, &parts.extensions).await?;
-        self.take_admitted(body, encoding, decode).await
+        let sender = self.admit(&parts.headers, &parts.extensions).await?;
+        self.take_admitted(&sender, body, encoding, decode).await
     }
 
     /// As [`Inner::take`], for a sender who was let in already.
     pub(crate) async fn take_admitted<T: Send + 'static>(
         &self,
+        sender: &IngestIdentity,
         body: Body,
         encoding: Encoding,
         decode: impl FnOnce(&[u8], Timestamp) -> Result<Taken<T>, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let limit = self.limits.http_body_bytes;
+        let body = self.check(sender, body, limit).await?;
         let Ok(_permit) = self.requests.try_acquire() else {
             return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
         };
         let mut held = self.bytes.hold();
-        let limit = self.limits.http_body_bytes;
         let bytes = body::read(body, limit, self.limits.body_timeout, &self.clock, &mut held).await?;
         let received_at = self.clock.now();
         let is_small = encoding == Encoding::Identity && bytes.len() <= INLINE_BYTES_MAX;
@@ -166,7 +169,7 @@ impl Inner {
                 let message = "too many bytes are waiting to be stored: send again later";
                 return Err(Refusal::new(Cause::Busy, message));
             }
-            self.sink.submit(taken.batches, bytes).await?;
+            self.store(sender, taken.batches, bytes).await?;
         }
         self.counters.accepted(items, taken.rejected, bytes);
         Ok(taken.answer)

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nines_ingest::Tenant;
 
 /// Decides who may send. Asked before the body is read, so a stranger costs little.
 #[async_trait]
@@ -17,11 +18,13 @@ pub trait IngestGate: Send + Sync {
     -> Result<IngestIdentity, GateError>;
 }
 
-/// Who sends, for logs and audit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who sends, for logs, audit and limits.
+#[derive(Debug, Clone)]
 pub struct IngestIdentity {
     /// The key's name; `anonymous` where no key is asked for.
     pub name: String,
+    /// Whose limits it counts against; `None` where nothing is counted.
+    pub tenant: Option<Tenant>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +50,7 @@ impl IngestGate for AnonymousGate {
         _authorization: Option<&str>,
         _peer: SocketAddr,
     ) -> Result<IngestIdentity, GateError> {
-        Ok(IngestIdentity { name: "anonymous".to_owned() })
+        Ok(IngestIdentity { name: "anonymous".to_owned(), tenant: None })
     }
 }
 

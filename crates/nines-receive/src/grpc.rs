@@ -92,21 +92,14 @@ impl Inner {
         signal: Signal,
         request: Request<Body>,
     ) -> Result<Option<PartialSuccess>, Refusal> {
-        self.admit(request.headers(), request.extensions()).await?;
+        let sender = self.admit(request.headers(), request.extensions()).await?;
         // A value that is not text is as unknown as one that is not a coding.
         let encoding = request.headers().get(ENCODING).map(|value| value.to_str().unwrap_or("?"));
         let encoding = Encoding::parse(encoding)?;
         let limit = self.limits.grpc_message_bytes;
         let body = request.into_body();
-        self.export(Envelope {
-            signal,
-            format: Format::Protobuf,
-            encoding,
-            body,
-            limit,
-            framing: Framing::Grpc,
-        })
-        .await
+        let (format, framing) = (Format::Protobuf, Framing::Grpc);
+        self.export(&sender, Envelope { signal, format, encoding, body, limit, framing }).await
     }
 }
 

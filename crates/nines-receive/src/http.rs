@@ -81,11 +81,12 @@ impl Inner {
         format: Format,
         request: Request<Body>,
     ) -> Result<Option<PartialSuccess>, Refusal> {
-        self.admit(request.headers(), request.extensions()).await?;
+        let sender = self.admit(request.headers(), request.extensions()).await?;
         let encoding = content_encoding(request.headers())?;
         let limit = self.limits.http_body_bytes;
         let body = request.into_body();
-        self.export(Envelope { signal, format, encoding, body, limit, framing: Framing::Plain }).await
+        let framing = Framing::Plain;
+        self.export(&sender, Envelope { signal, format, encoding, body, limit, framing }).await
     }
 }
 

@@ -8,6 +8,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use nines_base::SharedClock;
 use nines_base::decompress::{DecompressError, Encoding, decompress};
+use nines_ingest::Tenant;
+use nines_model::Batch;
 use nines_protocols::otlp::{Decoded, Format, PartialSuccess, Signal, decode};
 use tokio::sync::Semaphore;
 
@@ -15,6 +17,7 @@ use crate::body;
 use crate::budget::{ByteBudget, Held};
 use crate::config::Limits;
 use crate::gate::{self, IngestGate, IngestIdentity};
+use crate::metered;
 use crate::refusal::{Cause, Refusal};
 use crate::sink::Sink;
 use crate::stats::{Counters, Stats};
@@ -100,12 +103,40 @@ impl Inner {
         Ok(self.gate.admit(gate::key(headers).as_deref(), peer).await?)
     }
 
+    /// Turns away a sender who has used up what it may, before anything is decoded. What is left of the body is thrown away.
+    pub async fn check(&self, sender: &IngestIdentity, body: Body, limit: u64) -> Result<Body, Refusal> {
+        let Some(Err(over)) = sender.tenant.as_ref().map(Tenant::check) else { return Ok(body) };
+        body::discard(body, limit, self.limits.body_timeout, &self.clock).await;
+        Err(over.into())
+    }
+
+    /// Stores what was decoded and takes it from the sender's limits.
+    pub async fn store(
+        &self,
+        sender: &IngestIdentity,
+        batches: Vec<Batch>,
+        bytes: u64,
+    ) -> Result<(), Refusal> {
+        let charge =
+            sender.tenant.as_ref().map(|tenant| metered::charge(tenant, &batches, bytes)).transpose()?;
+        self.sink.submit(batches, bytes).await?;
+        if let Some(charge) = charge {
+            charge.keep();
+        }
+        Ok(())
+    }
+
     /// Everything between the headers and the answer. `Ok` means that what was kept is durable.
-    pub async fn export(&self, envelope: Envelope) -> Result<Option<PartialSuccess>, Refusal> {
+    pub async fn export(
+        &self,
+        sender: &IngestIdentity,
+        envelope: Envelope,
+    ) -> Result<Option<PartialSuccess>, Refusal> {
+        let Envelope { signal, format, encoding, body, limit, framing } = envelope;
+        let body = self.check(sender, body, limit).await?;
         let Ok(_permit) = self.requests.try_acquire() else {
             return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
         };
-        let Envelope { signal, format, encoding, body, limit, framing } = envelope;
         let mut held = self.bytes.hold();
         let raw_limit = limit + framing.overhead();
         let raw = body::read(body, raw_limit, self.limits.body_timeout, &self.clock, &mut held).await?;
@@ -120,11 +151,12 @@ impl Inner {
         };
         let is_small = encoding == Encoding::Identity && raw_length <= INLINE_BYTES_MAX;
         let (decoded, bytes) = self.compute(is_small, work).await?;
-        self.submit(signal, decoded, bytes, &mut held).await
+        self.submit(sender, signal, decoded, bytes, &mut held).await
     }
 
     async fn submit(
         &self,
+        sender: &IngestIdentity,
         signal: Signal,
         decoded: Decoded,
         bytes: u64,
@@ -139,7 +171,7 @@ impl Inner {
                     "too many bytes are waiting to be stored: send again later",
                 ));
             }
-            self.sink.submit(vec![batch], bytes).await?;
+            self.store(sender, vec![batch], bytes).await?;
         }
         self.counters.accepted(items, tally.rejected(), bytes);
         Ok(tally.partial_success(signal))

@@ -35,6 +35,8 @@ pub(crate) enum Cause {
     UnsupportedEncoding,
     /// Too much at once: slow down.
     Busy,
+    /// More than the sender, or the dataset, may have: somebody set a limit.
+    OverLimit,
     /// Not now: full disk, stopping, a slow line.
     Unavailable,
     /// Our mistake, and it would happen again.
@@ -43,7 +45,7 @@ pub(crate) enum Cause {
 
 impl Refusal {
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        let passes = matches!(cause, Cause::Busy | Cause::Unavailable);
+        let passes = matches!(cause, Cause::Busy | Cause::OverLimit | Cause::Unavailable);
         Self { cause, message: message.into(), retry_after: passes.then_some(RETRY_AFTER) }
     }
 
@@ -55,21 +57,22 @@ impl Refusal {
             Cause::NotFound => StatusCode::NOT_FOUND,
             Cause::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Cause::UnsupportedType | Cause::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Cause::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Cause::Busy | Cause::OverLimit => StatusCode::TOO_MANY_REQUESTS,
             Cause::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Cause::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The `google.rpc.Status` that goes with it, in the body over HTTP and in the trailers over gRPC. Overload is
-    /// `UNAVAILABLE`, which every client retries; `RESOURCE_EXHAUSTED` is left to what is too large.
+    /// `UNAVAILABLE`, which every client retries; `RESOURCE_EXHAUSTED` is a limit, or without a time what is too large.
     pub fn status(&self) -> StatusMessage {
         let code = match self.cause {
             Cause::Malformed | Cause::UnsupportedType => 3,
             Cause::Unauthenticated => 16,
             Cause::Forbidden => 7,
             Cause::NotFound => 5,
-            Cause::TooLarge => 8,
+            // With a time to come back, which a message that is too large has not: clients tell them apart by it.
+            Cause::TooLarge | Cause::OverLimit => 8,
             Cause::UnsupportedEncoding => 12,
             Cause::Busy | Cause::Unavailable => 14,
             Cause::Defect => 13,
@@ -84,7 +87,7 @@ impl Refusal {
 
     pub fn count(&self, counters: &Counters) {
         match self.cause {
-            Cause::Busy | Cause::Unavailable => counters.deferred(),
+            Cause::Busy | Cause::OverLimit | Cause::Unavailable => counters.deferred(),
             Cause::Defect => counters.failed(),
             _ => counters.rejected(),
         }

@@ -83,6 +83,11 @@ struct Ends {
 }
 
 impl<'a> WriteRequest<'a> {
+    /// Samples and histograms of complete series.
+    pub fn values(&self) -> u64 {
+        (self.done.samples + self.done.histograms) as u64
+    }
+
     pub fn label(&mut self, name: &'a [u8], value: &'a [u8]) {
         self.labels.push((name, value));
     }

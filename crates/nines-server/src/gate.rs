@@ -1,10 +1,11 @@
-//! Who may send telemetry, asked by the receivers before they read a body.
+//! Who may send telemetry, and whose limits it counts against, asked by the receivers before they read a body.
 
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use nines_access::{Access, AccessError, Action, Actor, Credentials, Resource, authorize};
 use nines_base::ErrorKind;
+use nines_ingest::Tenants;
 use nines_receive::{GateError, IngestGate, IngestIdentity};
 
 /// The receivers' gate over the node's access service, for one listener.
@@ -12,6 +13,7 @@ pub struct KeyGate {
     pub access: Access,
     /// Senders on this listener need no key.
     pub anonymous: bool,
+    pub tenants: Tenants,
 }
 
 #[async_trait]
@@ -36,7 +38,11 @@ impl IngestGate for KeyGate {
             }
         };
         match authorize(&actor, Action::SendTelemetry, &Resource::Node).into_result() {
-            Ok(_) => Ok(IngestIdentity { name: actor.name }),
+            Ok(_) => {
+                let team = actor.bounds.as_ref().and_then(|bounds| bounds.team.as_deref());
+                let tenant = Some(self.tenants.tenant(team));
+                Ok(IngestIdentity { name: actor.name, tenant })
+            }
             Err(denial) if denial.kind() == ErrorKind::Forbidden => Err(GateError::Forbidden),
             Err(_) => Err(GateError::Unauthenticated),
         }

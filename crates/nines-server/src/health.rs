@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use nines_api as api;
 use nines_base::{SharedClock, disk::SharedDisk};
 use nines_http::Health;
-use nines_ingest::Ingest;
+use nines_ingest::{Ingest, Tenants};
 use nines_model::{Dataset, Timestamp};
 use nines_notify::{OutboxStore, PageState};
 use nines_oncall::Rota;
 use nines_receive::OtlpReceiver;
-use nines_storage::Store;
+use nines_storage::{Limit, Notice, Store};
 use parking_lot::Mutex;
 
 use crate::audit_anchors::AuditAlarm;
@@ -31,6 +31,7 @@ pub struct NodeHealth {
     pub started_at: Timestamp,
     pub disk: SharedDisk,
     pub data_dir: PathBuf,
+    pub tenants: Tenants,
     pub store: Store,
     pub metrics: Metrics,
     pub ingest: Ingest,
@@ -114,6 +115,7 @@ impl Health for NodeHealth {
                     failed: received.requests_failed,
                     records_rejected: received.items_rejected,
                 },
+                scopes: crate::tenants::shown(&self.tenants),
                 events_per_second: self.rate(accepted),
                 fsync_p50_ms: millis(stats.journal.commit_latency.quantile(0.5)),
                 fsync_p99_ms: millis(stats.journal.commit_latency.quantile(0.99)),
@@ -171,13 +173,72 @@ impl Health for NodeHealth {
                     .collect(),
             },
             pair,
-            notices: store.notices.iter().map(ToString::to_string).chain(self.metrics.notice()).collect(),
+            notices: store
+                .notices
+                .iter()
+                .map(ToString::to_string)
+                .chain(self.metrics.notice())
+                .chain(crate::tenants::notices(&self.tenants))
+                .collect(),
             damage,
         })
     }
+
+    async fn limits(&self) -> api::LimitsResponse {
+        let of_rows = self.store.limits_in_force().await.into_iter();
+        let mut limits: Vec<_> = of_rows
+            .filter(|(_, wanted, in_force)| wanted.is_some() || in_force.is_some())
+            .map(|(limit, wanted, in_force)| api::KeptLimit {
+                limit: limit.to_string(),
+                unit: if matches!(limit, Limit::Retention(_)) { "seconds" } else { "bytes" }.to_owned(),
+                wanted,
+                in_force,
+            })
+            .collect();
+        let retention = Some(self.metrics.retention().as_secs());
+        limits.push(api::KeptLimit {
+            limit: "retention of series of metrics".to_owned(),
+            unit: "seconds".to_owned(),
+            wanted: retention,
+            in_force: retention,
+        });
+        api::LimitsResponse { limits, removals: self.removals() }
+    }
+
+    async fn confirm_limits(
+        &self,
+        limits: &[String],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if limits.iter().any(|name| name == LIMITS_ON_SERIES) {
+            self.metrics.confirm_limits();
+        }
+        let of_rows = self.store.limits_in_force().await.into_iter().map(|(limit, ..)| limit);
+        let named: Vec<Limit> = of_rows.filter(|limit| limits.contains(&limit.to_string())).collect();
+        Ok(self.store.confirm_removals(&named).await?)
+    }
 }
 
+/// How removals name what deletes series of metrics: retention and their part of the disk budget.
+const LIMITS_ON_SERIES: &str = "limits on series of metrics";
+
 impl NodeHealth {
+    fn removals(&self) -> Vec<api::Removal> {
+        let rows = self.store.stats().notices.into_iter().filter_map(|notice| match notice {
+            Notice::RemovalRefused { limit, segments, rows, bytes, live_bytes } => {
+                Some(api::Removal { limit: limit.to_string(), segments, rows, bytes, live_bytes })
+            }
+            _ => None,
+        });
+        let series = self.metrics.refused_deletion().map(|refused| api::Removal {
+            limit: LIMITS_ON_SERIES.to_owned(),
+            segments: refused.segments,
+            rows: refused.samples,
+            bytes: refused.bytes,
+            live_bytes: self.metrics.store.stats().segment_bytes,
+        });
+        rows.chain(series).collect()
+    }
+
     /// Events per second since the rate was last asked for, over at least a second.
     fn rate(&self, accepted: u64) -> f64 {
         let now = self.clock.monotonic();

@@ -44,6 +44,7 @@ mod series;
 mod statsd;
 mod subscribers;
 mod syslog;
+mod tenants;
 mod translate;
 
 pub use config::{

@@ -17,7 +17,7 @@ use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
 use nines_oncall::{OncallRepository, Rota};
 use nines_pair::Leadership;
 use nines_query::{Engine, EngineConfig};
-use nines_receive::{Limits, OtlpReceiver, Syslog, SyslogLimits, serve};
+use nines_receive::{Limits, Metered, OtlpReceiver, Syslog, SyslogLimits, serve};
 use nines_slo::{LiveSlis, RecentChanges};
 use nines_state::access::SqliteAccess;
 use nines_state::alerts::Alerts;
@@ -65,6 +65,7 @@ use crate::series::{self, Metrics};
 use crate::statsd::{StatsdParts, StatsdSockets};
 use crate::subscribers;
 use crate::syslog::SyslogSockets;
+use crate::tenants;
 
 /// What the page path and those who look at it find in `response.db`.
 pub const RESPONSE_DOMAINS: &[nines_state::Domain] =
@@ -239,15 +240,13 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     let shares = MemoryShares::of(config.memory_bytes.unwrap_or_else(memory::available_bytes));
     let (store, store_recovery) =
         Store::open(store_config(&config, shares)?, Arc::clone(&disk), Arc::clone(&clock)).await?;
-    if config.confirm_limits {
-        store.confirm_limits().await?;
-    }
     let live = Arc::new(LiveSlis::new());
     let changes = Arc::new(RecentChanges::new());
     let tails = Tails::default();
     let observer =
         LiveObserver { live: Arc::clone(&live), changes: Arc::clone(&changes), tails: tails.clone() };
     let masking = Arc::new(MaskingSwitch::open(data, &random)?);
+    let tenants = tenants::open(data, &clock, &disk);
     let accesses = Arc::new(credit::AccessObserver::default());
     let patterns = PatternKeeper::start(data, Arc::clone(&disk), Arc::clone(&clock))?;
     let (ingest, ingest_recovery) = Ingest::start(
@@ -324,6 +323,8 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         Followers {
             targets: targets.clone(),
             masking,
+            tenants: tenants.clone(),
+            metrics: metrics.clone(),
             egress: egress.clone(),
             hooks: hooks.clone(),
             rota: rota.clone(),
@@ -335,6 +336,11 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     let keeper = Arc::new(keeper);
     let (secrets, vault_keeper) = secrets::start(&vault, &keeper, &clock, &random, &shutdown);
     keeper.load().await?;
+    // Once the documents have said what is wanted.
+    if config.confirm_limits {
+        store.confirm_limits().await?;
+        metrics.confirm_limits();
+    }
     let sli_threads = metric_slis::start(metric_slis::MetricSlis {
         live,
         questions: metrics.questions.clone(),
@@ -365,7 +371,11 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
 
     let outbox: Arc<dyn OutboxStore> = Arc::new(Outbox::new(response.clone()));
     let receiver = |listener: SocketAddr| {
-        let gate = KeyGate { access: access.clone(), anonymous: config.takes_anonymous(listener) };
+        let gate = KeyGate {
+            access: access.clone(),
+            anonymous: config.takes_anonymous(listener),
+            tenants: tenants.clone(),
+        };
         let limits = Limits { in_flight_bytes: shares.body_bytes, ..Limits::default() };
         OtlpReceiver::new(limits, Arc::clone(&sink), Arc::new(gate), Arc::clone(&clock))
     };
@@ -459,13 +469,13 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         control.clone(),
         vault.sealer("subscribers").await?,
     ));
-    let disk_of_statsd = Arc::clone(&disk);
     let (engine_of_map, shared_of_map) = (engine.clone(), Arc::clone(&shared));
     let health = NodeHealth {
         clock: Arc::clone(&clock),
         started_at,
-        disk,
+        disk: Arc::clone(&disk),
         data_dir: data.to_owned(),
+        tenants: tenants.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
         ingest: ingest.clone(),
@@ -555,16 +565,24 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         let stop = shutdown.clone();
         tasks.push(tokio::spawn(async move { receiver.serve(listener, stop).await }));
     }
-    let syslog = Syslog::new(SyslogLimits::default(), Arc::new(ingest.clone()), Arc::clone(&clock));
+    let senders = Metered { tenant: tenants.tenant(None), sink: Arc::new(ingest.clone()) };
+    let syslog = Syslog::new(SyslogLimits::default(), Arc::new(senders), Arc::clone(&clock));
     tasks.extend(syslog_sockets.serve(&syslog, &shutdown));
     tasks.extend(mail_socket.serve(mail_desk, &clock, &shutdown));
     let statsd = StatsdParts {
         clock: Arc::clone(&clock),
-        disk: disk_of_statsd,
+        disk: Arc::clone(&disk),
         store: metrics.store.clone(),
         rows: Arc::new(ingest.clone()),
     };
     tasks.extend(statsd_sockets.serve(statsd, &shutdown));
+    let weighed = tenants::Surroundings {
+        clock: Arc::clone(&clock),
+        disk,
+        store: store.clone(),
+        metrics: metrics.clone(),
+    };
+    tasks.push(tenants::start(tenants, data, weighed, &shutdown));
     tasks.push(action_machine);
     tasks.push(drafting);
     tasks.push(telling);

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use nines_api::ReplayResponse;
 use nines_base::{SharedClock, Shutdown};
 use nines_http::{AppliedDocument, ApplyError, PromiseView, Promises, Rehearsal, ReplayError, Tails};
-use nines_ingest::Observer;
+use nines_ingest::{Observer, Tenants};
 use nines_metrics::Questions;
 use nines_model::{Batch, Dataset, TimeRange, Timestamp};
 use nines_notify::Targets;
@@ -31,6 +31,7 @@ use tokio::sync::{Mutex, mpsc};
 use crate::channels::{Duty, Routing, configured_targets};
 use crate::masking::MaskingSwitch;
 use crate::oncall::declared;
+use crate::series::Metrics;
 
 /// Promises whose history waits to be counted. As many as can be live.
 const BACKFILL_QUEUE: usize = nines_slo::LIVE_MAX;
@@ -75,6 +76,10 @@ pub struct Followers {
     /// What comes back from channels.
     pub hooks: nines_http::ChatHooks,
     pub masking: Arc<MaskingSwitch>,
+    /// How much telemetry may come.
+    pub tenants: Tenants,
+    /// Their retention.
+    pub metrics: Metrics,
     pub rota: Rota,
     /// What steps of policies may run.
     pub runbooks: Arc<nines_http::Runbooks>,
@@ -91,6 +96,8 @@ pub struct PromiseKeeper {
     live: Arc<LiveSlis>,
     targets: Targets,
     masking: Arc<MaskingSwitch>,
+    tenants: Tenants,
+    metrics: Metrics,
     egress: nines_egress::Egress,
     hooks: nines_http::ChatHooks,
     secrets: Arc<dyn nines_secrets::SecretResolver>,
@@ -119,7 +126,18 @@ impl PromiseKeeper {
         followers: Followers,
     ) -> (Self, mpsc::Receiver<Arc<LiveSli>>) {
         let (backfill, waiting) = mpsc::channel(BACKFILL_QUEUE);
-        let Followers { targets, masking, egress, hooks, rota, runbooks, secrets, questions } = followers;
+        let Followers {
+            targets,
+            masking,
+            tenants,
+            metrics,
+            egress,
+            hooks,
+            rota,
+            runbooks,
+            secrets,
+            questions,
+        } = followers;
         let keeper = Self {
             clock,
             store,
@@ -128,6 +146,8 @@ impl PromiseKeeper {
             live,
             targets,
             masking,
+            tenants,
+            metrics,
             egress,
             hooks,
             secrets,
@@ -231,6 +251,10 @@ impl PromiseKeeper {
             }
         }
         self.masking.follow(registry);
+        self.tenants.set_limits(crate::tenants::limits_of(registry));
+        let kept = crate::tenants::kept_of(registry, &self.store.config().limits);
+        self.metrics.set_retention(crate::tenants::metrics_retention(registry));
+        self.store.set_limits(kept);
         self.targets.replace(configured_targets(registry, &self.egress, &*self.secrets));
         self.hooks.replace(crate::providers::hooks(registry, &*self.secrets));
         let kept: Vec<Kept> = promises.into_iter().map(|promise| self.keep(registry, promise)).collect();

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -51,15 +52,20 @@ struct Kept {
     clock: SharedClock,
     disk: SharedDisk,
     verified_file: PathBuf,
+    /// As the node was started; documents may say another.
     retention: Duration,
+    declared_retention: Mutex<Option<Duration>>,
     seal_every: Duration,
     /// What all segments may take.
     disk_bytes: Option<u64>,
     head_bytes_max: u64,
-    confirm_limits: bool,
+    /// The next pass may delete as much as it takes.
+    confirmed: AtomicBool,
+    /// Retention runs at the next round even if its hour is not over.
+    pass_due: AtomicBool,
     damage: Mutex<Vec<String>>,
-    /// Why retention does not do what it should, if it does not.
-    notice: Mutex<Option<String>>,
+    /// What retention does not delete before somebody confirms it.
+    refused: Mutex<Option<RefusedDeletion>>,
 }
 
 impl Metrics {
@@ -103,9 +109,11 @@ impl Metrics {
             seal_every: config.metrics_seal_every,
             disk_bytes: config.disk_bytes.map(|bytes| bytes / DISK_SHARE),
             head_bytes_max: shares.series_head_bytes,
-            confirm_limits: config.confirm_limits,
+            declared_retention: Mutex::default(),
+            confirmed: AtomicBool::new(false),
+            pass_due: AtomicBool::new(false),
             damage: Mutex::new(found_damage(&recovery)),
-            notice: Mutex::default(),
+            refused: Mutex::default(),
         };
         Ok(Self {
             questions: Questions::new(store.clone(), Arc::clone(clock), limits, about),
@@ -184,7 +192,8 @@ impl Metrics {
                 }
             }
         }
-        if now >= due.retention && !stop.has_begun() {
+        let is_asked_for = self.kept.pass_due.swap(false, Ordering::Relaxed);
+        if (is_asked_for || now >= due.retention) && !stop.has_begun() {
             self.retain();
             due.retention = now + RETENTION_EVERY;
         }
@@ -195,11 +204,11 @@ impl Metrics {
     }
 
     fn retain(&self) {
-        let retention_ms = i64::try_from(self.kept.retention.as_millis()).unwrap_or(i64::MAX);
-        let by_age = self.kept.clock.now().as_millis().saturating_sub(retention_ms);
+        let by_age = self.oldest_kept().as_millis();
         let by_size = self.kept.disk_bytes.and_then(|bytes| self.store.cutoff_for(bytes));
         let before_ms = by_size.map_or(by_age, |by_size| by_size.max(by_age));
-        let notice = match self.store.delete_before(before_ms, self.kept.confirm_limits) {
+        let confirmed = self.kept.confirmed.swap(false, Ordering::Relaxed);
+        let refused = match self.store.delete_before(before_ms, confirmed) {
             Ok(plan) if plan.segments.is_empty() => None,
             Ok(plan) => {
                 tracing::info!(
@@ -210,15 +219,17 @@ impl Metrics {
                 );
                 None
             }
-            Err(SeriesError::RetentionGuard { percent }) => Some(format!(
-                "limits on metrics would delete {percent} % of their samples at once: start with --confirm-limits if that is meant"
-            )),
+            Err(SeriesError::RetentionGuard { percent }) => {
+                let plan = self.store.plan_retention(before_ms);
+                let (segments, samples, bytes) = (plan.segments.len() as u64, plan.samples, plan.bytes);
+                Some(RefusedDeletion { percent, segments, samples, bytes })
+            }
             Err(error) => {
                 tracing::error!(%error, "old metrics could not be deleted");
                 None
             }
         };
-        *self.kept.notice.lock() = notice;
+        *self.kept.refused.lock() = refused;
     }
 
     fn is_verification_due(&self) -> bool {
@@ -256,6 +267,12 @@ impl Metrics {
         }
     }
 
+    /// Samples from before it are on their way out.
+    pub fn oldest_kept(&self) -> Timestamp {
+        let retention = i64::try_from(self.retention().as_nanos()).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(self.kept.clock.now().as_nanos().saturating_sub(retention))
+    }
+
     /// What is damaged, in words.
     pub fn damage(&self) -> Vec<String> {
         self.kept.damage.lock().clone()
@@ -263,7 +280,36 @@ impl Metrics {
 
     /// Limits that are not kept.
     pub fn notice(&self) -> Option<String> {
-        self.kept.notice.lock().clone()
+        let refused = (*self.kept.refused.lock())?;
+        Some(format!(
+            "limits on series of metrics would delete {} % of their samples at once: widen them, or confirm it (`nines limits`)",
+            refused.percent
+        ))
+    }
+
+    /// What waits for [`Metrics::confirm_limits`].
+    pub fn refused_deletion(&self) -> Option<RefusedDeletion> {
+        *self.kept.refused.lock()
+    }
+
+    /// The next pass, which comes at once, deletes whatever the limits say.
+    pub fn confirm_limits(&self) {
+        self.kept.confirmed.store(true, Ordering::Relaxed);
+        self.kept.pass_due.store(true, Ordering::Relaxed);
+    }
+
+    /// What documents say in place of what the node was started with.
+    pub fn set_retention(&self, declared: Option<Duration>) {
+        let mut known = self.kept.declared_retention.lock();
+        if *known != declared {
+            *known = declared;
+            self.kept.pass_due.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How long samples are kept, as of now.
+    pub fn retention(&self) -> Duration {
+        self.kept.declared_retention.lock().unwrap_or(self.kept.retention)
     }
 
     pub fn status(&self) -> api::SeriesStatus {
@@ -299,6 +345,16 @@ impl Metrics {
             failed_commits_in_a_row: stats.journal.failed_commits_in_a_row,
         }
     }
+}
+
+/// A deletion of metrics that was larger than a policy usually asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedDeletion {
+    /// Of all samples.
+    pub percent: u64,
+    pub segments: u64,
+    pub samples: u64,
+    pub bytes: u64,
 }
 
 /// Metrics that budgets stopped, shown in the status: the worst ones.
@@ -389,8 +445,8 @@ mod tests {
 
     use super::*;
 
-    fn opened(data: &std::path::Path, clock: &SharedClock, confirm_limits: bool) -> Metrics {
-        let config = Config { data_dir: data.to_owned(), confirm_limits, ..Config::default() };
+    fn opened(data: &std::path::Path, clock: &SharedClock) -> Metrics {
+        let config = Config { data_dir: data.to_owned(), ..Config::default() };
         let shares = MemoryShares::of(1024 * MIB);
         Metrics::open(&config, shares, &RealDisk::shared(), clock, &Random::from_seed(7)).unwrap()
     }
@@ -411,7 +467,7 @@ mod tests {
         let manual = ManualClock::at(Timestamp::from_secs(1_795_334_400));
         let clock: SharedClock = Arc::clone(&manual) as SharedClock;
         let running = Shutdown::new();
-        let metrics = opened(folder.path(), &clock, false);
+        let metrics = opened(folder.path(), &clock);
         let due = metrics.due(clock.monotonic());
         write(&metrics, &clock);
         let due = metrics.round(due, &running);
@@ -425,10 +481,13 @@ mod tests {
         metrics.round(due, &running);
         assert!(metrics.notice().is_some_and(|notice| notice.contains("100 %")));
         assert_eq!(metrics.status().segments, 1);
-        metrics.store.close();
-        drop(metrics);
-        let confirmed = opened(folder.path(), &clock, true);
-        confirmed.round(confirmed.due(clock.monotonic()), &running);
+        let waiting = metrics.refused_deletion().unwrap();
+        assert_eq!((waiting.percent, waiting.segments, waiting.samples), (100, 1, 1));
+        // Confirmed once, it is done at the next round; a wider limit would have asked for nothing.
+        metrics.confirm_limits();
+        metrics.round(metrics.due(clock.monotonic()), &running);
+        assert_eq!((metrics.status().segments, metrics.refused_deletion()), (0, None));
+        let confirmed = metrics;
         assert_eq!((confirmed.status().segments, confirmed.notice()), (0, None));
         assert!(confirmed.damage().is_empty());
     }

@@ -20,6 +20,7 @@ mod read_metric;
 mod read_other;
 mod read_slo;
 mod slo;
+mod telemetry;
 mod write;
 mod yaml;
 
@@ -43,6 +44,7 @@ pub use slo::{
     Budgeting, Metric, NinesSource, Objective, Op, RatioParts, Ref, Settings, Sli, Slo, Source, Threshold,
     Window,
 };
+pub use telemetry::{TELEMETRY_DATASETS, TelemetryLimit, TelemetryLimits, TelemetryScope};
 pub use yaml::Yaml;
 
 pub const OPENSLO_V1: &str = "openslo/v1";
@@ -62,6 +64,7 @@ pub enum Document {
     Channel(Channel),
     Team(Team),
     MaskingRules(MaskingRules),
+    TelemetryLimits(TelemetryLimits),
 }
 
 /// Declaration order is the order in which a set is printed: what is referred to comes first.
@@ -70,6 +73,7 @@ pub enum DocumentKind {
     DataSource,
     MaskingRules,
     Team,
+    TelemetryLimits,
     Channel,
     Service,
     Sli,
@@ -193,6 +197,7 @@ fn read(reader: &mut Reader<'_>, node: &Node, foreign: &mut dyn ForeignKinds) ->
         OPENSLO_V1ALPHA => &[("SLO", DocumentKind::Slo), ("Service", DocumentKind::Service)],
         NINES_V1 => &[
             ("Channel", DocumentKind::Channel),
+            ("TelemetryLimits", DocumentKind::TelemetryLimits),
             ("MaskingRules", DocumentKind::MaskingRules),
             ("Team", DocumentKind::Team),
             ("Service", DocumentKind::Service),
@@ -242,7 +247,7 @@ fn kind_hint(kind: &str, version: &str, kinds: &[(&str, DocumentKind)], foreign:
         words.extend(foreign);
     }
     let elsewhere = match kind {
-        "Channel" | "Team" | "MaskingRules" => Some(NINES_V1),
+        "Channel" | "Team" | "MaskingRules" | "TelemetryLimits" => Some(NINES_V1),
         "DataSource" | "SLO" | "SLI" | "AlertPolicy" | "AlertCondition" | "AlertNotificationTarget" => {
             Some(OPENSLO_V1)
         }
@@ -295,16 +300,20 @@ fn read_kind(
         (DocumentKind::MaskingRules, Some(spec)) => {
             masking::read(reader, meta, spec).map(Document::MaskingRules)
         }
+        (DocumentKind::TelemetryLimits, Some(spec)) => {
+            telemetry::read(reader, meta, spec).map(Document::TelemetryLimits)
+        }
         (DocumentKind::Team, Some(spec)) => read_other::team(reader, meta, spec).map(Document::Team),
         (_, None) => None,
     }
 }
 
 impl DocumentKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::DataSource,
         Self::MaskingRules,
         Self::Team,
+        Self::TelemetryLimits,
         Self::Channel,
         Self::Service,
         Self::Sli,
@@ -320,6 +329,7 @@ impl DocumentKind {
             Self::DataSource => "DataSource",
             Self::Team => "Team",
             Self::MaskingRules => "MaskingRules",
+            Self::TelemetryLimits => "TelemetryLimits",
             Self::Channel => "Channel",
             Self::Service => "Service",
             Self::Sli => "SLI",
@@ -360,6 +370,7 @@ impl Document {
             Self::Channel(_) => DocumentKind::Channel,
             Self::Team(_) => DocumentKind::Team,
             Self::MaskingRules(_) => DocumentKind::MaskingRules,
+            Self::TelemetryLimits(_) => DocumentKind::TelemetryLimits,
         }
     }
 
@@ -375,6 +386,7 @@ impl Document {
             Self::Channel(object) => &object.meta,
             Self::Team(object) => &object.meta,
             Self::MaskingRules(object) => &object.meta,
+            Self::TelemetryLimits(object) => &object.meta,
         }
     }
 

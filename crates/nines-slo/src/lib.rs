@@ -58,7 +58,8 @@ pub use document::{
     DocumentError, DocumentKey, DocumentKind, DocumentWarning, MASKING_BUILT_INS, Mark, Marks, MaskingAction,
     MaskingRule, MaskingRules, MaskingWhat, Meta, Metric, NINES_V1, NinesSource, OPENSLO_V1, OPENSLO_V1ALPHA,
     Objective, Op, Parsed, ParsedFile, Period, PeriodUnit, ProviderTarget, Ratio, RatioParts, Ref, Secret,
-    Service, Settings, Sli, Slo, Source, Team, Threshold, Window, Yaml, parse,
+    Service, Settings, Sli, Slo, Source, TELEMETRY_DATASETS, Team, TelemetryLimit, TelemetryLimits,
+    TelemetryScope, Threshold, Window, Yaml, parse,
 };
 pub use evidence::{
     EVIDENCE_FIELDS_MAX, EVIDENCE_MINUTES, EVIDENCE_VALUES_MAX, Evidence, SUSPECTS_MAX, Suspect, UsersHit,

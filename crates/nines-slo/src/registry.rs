@@ -7,7 +7,7 @@ use nines_base::ErrorKind;
 
 use crate::document::{
     AlertCondition, AlertNotificationTarget, AlertPolicy, Document, DocumentError, DocumentKey, DocumentKind,
-    DocumentWarning, Metric, Parsed, Ref, Sli, Slo, Source, nearest, threshold_mistakes,
+    DocumentWarning, Metric, Parsed, Ref, Sli, Slo, Source, TelemetryScope, nearest, threshold_mistakes,
 };
 
 /// Objects in one registry. A thousand services with ten objects each.
@@ -336,6 +336,15 @@ fn references(document: &Document) -> Vec<Reference> {
         Document::Channel(channel) => {
             let fallback = channel.fallback.iter();
             fallback.map(|name| strong("spec.fallback".to_owned(), DocumentKind::Channel, name)).collect()
+        }
+        Document::TelemetryLimits(limits) => {
+            let named = limits.limits.iter().enumerate().filter_map(|(index, limit)| match &limit.scope {
+                TelemetryScope::Team(name) => {
+                    Some(strong(format!("spec.limits[{index}].team"), DocumentKind::Team, name))
+                }
+                _ => None,
+            });
+            named.collect()
         }
         Document::DataSource(_)
         | Document::AlertCondition(_)

@@ -27,8 +27,18 @@ pub const OBJECTS_MAX: usize = 20_000;
 
 /// Kinds that have no place for a secret: stored as they were written, so that people can read the file. Every other
 /// kind is sealed, those of later versions too.
-const PLAIN_KINDS: [&str; 9] =
-    ["AlertCondition", "AlertPolicy", "MaskingRules", "Runbook", "Schedule", "Service", "SLI", "SLO", "Team"];
+const PLAIN_KINDS: [&str; 10] = [
+    "AlertCondition",
+    "AlertPolicy",
+    "TelemetryLimits",
+    "MaskingRules",
+    "Runbook",
+    "Schedule",
+    "Service",
+    "SLI",
+    "SLO",
+    "Team",
+];
 
 /// Keeps documents in a database that was opened with [`DOMAIN`].
 #[derive(Debug, Clone)]

@@ -135,18 +135,38 @@ impl Store {
         self.0.limits.lock().clone()
     }
 
+    /// Each limit with what is wanted and what removal goes by, in seconds or bytes; `None` is no limit.
+    pub async fn limits_in_force(&self) -> Vec<(Limit, Option<u64>, Option<u64>)> {
+        let maintenance = self.0.maintenance.lock().await;
+        let limits = self.limits();
+        let shown = |amount: u64| (amount < UNLIMITED).then_some(amount);
+        Limit::all()
+            .map(|limit| (limit, shown(limits.amount(limit)), shown(maintenance.in_force(limit))))
+            .collect()
+    }
+
     /// From the next round on these are wanted; what is in force may differ until it is confirmed.
     pub fn set_limits(&self, limits: Limits) {
-        *self.0.limits.lock() = limits;
-        self.0.wake.notify_one();
+        let mut wanted = self.0.limits.lock();
+        if *wanted != limits {
+            *wanted = limits;
+            drop(wanted);
+            self.0.limits_changed.store(true, Ordering::Relaxed);
+            self.0.wake.notify_one();
+        }
     }
 
     /// Accepts the wanted limits as they are, whatever they cost: the next round removes by them, at once and without
     /// the bound of a pass. For an operator who has read [`Notice::RemovalRefused`].
     pub async fn confirm_limits(&self) -> Result<(), StoreError> {
+        self.confirm_removals(&Limit::all().collect::<Vec<_>>()).await
+    }
+
+    /// As [`Store::confirm_limits`], for these alone.
+    pub async fn confirm_removals(&self, confirmed: &[Limit]) -> Result<(), StoreError> {
         let mut maintenance = self.0.maintenance.lock().await;
         let limits = self.limits();
-        for limit in Limit::all() {
+        for limit in Limit::all().filter(|limit| confirmed.contains(limit)) {
             let wanted = limits.amount(limit);
             if wanted < maintenance.in_force(limit) {
                 self.0.catalog.accept_limit(limit, wanted).await?;

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -91,6 +91,8 @@ pub(crate) struct Inner {
     pub maintenance: tokio::sync::Mutex<Maintenance>,
     /// Wanted.
     pub limits: Mutex<Limits>,
+    /// The next round has to look at retention, even if its hour is not over.
+    pub limits_changed: AtomicBool,
     pub ballast: Ballast,
     pub notices: Mutex<Vec<Notice>>,
     pub remote: Option<Arc<Remote>>,
@@ -236,6 +238,7 @@ impl Store {
         };
         let inner = Inner {
             limits: Mutex::new(config.limits.clone()),
+            limits_changed: AtomicBool::new(false),
             ballast: Ballast::new(&config.root, config.ballast_bytes),
             notices: Mutex::default(),
             remote,

@@ -199,6 +199,22 @@ export const useStatus = () =>
     refetchInterval: LIVE_MS,
   });
 
+export const useLimits = () =>
+  useQuery({
+    queryKey: ["limits"],
+    queryFn: ({ signal }) => api<T.LimitsResponse>("/limits", { signal }),
+    refetchInterval: LIVE_MS,
+  });
+
+export function useConfirmLimits() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (limits: string[]) =>
+      api<T.LimitsResponse>("/limits/confirm", { method: "POST", body: { limits } }),
+    onSuccess: (now) => client.setQueryData(["limits"], now),
+  });
+}
+
 export const useKeys = (enabled: boolean) =>
   useQuery({
     queryKey: ["keys"],

@@ -1790,6 +1790,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much telemetry is kept, and what limits would delete at once and do not before somebody confirms it */
+        get: operations["limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes what the named limits want deleted, however much it is */
+        post: operations["confirm_limits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/maintenance": {
         parameters: {
             query?: never;
@@ -4622,6 +4656,10 @@ export interface components {
             /** @description Without what is secret; absent where it is not set. */
             value?: string | null;
         };
+        ConfirmLimitsRequest: {
+            /** @description Each as a removal names it, so that nothing is confirmed which nobody has read. */
+            limits: string[];
+        };
         ContextItem: {
             label: string;
             value: string;
@@ -5836,6 +5874,8 @@ export interface components {
             /** @description Requests that the store had no room for, by reason. */
             refused: components["schemas"]["Refused"][];
             requests: components["schemas"]["ReceivedRequests"];
+            /** @description The organisation, the teams whose keys have sent, and datasets with limits. */
+            scopes?: components["schemas"]["ScopeStatus"][];
         };
         /** @description Everything in it is on disk. */
         IntakeResponse: {
@@ -5980,6 +6020,20 @@ export interface components {
             account: components["schemas"]["Account"];
             link: string;
         };
+        /** @description What removal of telemetry goes by. An amount that is absent is no limit. */
+        KeptLimit: {
+            /**
+             * Format: int64
+             * @description The former one, until a removal is confirmed.
+             */
+            in_force?: number | null;
+            /** @description `retention of logs`, `disk budget`, … */
+            limit: string;
+            /** @description `seconds` or `bytes`. */
+            unit: string;
+            /** Format: int64 */
+            wanted?: number | null;
+        };
         /** @description A key without its secret. */
         Key: {
             created_at: components["schemas"]["String"];
@@ -6035,6 +6089,12 @@ export interface components {
         LayerShifts: {
             name: string;
             shifts: components["schemas"]["Shift"][];
+        };
+        /** @description How much is kept, and what waits to be deleted. */
+        LimitsResponse: {
+            limits: components["schemas"]["KeptLimit"][];
+            /** @description What limits would delete at once and do not before somebody confirms it. */
+            removals: components["schemas"]["Removal"][];
         };
         Link: {
             label: string;
@@ -6905,6 +6965,22 @@ export interface components {
             /** Format: int64 */
             refused_samples: number;
         };
+        /** @description A removal of more than a twentieth of the live data; of metrics, more than a fifth. */
+        Removal: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description As in `limits`; what confirming it names. */
+            limit: string;
+            /**
+             * Format: int64
+             * @description Of what the limit is about.
+             */
+            live_bytes: number;
+            /** Format: int64 */
+            rows: number;
+            /** Format: int64 */
+            segments: number;
+        };
         ReplayRequest: {
             /** @description YAML to try on top of what is applied; nothing of it is kept. */
             documents?: string | null;
@@ -7340,6 +7416,34 @@ export interface components {
             /** @description They see everything and are never called. */
             shadows: string[];
             time_zone: string;
+        };
+        /** @description What one tenant sent, or what came of one dataset, since the start, and what it may. Limits that are absent are none. */
+        ScopeStatus: {
+            /** Format: int64 */
+            accepted_bytes: number;
+            /** Format: int64 */
+            accepted_events: number;
+            /** Format: int64 */
+            accepted_requests: number;
+            /** Format: int64 */
+            bytes_per_second?: number | null;
+            /** Format: int64 */
+            events_per_second?: number | null;
+            /** @description Whether it would be refused now. */
+            is_over: boolean;
+            /** @description Of the team or the dataset; empty for the organisation. */
+            name: string;
+            /** @description Requests that a limit refused, by reason: `event_rate`, `byte_rate`, `stored_bytes`, `dataset_limit`. */
+            refused: components["schemas"]["Refused"][];
+            /** @description `organisation` (senders without a team), `team` or `dataset`. */
+            scope: string;
+            /**
+             * Format: int64
+             * @description Sealed and kept; a tenant's share is an estimate.
+             */
+            stored_bytes: number;
+            /** Format: int64 */
+            stored_bytes_max?: number | null;
         };
         SearchRequest: {
             /** @description From `next_cursor` of the page before. */
@@ -12071,6 +12175,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyCreated"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmLimitsRequest"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsResponse"];
                 };
             };
             /** @description a problem document */

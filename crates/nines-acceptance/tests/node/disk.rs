@@ -23,7 +23,7 @@ pub struct Sender {
     next: u64,
     pub acknowledged: BTreeSet<u64>,
     /// What refusals said.
-    refused: Vec<String>,
+    pub refused: Vec<String>,
 }
 
 impl Sender {

@@ -4,6 +4,7 @@
 
 mod access;
 mod backups;
+mod bombs;
 mod chats;
 mod defaults;
 mod disk;
@@ -16,6 +17,7 @@ mod hostile;
 mod incident;
 mod inhibition;
 mod lake;
+mod limits;
 mod mail_intake;
 mod malformed;
 mod masking;

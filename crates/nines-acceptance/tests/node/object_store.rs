@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, client, eventually, workspace_root};
+use nines_acceptance::{Api, Node, alone, client, eventually, run_tool, workspace_root};
+use nines_base::SystemClock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Child;
@@ -282,4 +284,103 @@ async fn what_left_the_disk_for_s3_is_fetched_back_and_an_outage_is_said() -> an
         return Ok(());
     };
     journey(&mut weed).await
+}
+
+/// Seconds without S3 in an ordinary run; `NINES_OUTAGE_SECS` asks for more, and then requests are paced.
+const OUTAGE_SECS: u64 = 15;
+/// Between two requests of a long outage: some 0.8 MB a second, so that the backlog outgrows the disk budget halfway.
+const LONG_PACE: Duration = Duration::from_millis(500);
+/// Of a request's 200 lines.
+const LINE_BYTES: usize = 2_000;
+/// For a backlog to be sent.
+const DRAIN: Duration = Duration::from_secs(900);
+
+/// Objects that the catalog does not know: nobody would ever delete them.
+async fn orphans(data: &Path, place: &impl Place) -> anyhow::Result<Vec<String>> {
+    let script = "import sqlite3, sys\n\
+                  catalog = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\n\
+                  for (path,) in catalog.execute('select file_path from segments where remote_state is not null'):\n\
+                  \tprint(path.rsplit('/', 1)[-1])\n";
+    let catalog = data.join("telemetry/catalog.db");
+    let known = run_tool("python3", &["-c", script, text(&catalog)], data).await?;
+    let known: Vec<&str> = known.lines().collect();
+    Ok(place.segments().await?.into_iter().filter(|name| !known.contains(&name.as_str())).collect())
+}
+
+/// A8: S3 dies while telemetry comes in, for longer than the disk budget has room. What is acknowledged is kept, what finds
+/// no room is told to come back, and afterwards the backlog goes out without a hand on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_s3_while_telemetry_comes_in_loses_nothing_and_leaves_no_orphans() -> anyhow::Result<()>
+{
+    let _machine = alone().await;
+    let above = tempfile::tempdir()?;
+    let Some(mut weed) = Weed::start(&above.path().join("weed")).await? else {
+        println!("skipped: SeaweedFS is not installed (`scripts/clients object-store` does that)");
+        return Ok(());
+    };
+    let asked = std::env::var("NINES_OUTAGE_SECS").ok().and_then(|text| text.parse().ok());
+    let (seconds, pace, budget) = match asked {
+        Some(seconds) => (seconds, LONG_PACE, "1GiB"),
+        None => (OUTAGE_SECS, Duration::ZERO, "256MiB"),
+    };
+    let data = above.path().join("data");
+    let clock = SystemClock::shared();
+    let node = Node::start_with(
+        &data,
+        &["--object-store", &weed.url(), "--disk-max", budget, "--memory-max", "1GiB"],
+        &weed.environment(),
+    )
+    .await?;
+    let api = node.api()?;
+    let mut sender = Sender::new(&node, 0)?;
+    let mut refused = 0_u64;
+    // Some of it is there before the outage, and some on its way when it begins.
+    while weed.segments().await?.is_empty() {
+        ensure!(sender.send(LINE_BYTES).await? == 200, "a healthy node takes everything");
+    }
+    let before = weed.segments().await?.len();
+    weed.take_away().await?;
+    let until = clock.monotonic() + Duration::from_secs(seconds);
+    while clock.monotonic() < until {
+        if sender.send(LINE_BYTES).await? != 200 {
+            refused += 1;
+            clock.sleep(Duration::from_millis(100)).await;
+        }
+        clock.sleep(pace).await;
+    }
+    let status = api.get("/api/v1/status").await?;
+    let notices = status["notices"].to_string();
+    ensure!(notices.contains(&weed.name()) && notices.contains("cannot be reached"), "{notices}");
+    let told = sender.refused.first().cloned().unwrap_or_default();
+    ensure!(refused == 0 || told.contains("disk budget"), "{told}");
+
+    weed.give_back().await?;
+    let back = clock.monotonic();
+    loop {
+        let status = api.get("/api/v1/status").await?;
+        let is_over = !status["notices"].to_string().contains("cannot be reached");
+        if is_over && sender.send(LINE_BYTES).await? == 200 {
+            break;
+        }
+        ensure!(clock.monotonic() - back < DRAIN, "the backlog does not go out: {}", status["notices"]);
+        clock.sleep(Duration::from_millis(500)).await;
+    }
+    let drained = clock.monotonic() - back;
+    let after = weed.segments().await?.len();
+    check(&api, &sender.acknowledged).await?;
+    let orphans = orphans(&data, &weed).await?;
+    println!(
+        "A8 {seconds} s without S3: {} requests acknowledged, {refused} refused for want of room, {} segments sent in {:.1} s afterwards, {} orphans",
+        sender.acknowledged.len(),
+        after - before,
+        drained.as_secs_f64(),
+        orphans.len()
+    );
+    ensure!(orphans.is_empty(), "objects that nobody remembers: {orphans:?}");
+    ensure!(after > before, "there was no backlog");
+    // The same from what lies there and on the disk after a kill.
+    node.kill().await?;
+    let node = Node::start_with(&data, &["--object-store", &weed.url()], &weed.environment()).await?;
+    check(&node.api()?, &sender.acknowledged).await?;
+    node.stop().await
 }

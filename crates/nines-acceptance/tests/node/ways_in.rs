@@ -145,6 +145,74 @@ async fn rsyslog_sends_over_udp_tcp_and_tls() -> anyhow::Result<()> {
     node.stop().await
 }
 
+/// Messages that rsyslog sends as bulk requests.
+const DOCUMENTS: usize = 500;
+
+/// rsyslog's sender of bulk requests, which of all clients asks for the least: no product header, no version.
+#[tokio::test]
+async fn rsyslog_sends_bulk_requests() -> anyhow::Result<()> {
+    let _machine = alone().await;
+    let module = format!("/usr/lib/{}-linux-gnu/rsyslog/omelasticsearch.so", std::env::consts::ARCH);
+    if !Path::new("/usr/sbin/rsyslogd").is_file() || !Path::new(&module).is_file() {
+        println!("skipped: rsyslog-elasticsearch is not installed (`scripts/tools test` does that)");
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    let node = Node::start(&at.join("data"), &["--anonymous-ingest", "false"]).await?;
+    let api = node.api()?;
+    let input = at.join("log");
+    let config = format!(
+        "module(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+         module(load=\"omelasticsearch\")\n\
+         input(type=\"imuxsock\" Socket=\"{input}\" RateLimit.Interval=\"0\")\n\
+         global(workDirectory=\"{at}\")\n\
+         template(name=\"document\" type=\"list\" option.jsonf=\"on\") {{\n\
+           property(outname=\"@timestamp\" name=\"timereported\" dateFormat=\"rfc3339\" format=\"jsonf\")\n\
+           property(outname=\"service.name\" name=\"programname\" format=\"jsonf\")\n\
+           property(outname=\"message\" name=\"msg\" format=\"jsonf\")\n\
+         }}\n\
+         action(type=\"omelasticsearch\" server=\"{url}/elastic\" uid=\"nines\" pwd=\"{key}\" bulkmode=\"on\" searchIndex=\"logs\" searchType=\"\" \
+         template=\"document\" action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\" \
+         errorFile=\"{at}/errors\")\n",
+        input = input.display(),
+        at = at.display(),
+        url = node.addresses.http,
+        key = node.key("ingest.key")?,
+    );
+    write(&at.join("rsyslog.conf"), &config)?;
+    let mut daemon = nines_base::spawn::program("/usr/sbin/rsyslogd")
+        .args(["-n", "-f"])
+        .arg(at.join("rsyslog.conf"))
+        .arg("-i")
+        .arg(at.join("pid"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::OpenOptions::new().create(true).append(true).open(at.join("rsyslog.log"))?)
+        .kill_on_drop(true)
+        .spawn()?;
+    eventually("rsyslog's socket", async || Ok(input.exists().then_some(()))).await?;
+    let socket = std::os::unix::net::UnixDatagram::unbound()?;
+    for number in 0..DOCUMENTS {
+        socket.send_to(format!("<156>shop[42]: order {number} paid").as_bytes(), &input)?;
+    }
+    let count = "select count(distinct body) from logs where \"service.name\" = 'shop'";
+    let stored = eventually("all documents", async || {
+        let stored = api.sql_number(count).await?;
+        Ok((stored == DOCUMENTS as f64).then_some(()))
+    });
+    if let Err(error) = stored.await {
+        let told = std::fs::read_to_string(at.join("rsyslog.log"))?
+            + &std::fs::read_to_string(at.join("errors")).unwrap_or_default();
+        anyhow::bail!("{error}: {} stored; rsyslog says {told:.4000}", api.sql_number(count).await?);
+    }
+    let rows = api.sql_number("select count(*) from logs").await?;
+    ensure!(rows == DOCUMENTS as f64, "{rows} rows of {DOCUMENTS} documents");
+    daemon.start_kill()?;
+    daemon.wait().await?;
+    node.stop().await
+}
+
 /// A certificate for localhost and its key.
 pub async fn certificate(at: &Path) -> anyhow::Result<(String, String)> {
     let text = |name: &str| at.join(name).display().to_string();

@@ -6,8 +6,8 @@ use nines_model::Timestamp;
 
 use super::{Access, LINK_TTL};
 use crate::{
-    AccessError, Account, AccountId, Action, Actor, Grant, Key, KeyId, Link, NewKey, Realm, RepositoryError,
-    Resource, Role, RouteAccess, Secret, authorize,
+    AccessError, Account, AccountId, Action, Actor, Bounds, Grant, Key, KeyId, Link, NewKey, Realm,
+    RepositoryError, Resource, Role, RouteAccess, Secret, authorize,
 };
 
 /// Keys that are neither revoked nor expired. One per service of a large company; more is a script gone wrong.
@@ -37,14 +37,9 @@ pub struct Invitation {
 
 impl Access {
     pub async fn create_key(&self, actor: &Actor, new: &NewKey) -> Result<IssuedKey, AccessError> {
-        if new.bounds.team.is_some() && !matches!(new.grant, Grant::Role(_)) {
-            return Err(AccessError::IngestInTeam);
-        }
-        let resource = match &new.bounds.team {
+        let resource = match realm_of(new.grant, &new.bounds) {
             // It has no id yet.
-            Some(team) => {
-                Resource::Key { id: KeyId(String::new()), grant: new.grant, team: Some(team.clone()) }
-            }
+            Some(team) => Resource::Key { id: KeyId(String::new()), grant: new.grant, team: Some(team) },
             None => Resource::Holder { grant: new.grant },
         };
         authorize(actor, Action::CreateKey, &resource).into_result()?;
@@ -163,7 +158,7 @@ impl Access {
     async fn key_to_manage(&self, actor: &Actor, id: &KeyId, action: Action) -> Result<Key, AccessError> {
         let key = self.inner.repository.key(id).await?;
         let grant = key.as_ref().map_or(Grant::Nothing, |key| key.grant);
-        let team = key.as_ref().and_then(|key| key.bounds.team.clone());
+        let team = key.as_ref().and_then(|key| realm_of(key.grant, &key.bounds));
         let not_found = || AccessError::NotFound { what: "key", id: id.to_string() };
         let resource = Resource::Key { id: id.clone(), grant, team };
         if let Err(denial) = authorize(actor, action, &resource).into_result() {
@@ -262,4 +257,10 @@ pub(super) fn checked_name(name: &str) -> Result<String, AccessError> {
     let is_good =
         !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && !name.chars().any(char::is_control);
     if is_good { Ok(name.to_owned()) } else { Err(AccessError::BadName { limit: NAME_CHARS_MAX }) }
+}
+
+/// The team to which whoever manages a key must have rights. A key for telemetry sends for every service, whichever team it
+/// counts for, so only those who manage the node's keys manage it.
+fn realm_of(grant: Grant, bounds: &Bounds) -> Option<String> {
+    bounds.team.clone().filter(|_| grant != Grant::Ingest)
 }

@@ -22,6 +22,22 @@ pub(super) const ROUTES: &[Route] = &[
         body::<ConfigResponse>(),
         "Every setting of the node with its value, secrets redacted, and where it comes from",
     ),
+    get(
+        "/api/v1/limits",
+        "limits",
+        VIEWER,
+        body::<LimitsResponse>(),
+        "How much telemetry is kept, and what limits would delete at once and do not before somebody confirms it",
+    ),
+    post(
+        "/api/v1/limits/confirm",
+        "confirm_limits",
+        ADMIN,
+        body::<ConfirmLimitsRequest>(),
+        body::<LimitsResponse>(),
+        "Deletes what the named limits want deleted, however much it is",
+    )
+    .audited("limits.confirm"),
     // The web application
     get("/", "ui", Access::Public, None, "The web application"),
     get("/{*path}", "ui_asset", Access::Public, None, "The web application's pages and assets"),

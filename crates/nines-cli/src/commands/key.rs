@@ -9,7 +9,7 @@ use crate::table::Table;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nines key create collector --role ingest\n  nines key create lin --role responder --expires-at 2027-01-01T00:00:00Z\n  nines key list\n  nines key replace 0199… --grace 12h     both keys work for half a day\n  nines key revoke 0199…"
+    after_help = "Examples:\n  nines key create collector --role ingest --team shop\n  nines key create lin --role responder --expires-at 2027-01-01T00:00:00Z\n  nines key list\n  nines key replace 0199… --grace 12h     both keys work for half a day\n  nines key revoke 0199…"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -31,7 +31,7 @@ enum Command {
         /// Whose it is [default: your own account's]
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
-        /// The team in which its role holds, and nowhere else
+        /// The team in which its role holds, and nowhere else; of an ingest key, the team whose limits it counts against
         #[arg(long, value_name = "NAME")]
         team: Option<String>,
         /// Which rows of telemetry it sees, as a filter: calls that cannot be narrowed to them are refused

@@ -99,7 +99,7 @@ pub struct Arguments {
         help_heading = "Limits"
     )]
     object_store: Option<String>,
-    /// Accept limits that remove more than a twentieth of the data at once
+    /// Accept limits that remove more than a twentieth of the data at once; `nines limits confirm` does it while running
     #[arg(long, help_heading = "Limits")]
     confirm_limits: bool,
     /// Syslog over UDP, off unless given; port 0 takes a free one

@@ -1,12 +1,15 @@
 //! The node's own health.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nines_api as api;
+use nines_base::ErrorKind;
 
 use crate::SharedApp;
+use crate::audit::AuditNote;
+use crate::extract::Body;
 use crate::problem::{ApiError, ApiResult};
 
 pub async fn healthy() -> &'static str {
@@ -30,6 +33,39 @@ pub async fn status(State(app): State<SharedApp>) -> ApiResult<Json<api::Status>
         .await
         .map(Json)
         .map_err(|error| ApiError::from_kind(nines_base::ErrorKind::Unavailable, &*error))
+}
+
+pub async fn limits(State(app): State<SharedApp>) -> Json<api::LimitsResponse> {
+    Json(app.health.limits().await)
+}
+
+pub async fn confirm_limits(
+    State(app): State<SharedApp>,
+    Body(asked): Body<api::ConfirmLimitsRequest>,
+) -> ApiResult<(Extension<AuditNote>, Json<api::LimitsResponse>)> {
+    let waiting = app.health.limits().await.removals;
+    let named: Vec<&api::Removal> =
+        waiting.iter().filter(|removal| asked.limits.contains(&removal.limit)).collect();
+    if let Some(unknown) = asked.limits.iter().find(|name| named.iter().all(|one| one.limit != **name)) {
+        let detail = format!("nothing waits to be confirmed for `{unknown}`");
+        return Err(ApiError::new(ErrorKind::Conflict, detail).hint("GET /api/v1/limits says what does"));
+    }
+    if named.is_empty() {
+        return Err(ApiError::invalid("`limits` names none").hint("name what GET /api/v1/limits says"));
+    }
+    let text = |one: &&api::Removal| {
+        format!(
+            "{}: {} rows in {} segments, {} of {} bytes",
+            one.limit, one.rows, one.segments, one.bytes, one.live_bytes
+        )
+    };
+    let details = named.iter().map(text).collect::<Vec<_>>().join("; ");
+    app.health
+        .confirm_limits(&asked.limits)
+        .await
+        .map_err(|error| ApiError::from_kind(ErrorKind::Unavailable, &*error))?;
+    let note = AuditNote { resource: Some("limits".to_owned()), details, ..AuditNote::default() };
+    Ok((Extension(note), Json(app.health.limits().await)))
 }
 
 pub async fn metrics(State(app): State<SharedApp>) -> ApiResult<Response> {
@@ -84,6 +120,30 @@ fn paging(paging: &api::PagingStatus, metric: &mut impl FnMut(&str, &str, &str, 
     one("nines_audit_age_seconds", "gauge", "Since the last of them.", paging.audited_secs_ago);
     let defects = paging.escalation_defects as f64;
     one("nines_audit_defects", "gauge", "Incidents that would be forgotten, as of the last.", defects);
+}
+
+/// Who sends how much, and what limits refused. Teams are as many as are declared.
+fn scopes(scopes: &[api::ScopeStatus], metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
+    let labels = |one: &api::ScopeStatus| format!("scope={:?},name={:?}", one.scope, one.name);
+    let by_scope = |value: fn(&api::ScopeStatus) -> u64| -> Vec<(String, f64)> {
+        scopes.iter().map(|one| (format!("{{{}}}", labels(one)), value(one) as f64)).collect()
+    };
+    let help = "Requests acknowledged, by tenant and by dataset with limits.";
+    metric("nines_limits_requests_total", "counter", help, &by_scope(|one| one.accepted_requests));
+    let help = "Events acknowledged, by the same.";
+    metric("nines_limits_events_total", "counter", help, &by_scope(|one| one.accepted_events));
+    let help = "Bytes acknowledged, by the same.";
+    metric("nines_limits_bytes_total", "counter", help, &by_scope(|one| one.accepted_bytes));
+    let help = "Bytes sealed and kept, by the same.";
+    metric("nines_limits_stored_bytes", "gauge", help, &by_scope(|one| one.stored_bytes));
+    let refused: Vec<_> = scopes
+        .iter()
+        .flat_map(|one| one.refused.iter().map(move |refused| (one, refused)))
+        .map(|(one, refused)| {
+            (format!("{{{},reason={:?}}}", labels(one), refused.reason), refused.count as f64)
+        })
+        .collect();
+    metric("nines_limits_refused_total", "counter", "Requests that a limit refused.", &refused);
 }
 
 /// How this node of a pair stands.
@@ -166,6 +226,7 @@ fn exposition(status: &api::Status) -> String {
         "Bytes of segments on disk.",
         &by_dataset(|dataset| dataset.bytes_on_disk),
     );
+    scopes(&status.ingest.scopes, &mut metric);
     series(&status.series, &mut metric);
     metric("nines_journal_bytes", "gauge", "Bytes of the journal.", &one(status.journal_bytes as f64));
     metric("nines_paging_rules", "gauge", "Promises that are evaluated.", &one(status.paging.rules as f64));

@@ -177,6 +177,7 @@ impl People {
         if let Some(id) = entry.via.strip_prefix("key:") {
             let key = self.keys.get(id)?;
             let teams = match (&key.bounds.team, &key.account) {
+                (Some(_), _) if key.grant == Grant::Ingest => BTreeSet::new(),
                 (Some(team), _) => BTreeSet::from([team.clone()]),
                 (None, Some(id)) => {
                     let account = self.accounts.values().find(|account| account.id == *id);
@@ -184,7 +185,8 @@ impl People {
                 }
                 (None, None) => BTreeSet::new(),
             };
-            let grant = if key.bounds.team.is_some() { Grant::Role(Role::Member) } else { key.grant };
+            let is_kept_to_team = key.bounds.team.is_some() && key.grant != Grant::Ingest;
+            let grant = if is_kept_to_team { Grant::Role(Role::Member) } else { key.grant };
             return Some(subject(Kind::Key, &key.name, grant, teams, "key", from));
         }
         let account = self.accounts.get(&entry.actor)?;

@@ -13,7 +13,7 @@ use nines_protocols::json::write_string;
 
 use super::{Taken, content_encoding, respond, with_retry_after};
 use crate::body;
-use crate::gate;
+use crate::gate::{self, IngestIdentity};
 use crate::receiver::Inner;
 use crate::refusal::{Cause, Refusal};
 
@@ -42,15 +42,14 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
 
 async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
     let encoding = content_encoding(&parts.headers)?;
-    let body = if gate::key(&parts.headers).is_some() {
-        inner.admit(&parts.headers, &parts.extensions).await?;
-        body
+    let (sender, body) = if gate::key(&parts.headers).is_some() {
+        (inner.admit(&parts.headers, &parts.extensions).await?, body)
     } else {
         admit_by_body(inner, parts, body).await?
     };
     let id = format!("{:016x}", inner.next_id());
     inner
-        .take_admitted(body, encoding, move |body, received_at| {
+        .take_admitted(&sender, body, encoding, move |body, received_at| {
             let batch = change_event::decode(body, &id, received_at)?;
             Ok(Taken::whole(batch, ()))
         })
@@ -58,7 +57,7 @@ async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
 }
 
 /// Admits the sender by its `routing_key`, or without one where no key is asked for.
-async fn admit_by_body(inner: &Inner, parts: &Parts, body: Body) -> Result<Body, Refusal> {
+async fn admit_by_body(inner: &Inner, parts: &Parts, body: Body) -> Result<(IngestIdentity, Body), Refusal> {
     let Ok(_permit) = inner.requests.try_acquire() else {
         return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
     };
@@ -66,13 +65,13 @@ async fn admit_by_body(inner: &Inner, parts: &Parts, body: Body) -> Result<Body,
     let bytes = body::read(body, BODY_BYTES_MAX, inner.limits.body_timeout, &inner.clock, &mut held).await?;
     let peer = parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|info| info.0);
     let peer = peer.unwrap_or_else(|| std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
-    match inner.gate.admit(None, peer).await {
-        Ok(_) => {}
+    let sender = match inner.gate.admit(None, peer).await {
+        Ok(sender) => sender,
         Err(error) => {
             let key = change_event::routing_key(&bytes).ok().flatten();
             let Some(key) = key else { return Err(error.into()) };
-            inner.gate.admit(Some(&key), peer).await?;
+            inner.gate.admit(Some(&key), peer).await?
         }
-    }
-    Ok(Body::from(bytes))
+    };
+    Ok((sender, Body::from(bytes)))
 }

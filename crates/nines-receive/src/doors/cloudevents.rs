@@ -40,11 +40,11 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
 }
 
 async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
-    inner.admit(&parts.headers, &parts.extensions).await?;
+    let sender = inner.admit(&parts.headers, &parts.extensions).await?;
     let mode = mode(&parts.headers)?;
     let encoding = content_encoding(&parts.headers)?;
     inner
-        .take_admitted(body, encoding, move |body, received_at| {
+        .take_admitted(&sender, body, encoding, move |body, received_at| {
             let batch = match &mode {
                 Mode::Structured => cloudevents::decode_structured(body, received_at)?,
                 Mode::Batch => cloudevents::decode_batch(body, received_at)?,

@@ -28,7 +28,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal.cause {
             Cause::Unauthenticated | Cause::Forbidden => "security_exception",
-            Cause::Busy => "es_rejected_execution_exception",
+            Cause::Busy | Cause::OverLimit => "es_rejected_execution_exception",
             Cause::Unavailable => "unavailable_shards_exception",
             Cause::TooLarge => "content_too_long_exception",
             Cause::UnsupportedType | Cause::UnsupportedEncoding => "media_type_header_exception",

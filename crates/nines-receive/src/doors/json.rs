@@ -16,6 +16,7 @@ use nines_model::Dataset;
 use nines_protocols::file::{self, Format};
 
 use super::{Taken, content_encoding, media_type, query, respond};
+use crate::gate::IngestIdentity;
 use crate::receiver::Inner;
 use crate::refusal::{Cause, Refusal};
 
@@ -54,7 +55,7 @@ async fn take(
     parts: &Parts,
     body: Body,
 ) -> Result<String, Refusal> {
-    inner.admit(&parts.headers, &parts.extensions).await?;
+    let sender = inner.admit(&parts.headers, &parts.extensions).await?;
     let Some(dataset) = DATASETS.into_iter().find(|known| known.as_str() == dataset) else {
         let message = format!(
             "`{dataset}` is no dataset for JSON events: use logs, beacons, probes or changes; spans and metrics come by OTLP"
@@ -65,7 +66,7 @@ async fn take(
     let (format, mut shared) = options(parts)?;
     let key = replies::key(&parts.headers)?;
     let Some(key) = key else {
-        let events = store(inner, body, encoding, format, dataset, shared).await?;
+        let events = store(inner, &sender, body, encoding, format, dataset, shared).await?;
         return Ok(answer(events, false));
     };
     let turn = match replies.begin(&key, &parts.headers, dataset, inner).await? {
@@ -76,7 +77,7 @@ async fn take(
     // On a task of its own: a client that goes away does not take the rows back, so it must not give the turn back either.
     let inner = Arc::clone(inner);
     let stored = tokio::spawn(async move {
-        let events = store(&inner, body, encoding, format, dataset, shared).await?;
+        let events = store(&inner, &sender, body, encoding, format, dataset, shared).await?;
         turn.stored(events);
         Ok(events)
     });
@@ -88,6 +89,7 @@ async fn take(
 
 async fn store(
     inner: &Inner,
+    sender: &IngestIdentity,
     body: Body,
     encoding: Encoding,
     format: Format,
@@ -95,7 +97,7 @@ async fn store(
     shared: Vec<(String, String)>,
 ) -> Result<u64, Refusal> {
     inner
-        .take_admitted(body, encoding, move |body, received_at| {
+        .take_admitted(sender, body, encoding, move |body, received_at| {
             let batch = file::decode(format, dataset, body, &shared, received_at)?;
             let events = batch.rows.len() as u64;
             Ok(Taken::whole(batch, events))

@@ -11,11 +11,13 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use nines_base::decompress::{Encoding, decompress};
+use nines_model::Dataset;
 use nines_series::decode::{DecodeError, decode_v1, decode_v2};
 use nines_series::{SeriesError, SeriesStore, WriteOutcome};
 
 use super::{respond, with_retry_after};
 use crate::body;
+use crate::gate::IngestIdentity;
 use crate::receiver::{INLINE_BYTES_MAX, Inner};
 use crate::refusal::{Cause, Refusal};
 
@@ -46,7 +48,9 @@ pub(super) async fn handle(
         (Err(refusal), ..) => Err(refusal),
         (Ok(_), _, None) => Err(Refusal::new(Cause::NotFound, "this node keeps no metrics")),
         (Ok(_), Err(refusal), _) => Err(refusal.clone()),
-        (Ok(_), Ok(version), Some(series)) => write(inner, series, *version, &parts.headers, body).await,
+        (Ok(sender), Ok(version), Some(series)) => {
+            write(inner, sender, series, *version, &parts.headers, body).await
+        }
     };
     let (mut response, written) = match answer {
         Ok(outcome) => (answered(&outcome), outcome),
@@ -100,6 +104,7 @@ fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
 
 async fn write(
     inner: &Inner,
+    sender: IngestIdentity,
     series: &SeriesStore,
     version: Version,
     headers: &HeaderMap,
@@ -114,11 +119,12 @@ async fn write(
             return Err(Refusal::new(Cause::UnsupportedEncoding, message));
         }
     }
+    let limit = inner.limits.http_body_bytes;
+    let body = inner.check(&sender, body, limit).await?;
     let Ok(_permit) = inner.requests.try_acquire() else {
         return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
     };
     let mut held = inner.bytes.hold();
-    let limit = inner.limits.http_body_bytes;
     let bytes = body::read(body, limit, inner.limits.body_timeout, &inner.clock, &mut held).await?;
     // The block says how long it is. What it will take is counted before it is decoded.
     let room = SNAPPY_SIZE_GUESS * bytes.len() as u64;
@@ -133,10 +139,16 @@ async fn write(
             Version::V1 => decode_v1(&message),
             Version::V2 => decode_v2(&message),
         };
-        Ok((store.write(request?)?, message.len() as u64))
+        let (request, bytes) = (request?, message.len() as u64);
+        let samples = [(Dataset::Metrics, request.values())];
+        let charge = sender.tenant.as_ref().map(|tenant| tenant.charge(&samples, bytes)).transpose()?;
+        Ok((store.write(request)?, charge, bytes))
     };
-    let (pending, bytes) = inner.compute(is_small, work).await?;
+    let (pending, charge, bytes) = inner.compute(is_small, work).await?;
     let outcome = pending.await?;
+    if let Some(charge) = charge {
+        charge.keep();
+    }
     inner.counters.accepted(outcome.samples_written + outcome.histograms_written, outcome.rejected, bytes);
     Ok(outcome)
 }
@@ -160,7 +172,7 @@ fn answered(outcome: &WriteOutcome) -> Response<Body> {
 
 fn refused(refusal: &Refusal) -> Response<Body> {
     let status = match refusal.cause {
-        Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Cause::Busy | Cause::OverLimit => StatusCode::SERVICE_UNAVAILABLE,
         _ => refusal.http_status(),
     };
     let body = format!("{}\n", refusal.message);

@@ -9,7 +9,7 @@ use axum::http::{Method, Request, Response, StatusCode};
 use nines_protocols::splunk;
 
 use super::{Taken, content_encoding, query, respond, with_retry_after};
-use crate::gate;
+use crate::gate::{self, IngestIdentity};
 use crate::receiver::Inner;
 use crate::refusal::{Cause, Refusal};
 
@@ -29,7 +29,9 @@ impl From<Refusal> for Failure {
         let (status, text, code) = match refusal.cause {
             Cause::Unauthenticated => (StatusCode::UNAUTHORIZED, "Invalid authorization", 3),
             Cause::Forbidden => (StatusCode::FORBIDDEN, "Invalid token", 4),
-            Cause::Busy | Cause::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Server is busy", 9),
+            Cause::Busy | Cause::OverLimit | Cause::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Server is busy", 9)
+            }
             Cause::Defect => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", 8),
             Cause::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request entity too large", 27),
             Cause::NotFound => (StatusCode::NOT_FOUND, "The requested URL was not found on this server", 6),
@@ -80,17 +82,17 @@ async fn answer(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Bod
 }
 
 async fn events(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>, Failure> {
-    admit(inner, parts).await?;
+    let sender = admit(inner, parts).await?;
     let encoding = content_encoding(&parts.headers)?;
     let decode = |body: &[u8], received_at| match splunk::decode_events(body, received_at) {
         Ok(batch) => Ok(Taken::whole(batch, Ok(()))),
         Err(error) => Ok(Taken { batches: Vec::new(), rejected: 0, answer: Err(error) }),
     };
-    finish(inner.take_admitted(body, encoding, decode).await?)
+    finish(inner.take_admitted(&sender, body, encoding, decode).await?)
 }
 
 async fn raw(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>, Failure> {
-    admit(inner, parts).await?;
+    let sender = admit(inner, parts).await?;
     let encoding = content_encoding(&parts.headers)?;
     let metadata = query::pairs(parts.uri.query());
     let at = match query::value(&metadata, "time") {
@@ -103,13 +105,13 @@ async fn raw(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>,
         Ok(batch) => Ok(Taken::whole(batch, Ok(()))),
         Err(error) => Ok(Taken { batches: Vec::new(), rejected: 0, answer: Err(error) }),
     };
-    finish(inner.take_admitted(body, encoding, decode).await?)
+    finish(inner.take_admitted(&sender, body, encoding, decode).await?)
 }
 
 /// Splunk tells a missing token from a wrong one.
-async fn admit(inner: &Inner, parts: &Parts) -> Result<(), Failure> {
+async fn admit(inner: &Inner, parts: &Parts) -> Result<IngestIdentity, Failure> {
     match inner.admit(&parts.headers, &parts.extensions).await {
-        Ok(_) => Ok(()),
+        Ok(sender) => Ok(sender),
         Err(refusal) if refusal.cause == Cause::Unauthenticated && gate::key(&parts.headers).is_none() => {
             let status = StatusCode::UNAUTHORIZED;
             Err(Failure { status, text: "Token is required".to_owned(), code: 2, event: None, refusal })

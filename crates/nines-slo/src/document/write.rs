@@ -37,6 +37,7 @@ pub(super) fn document(document: &Document, secrets: Secrets) -> Yaml {
             (if ours { NINES_V1 } else { OPENSLO_V1 }, spec.build())
         }
         Document::Channel(channel) => (NINES_V1, channel_spec(channel, secrets)),
+        Document::TelemetryLimits(limits) => (NINES_V1, super::telemetry::spec(limits)),
         Document::MaskingRules(rules) => (NINES_V1, super::masking::spec(rules)),
         Document::Team(team) => {
             let spec = MapBuilder::default()

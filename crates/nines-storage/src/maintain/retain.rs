@@ -1,6 +1,7 @@
 //! Old segments go: by age and by disk budget, within what the operator has accepted. See [`crate::limits`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nines_model::{Dataset, Timestamp};
@@ -121,7 +122,8 @@ impl Store {
     async fn retention_time(&self, maintenance: &mut Maintenance) -> Result<Option<Timestamp>, StoreError> {
         let monotonic = self.0.clock.monotonic();
         let elapsed = maintenance.retained_at.map(|at| monotonic.saturating_sub(at));
-        let is_asked_for = std::mem::take(&mut maintenance.pass_due);
+        let is_changed = self.0.limits_changed.swap(false, Ordering::Relaxed);
+        let is_asked_for = std::mem::take(&mut maintenance.pass_due) || is_changed;
         if !is_asked_for && elapsed.is_some_and(|elapsed| elapsed < RETENTION_PASS) {
             return Ok(None);
         }

@@ -114,7 +114,7 @@ function Create({
         label={t("May do")}
         value={role}
         onChange={(event) => setRole(event.currentTarget.value)}
-        data={ROLES.filter((value) => team === "" || value !== "ingest").map((value) => ({
+        data={ROLES.filter((value) => everywhere || value !== "ingest").map((value) => ({
           value,
           label: roleWord(value),
         }))}
@@ -122,15 +122,15 @@ function Create({
       {known.length > 0 && (
         <NativeSelect
           size="xs"
-          label={t("Where")}
+          label={role === "ingest" ? t("Counts for") : t("Where")}
           value={team}
-          onChange={(event) => {
-            setTeam(event.currentTarget.value);
-            if (role === "ingest") setRole("viewer");
-          }}
+          onChange={(event) => setTeam(event.currentTarget.value)}
           data={[
-            ...(everywhere ? [{ value: "", label: t("everywhere") }] : []),
-            ...known.map((name) => ({ value: name, label: t("in team {name}", { name }) })),
+            ...(everywhere ? [{ value: "", label: role === "ingest" ? t("no team") : t("everywhere") }] : []),
+            ...known.map((name) => ({
+              value: name,
+              label: role === "ingest" ? t("for team {name}", { name }) : t("in team {name}", { name }),
+            })),
           ]}
         />
       )}
@@ -170,7 +170,13 @@ function List({ onCreated }: { onCreated: (key: KeyCreated) => void }) {
               <td>
                 <b>{key.name}</b>
               </td>
-              <td>{key.team ? t("{role} in {team}", { role: key.role, team: key.team }) : key.role}</td>
+              <td>
+                {!key.team
+                  ? key.role
+                  : key.role === "ingest"
+                    ? t("{role} for {team}", { role: key.role, team: key.team })
+                    : t("{role} in {team}", { role: key.role, team: key.team })}
+              </td>
               <td className="mono">{key.prefix}…</td>
               <td>
                 {ago(key.created_at)} <span className="dim">{t("by {name}", { name: key.created_by })}</span>

@@ -1,5 +1,5 @@
 // The node's own health: what it takes in, what it refused, what it keeps and what it still owes.
-import { useStatus } from "../../api/hooks";
+import { useLimits, useStatus } from "../../api/hooks";
 import type { Status } from "../../api/types";
 import { Mark } from "../../components/Mark";
 import { Failure, Figure, Loading, Notice } from "../../components/states";
@@ -8,6 +8,7 @@ import { t } from "../../lib/i18n";
 import { zoneName } from "../../lib/time";
 import { useAged } from "../../shell/Shell";
 import { useNow } from "../../state/url";
+import { Removals, Senders } from "./Limits";
 import styles from "./Status.module.css";
 
 const modeWord = (mode: string) =>
@@ -58,7 +59,16 @@ export default function StatusPage() {
 function Body({ status, now }: { status: Status; now: number }) {
   const bad = status.modes.filter((mode) => mode !== "ok");
   const { ingest, paging } = status;
-  const refused = ingest.refused.reduce((total, one) => total + one.count, 0);
+  const removals = useLimits().data?.removals ?? [];
+  // A request that a dataset's limit stopped is counted for its tenant too.
+  const byLimits = (ingest.scopes ?? [])
+    .filter((one) => one.scope !== "dataset")
+    .flatMap((one) => one.refused);
+  const refused = [...ingest.refused, ...byLimits].reduce((total, one) => total + one.count, 0);
+  // What can be confirmed is said with its button.
+  const notices = status.notices.filter(
+    (one) => !removals.some(({ limit }) => one.startsWith(`${limit} would `)),
+  );
   return (
     <>
       <div className={styles.modes}>
@@ -91,7 +101,8 @@ function Body({ status, now }: { status: Status; now: number }) {
           )}
         </Notice>
       ))}
-      {[...status.notices, ...status.damage].map((one) => (
+      <Removals removals={removals} />
+      {[...notices, ...status.damage].map((one) => (
         <Notice key={one} tone="warn">
           {one}
         </Notice>
@@ -206,6 +217,7 @@ function Body({ status, now }: { status: Status; now: number }) {
           </div>
         </section>
       </div>
+      <Senders scopes={ingest.scopes ?? []} />
       <section className="panel scroll-x">
         <table className="grid">
           <thead>

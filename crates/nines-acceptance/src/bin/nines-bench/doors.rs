@@ -9,6 +9,8 @@ use std::time::Duration;
 use nines_acceptance::{Browser, Node};
 use nines_access::{Access, Action, Config, Credentials, MemoryRepository, Resource, authorize};
 use nines_base::{Random, SharedClock};
+use nines_ingest::{Amounts, TenantLimits, Tenants};
+use nines_model::Dataset;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::events::Wire;
@@ -67,7 +69,7 @@ pub async fn reads(node: &Node, clock: &SharedClock) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A2: what `nines_server::gate` does for each request of telemetry.
+/// A2: what `nines_server::gate` does for each request of telemetry, with what its tenant's limits cost.
 pub async fn sending(clock: &SharedClock) -> anyhow::Result<()> {
     let config = Config { anonymous_ingest: false, sealer: None };
     let access =
@@ -75,6 +77,11 @@ pub async fn sending(clock: &SharedClock) -> anyhow::Result<()> {
     let first = access.prepare_first_run();
     access.complete_first_run(&first).await?;
     let key = first.ingest_key.expose().to_owned();
+    let tenants = Tenants::new(Arc::clone(clock));
+    let rate =
+        Amounts { events_per_second: Some(1 << 40), bytes_per_second: Some(1 << 50), ..Amounts::default() };
+    let datasets = [(Dataset::Logs, rate)].into();
+    tenants.set_limits(TenantLimits { organisation: rate, datasets, ..TenantLimits::default() });
     let admit = async || {
         let header = format!("Bearer {key}");
         let credentials = Credentials {
@@ -86,6 +93,9 @@ pub async fn sending(clock: &SharedClock) -> anyhow::Result<()> {
         };
         let actor = access.authenticate(&credentials).await?.actor;
         authorize(&actor, Action::SendTelemetry, &Resource::Node).into_result()?;
+        let tenant = tenants.tenant(actor.bounds.as_ref().and_then(|bounds| bounds.team.as_deref()));
+        tenant.check()?;
+        tenant.charge(&[(Dataset::Logs, 100)], 20_000)?.keep();
         anyhow::Ok(actor)
     };
     black_box(admit().await?);

@@ -17,7 +17,7 @@ pub(crate) fn refuse(refusal: &Refusal) -> Response<Body> {
         Cause::TooLarge => "too_large",
         Cause::UnsupportedType => "unsupported_media_type",
         Cause::UnsupportedEncoding => "unsupported_encoding",
-        Cause::Busy => "exhausted",
+        Cause::Busy | Cause::OverLimit => "exhausted",
         Cause::Unavailable => "unavailable",
         Cause::Defect => "internal",
     };
