@@ -10,6 +10,7 @@ import { installThemeVariables, theme } from "./theme";
 import "./styles/mantine.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/touch.css";
 
 const client = new QueryClient({
   defaultOptions: {

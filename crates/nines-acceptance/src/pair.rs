@@ -1,12 +1,14 @@
 //! Two real nodes, a real PostgreSQL, and everything that can come between them.
 //!
-//! Each node reaches PostgreSQL through a [`Proxy`] of its own, which can fall silent. The [`Receiver`] takes the pages;
-//! at each it looks up, in PostgreSQL and past the proxies, which epoch the lease has at that instant.
+//! Where it is permitted they are machines on a network of their own ([`Wires`]), on which packets get lost between any two
+//! of them. Elsewhere each node reaches PostgreSQL through a [`Proxy`] of its own, which can fall silent. The [`Receiver`]
+//! takes the pages; at each it looks up, in PostgreSQL and past what is broken, which epoch the lease has at that instant.
 
 mod ledger;
 mod postgres;
 mod proxy;
 mod scenario;
+mod wires;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,6 +22,7 @@ pub use ledger::{Calls, Receiver};
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use scenario::{FailoverLedger, OutageLedger, fail_over_again_and_again, verdict, without_postgresql};
+pub use wires::{Host, Wires};
 
 use crate::{Api, command, eventually};
 
@@ -30,6 +33,8 @@ pub struct Member {
     pub proxy: Proxy,
     data: PathBuf,
     arguments: Vec<String>,
+    /// What makes it run on a machine of its own.
+    machine: Option<[String; 4]>,
     child: Option<Child>,
 }
 
@@ -38,7 +43,14 @@ impl Member {
         let log = self.data.with_extension("log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut command = command(&arguments)?;
+        let mut command = match &self.machine {
+            None => command(&arguments)?,
+            Some([ip, rest @ ..]) => {
+                let mut command = nines_base::spawn::program(ip);
+                command.args(rest).arg(crate::binary()?).args(&arguments).env("NO_COLOR", "1");
+                command
+            }
+        };
         command.env("NINES_LOG", "info");
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true).spawn()?;
@@ -77,10 +89,22 @@ pub enum Fault {
     CutOff,
     /// Somebody holds a lock on the lease for longer than it lasts, and it is nobody's then.
     LeaseLost,
+    /// What it sends to PostgreSQL is lost, and it hears what PostgreSQL sends. On [`Wires`] only, as the others below.
+    Mute,
+    /// What PostgreSQL sends to it is lost, and PostgreSQL hears it.
+    Deaf,
+    /// Neither PostgreSQL nor the other node, in either direction. Whoever takes the pages is reached as before.
+    Isolated,
 }
 
 impl Fault {
-    pub const ALL: [Self; 4] = [Self::Killed, Self::Stopped, Self::CutOff, Self::LeaseLost];
+    /// Those that can be made there.
+    pub fn all(postgres: &Postgres) -> Vec<Self> {
+        let everywhere = [Self::Killed, Self::Stopped, Self::CutOff, Self::LeaseLost];
+        let on_wires = [Self::Mute, Self::Deaf, Self::Isolated];
+        let on_wires = on_wires.into_iter().filter(|_| postgres.wires.is_some());
+        everywhere.into_iter().chain(on_wires).collect()
+    }
 }
 
 impl Nodes {
@@ -93,24 +117,35 @@ impl Nodes {
         std::io::Write::write_all(&mut file, key.as_bytes())?;
         let ports = [free_port().await?, free_port().await?];
         let mut members = Vec::new();
+        let hosts = [Host::A, Host::B];
+        let address = |index: usize| match &postgres.wires {
+            Some(wires) => format!("{}:{}", wires.address(hosts[index]), ports[index]),
+            None => format!("127.0.0.1:{}", ports[index]),
+        };
         for (index, name) in ["a", "b"].into_iter().enumerate() {
             let proxy = Proxy::start(postgres.port).await?;
             let data = folder.join(name);
+            let (network, pair) = match &postgres.wires {
+                Some(wires) => (wires.network(), postgres.url(postgres.port)),
+                None => ("127.0.0.0/8".to_owned(), postgres.url(proxy.port)),
+            };
             let flags = [
                 ("--data", data.display().to_string()),
-                ("--listen", format!("127.0.0.1:{}", ports[index])),
+                ("--listen", address(index)),
                 ("--otlp-grpc", "127.0.0.1:0".to_owned()),
                 ("--otlp-http", "127.0.0.1:0".to_owned()),
-                ("--allow-egress", "127.0.0.0/8".to_owned()),
-                ("--pair", postgres.url(proxy.port)),
-                ("--pair-peer", format!("http://127.0.0.1:{}", ports[1 - index])),
+                ("--allow-egress", network),
+                ("--pair", pair),
+                ("--pair-peer", format!("http://{}", address(1 - index))),
                 ("--pair-name", name.to_owned()),
                 ("--master-key", master.display().to_string()),
             ];
             let mut arguments = vec!["serve".to_owned()];
             arguments.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
-            let url = format!("http://127.0.0.1:{}", ports[index]);
-            members.push(Member { name, url, proxy, data, arguments, child: None });
+            arguments.extend(postgres.wires.iter().map(|_| "--allow-plaintext".to_owned()));
+            let machine = postgres.wires.as_ref().map(|wires| wires.on(hosts[index]));
+            let url = format!("http://{}", address(index));
+            members.push(Member { name, url, proxy, data, arguments, machine, child: None });
         }
         let members: [Member; 2] = members.try_into().ok().context("two members")?;
         let mut nodes = Self { postgres, members, key: String::new() };
@@ -181,8 +216,10 @@ impl Nodes {
                 child.wait().await?;
             }
             Fault::Stopped => self.signal(leader, "-STOP").await?,
-            Fault::CutOff => self.members[leader].proxy.fall_silent(true),
             Fault::LeaseLost => lock = Some(self.postgres.lose_lease(Duration::from_secs(6)).await?),
+            Fault::CutOff | Fault::Mute | Fault::Deaf | Fault::Isolated => {
+                self.break_network(leader, fault, true).await?;
+            }
         }
         let led = eventually("another epoch to be led", || async {
             if self.postgres.epoch().await? == epoch {
@@ -198,14 +235,47 @@ impl Nodes {
         match fault {
             Fault::Killed => self.members[leader].spawn().await?,
             Fault::Stopped => self.signal(leader, "-CONT").await?,
-            Fault::CutOff => self.members[leader].proxy.fall_silent(false),
             Fault::LeaseLost => {}
+            Fault::CutOff | Fault::Mute | Fault::Deaf | Fault::Isolated => {
+                self.break_network(leader, fault, false).await?;
+            }
         }
         if let Some(lock) = lock {
             lock.await??;
         }
         led.with_context(|| format!("{fault:?}"))?;
         Ok(took)
+    }
+
+    /// Between a node and what it leans on, or heals it.
+    pub async fn break_network(&self, member: usize, fault: Fault, broken: bool) -> anyhow::Result<()> {
+        let Some(wires) = &self.postgres.wires else {
+            ensure!(fault == Fault::CutOff, "{fault:?} needs a network of its own");
+            self.members[member].proxy.fall_silent(broken);
+            return Ok(());
+        };
+        let hosts = [Host::A, Host::B];
+        let (node, other, postgres) = (hosts[member], hosts[1 - member], Host::Postgres);
+        let lost: &[(Host, Host)] = match fault {
+            Fault::CutOff => &[(node, postgres), (postgres, node)],
+            Fault::Mute => &[(node, postgres)],
+            Fault::Deaf => &[(postgres, node)],
+            Fault::Isolated => &[(node, postgres), (postgres, node), (node, other), (other, node)],
+            Fault::Killed | Fault::Stopped | Fault::LeaseLost => &[],
+        };
+        for (from, to) in lost {
+            wires.lose(*from, *to, broken).await?;
+        }
+        Ok(())
+    }
+
+    /// The two no longer hear each other, and both hear PostgreSQL; or heals it.
+    pub async fn part(&self, parted: bool) -> anyhow::Result<()> {
+        let wires = self.postgres.wires.as_ref().context("needs a network of its own")?;
+        for (from, to) in [(Host::A, Host::B), (Host::B, Host::A)] {
+            wires.lose(from, to, parted).await?;
+        }
+        Ok(())
     }
 
     /// What a node says that wants to be the third.
@@ -225,6 +295,7 @@ impl Nodes {
             proxy: self.members[0].proxy.clone(),
             data: folder.join("third"),
             arguments,
+            machine: None,
             child: None,
         };
         third.spawn().await?;
@@ -232,6 +303,13 @@ impl Nodes {
             Ok(third.status().await?["trouble"].as_str().map(str::to_owned))
         })
         .await
+    }
+
+    /// What `nines doctor` says of a node.
+    pub async fn doctor(&self, member: usize) -> anyhow::Result<String> {
+        let mut asked = command(&["doctor", "--url", &self.members[member].url])?;
+        let done = asked.env("NINES_KEY", &self.key).output().await?;
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
 
     /// As `systemctl stop` does.

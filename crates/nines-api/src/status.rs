@@ -61,6 +61,12 @@ pub struct PairStatus {
     pub other_seen_secs: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_behind_writes: Option<u64>,
+    /// How far the other's clock is ahead of this node's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_clock_secs: Option<f64>,
+    /// At the leader: whether the other answers at `--pair-peer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_answers: Option<bool>,
     /// Why this node cannot take part, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

@@ -169,7 +169,13 @@ async fn several_steps_are_stored_together_or_not_at_all(store: &dyn Repository)
     assert_eq!(ok(store.get(id(1)).await).map(|incident| incident.version), Some(1));
     assert_eq!(ok(store.timeline(id(1), 0, 100).await), one.entries);
     assert_eq!(ok(store.revision().await), 2);
-    ok(store.commit(&[good]).await);
+    // Two of one incident, the second upon the first.
+    let note = Command::Note { text: "looking".to_owned(), link: None };
+    let better = after(&good.incident, &note, 2);
+    let changes = ok(store.commit(&[good, better.clone()]).await);
+    assert_eq!(changes.iter().map(|change| change.version).collect::<Vec<_>>(), [2, 3]);
+    let kept = ok(store.get(id(1)).await);
+    assert_eq!(kept.map(|incident| (incident.version, incident.entries)), Some((3, better.incident.entries)));
 }
 
 async fn queries_agree_with_their_meaning(store: &dyn Repository) {
@@ -248,10 +254,13 @@ async fn effects_stay_until_they_are_done(store: &dyn Repository) {
     let expected: Vec<_> = opened.effects.iter().chain(&confirmed.effects).cloned().collect();
     assert_eq!(pending.iter().map(|pending| pending.effect.clone()).collect::<Vec<_>>(), expected);
     assert!(pending.len() > 1 && pending.is_sorted_by_key(|pending| pending.sequence));
-    ok(store.complete_effect(pending[0].sequence).await);
-    ok(store.complete_effect(pending[0].sequence).await);
+    ok(store.complete_effects(&[pending[0].sequence]).await);
+    ok(store.complete_effects(&[pending[0].sequence]).await);
     assert_eq!(ok(store.pending_effects(100).await), pending[1..]);
     assert_eq!(ok(store.pending_effects(1).await), pending[1..2]);
+    let all: Vec<u64> = pending.iter().map(|pending| pending.sequence).collect();
+    ok(store.complete_effects(&all).await);
+    assert_eq!(ok(store.pending_effects(100).await), []);
 }
 
 async fn changes_are_told_in_order_and_once_per_incident(store: &dyn Repository) {

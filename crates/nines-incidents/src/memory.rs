@@ -35,9 +35,12 @@ impl Repository for MemoryRepository {
 
     async fn commit(&self, steps: &[Step]) -> Result<Vec<Change>, RepositoryError> {
         let mut tables = self.0.lock();
+        let mut versions = std::collections::HashMap::new();
         for step in steps {
             let id = step.incident.id;
             let stored = tables.incidents.get(&id).map_or(0, |incident| incident.version);
+            // Of the step before it, if two are of one incident.
+            let stored = versions.insert(id, step.incident.version).unwrap_or(stored);
             let key_taken = step
                 .idempotency_key
                 .as_ref()
@@ -107,8 +110,8 @@ impl Repository for MemoryRepository {
         Ok(self.0.lock().effects.iter().take(limit as usize).cloned().collect())
     }
 
-    async fn complete_effect(&self, sequence: u64) -> Result<(), RepositoryError> {
-        self.0.lock().effects.retain(|effect| effect.sequence != sequence);
+    async fn complete_effects(&self, sequences: &[u64]) -> Result<(), RepositoryError> {
+        self.0.lock().effects.retain(|effect| !sequences.contains(&effect.sequence));
         Ok(())
     }
 

@@ -113,8 +113,8 @@ pub trait Repository: Send + Sync + 'static {
     /// The oldest first.
     async fn pending_effects(&self, limit: u32) -> Result<Vec<PendingEffect>, RepositoryError>;
 
-    /// Marking one done that is done already, or unknown, is not an error.
-    async fn complete_effect(&self, sequence: u64) -> Result<(), RepositoryError>;
+    /// All or none. Marking one done that is done already, or unknown, is not an error.
+    async fn complete_effects(&self, sequences: &[u64]) -> Result<(), RepositoryError>;
 
     /// The revision of the newest change; 0 before the first.
     async fn revision(&self) -> Result<u64, RepositoryError>;

@@ -1,5 +1,6 @@
 //! The service: reads the store, asks the [`machine`](crate::machine), stores the step, announces the change.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use nines_base::SharedClock;
@@ -11,8 +12,8 @@ use crate::machine::{self, REOPEN_WITHIN};
 use crate::open::OpenIncidents;
 use crate::{
     Actor, AlertSignal, Cadence, Change, CloseoutMail, Command, Draft, Entry, Fact, Incident, IncidentError,
-    IncidentId, Language, PendingEffect, Query, Report, Repository, RepositoryError, State, Statistics, Step,
-    Update, Watch, closeout_mail, draft_update,
+    IncidentId, Language, PendingEffect, Query, Record, Report, Repository, RepositoryError, State,
+    Statistics, Step, Update, Watch, closeout_mail, draft_update,
 };
 
 /// How often a change is decided again because somebody else was first. One process has one writer, so a second
@@ -169,6 +170,46 @@ impl Incidents {
         Err(busy("change an incident"))
     }
 
+    /// Writes entries on many timelines, in the order given, in one write. One that its incident does not take is left out,
+    /// and answered with why.
+    pub async fn record(
+        &self,
+        records: &[(IncidentId, Record)],
+        actor: &Actor,
+    ) -> Result<Vec<(IncidentId, IncidentError)>, IncidentError> {
+        let _writer = self.inner.writer.lock().await;
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            let now = self.inner.clock.now();
+            let mut reached: HashMap<IncidentId, Incident> = HashMap::new();
+            let (mut steps, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
+            for (id, record) in records {
+                let incident = match reached.get(id) {
+                    Some(incident) => Ok(incident.clone()),
+                    None => self.get(*id).await,
+                };
+                let command = Command::Record(record.clone());
+                let step = incident.and_then(|incident| {
+                    Ok(machine::apply(&incident, &command, actor, &self.inner.cadence, now)?)
+                });
+                match step {
+                    Ok(step) => {
+                        reached.insert(*id, step.incident.clone());
+                        steps.push(step);
+                    }
+                    Err(error) => refused.push((*id, error)),
+                }
+            }
+            if steps.is_empty() {
+                return Ok(refused);
+            }
+            match self.commit(steps).await {
+                Err(error) if is_conflict(&error) => {}
+                stored => return stored.map(|_| refused),
+            }
+        }
+        Err(busy("write timelines"))
+    }
+
     /// Folds `source` into `target` and gives the target.
     pub async fn merge(
         &self,
@@ -286,14 +327,14 @@ impl Incidents {
         Ok(Statistics::of(&all))
     }
 
-    /// Effects that nobody has marked done, the oldest first. Do each, then call [`Incidents::effect_done`]; a crash
-    /// in between gives it again, with the same key.
+    /// Effects that nobody has marked done, the oldest first. Do them, then call [`Incidents::effects_done`]; a crash
+    /// in between gives them again, with the same keys.
     pub async fn pending_effects(&self, limit: u32) -> Result<Vec<PendingEffect>, IncidentError> {
         Ok(self.inner.repository.pending_effects(limit).await?)
     }
 
-    pub async fn effect_done(&self, sequence: u64) -> Result<(), IncidentError> {
-        Ok(self.inner.repository.complete_effect(sequence).await?)
+    pub async fn effects_done(&self, sequences: &[u64]) -> Result<(), IncidentError> {
+        Ok(self.inner.repository.complete_effects(sequences).await?)
     }
 
     /// The revision of the newest change.

@@ -185,3 +185,43 @@ async fn merging_moves_alerts_and_stops_the_clock() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(world.incidents.merge(folded, kept, &lin()).await.is_err());
 }
+
+#[tokio::test]
+async fn entries_on_many_timelines_are_one_write_and_one_refusal_stops_no_other() {
+    let world = World::new();
+    let one = world.reported("checkout", Level::P1).await;
+    let two = world.reported("payment", Level::P1).await;
+    let unknown = nines_incidents::IncidentId { year: 2026, number: 99 };
+    let record = |text: &str| nines_incidents::Record {
+        at: nines_base::Clock::now(&*world.clock),
+        kind: EntryKind::Page,
+        text: nines_incidents::Text::Plain(text.to_owned()),
+        link: None,
+    };
+    let records = [
+        (one, record("ann called by chat")),
+        (unknown, record("nobody called")),
+        (two, record("bo called by chat")),
+        (one, record("ann called by sms")),
+    ];
+    let refused = world.incidents.record(&records, &lin()).await.unwrap();
+    assert_eq!(refused.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [unknown]);
+    for (incident, expected) in
+        [(one, vec!["ann called by chat", "ann called by sms"]), (two, vec!["bo called by chat"])]
+    {
+        let entries = world.timeline(incident).await;
+        assert!(
+            entries.iter().map(|entry| entry.sequence).eq(1..=entries.len() as u64),
+            "numbered without a gap"
+        );
+        let told: Vec<String> = entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Page)
+            .map(|entry| match &entry.text {
+                nines_incidents::Text::Plain(text) => text.clone(),
+                phrase => format!("{phrase:?}"),
+            })
+            .collect();
+        assert_eq!(told, expected);
+    }
+}

@@ -17,8 +17,8 @@ use nines_model::Timestamp;
 use serde_json::json;
 
 use crate::{
-    AttemptOutcome, ChannelKind, Draft, Event, Finish, NewPage, OutboxStore, PAUSE_MAX, PageFilter, PageId,
-    PageState, Priority, Subject, TargetId,
+    AttemptOutcome, ChannelKind, Claimed, Draft, Event, Finish, NewPage, OutboxStore, PAUSE_MAX, PageFilter,
+    PageId, PageState, Priority, Subject, TargetId, Waiting,
 };
 
 pub use crash::{crash_everywhere, crash_randomly};
@@ -66,8 +66,20 @@ async fn state(store: &Store, page: &NewPage) -> PageState {
 }
 
 async fn claim_ids(store: &Store, to: &str, seconds: u64, limit: usize) -> Vec<PageId> {
-    let claimed = store.claim(&target(to), at(seconds), limit).await.unwrap();
-    claimed.into_iter().map(|one| one.page.new.id).collect()
+    claim(store, to, seconds, limit).await.into_iter().map(|one| one.page.new.id).collect()
+}
+
+async fn claim(store: &Store, to: &str, seconds: u64, limit: usize) -> Vec<Claimed> {
+    store.claim(&[(target(to), limit)], at(seconds)).await.unwrap()
+}
+
+async fn finish(store: &Store, page: &PageId, seconds: u64, finish: Finish) {
+    store.finish(&[(page.clone(), finish)], at(seconds)).await.unwrap();
+}
+
+/// The names of the targets for which there is something to do, now or later.
+async fn waiting(store: &Store) -> Vec<TargetId> {
+    store.waiting(NOW).await.unwrap().into_iter().map(|one| one.target).collect()
 }
 
 /// Runs every rule, each on a store of its own.
@@ -78,6 +90,7 @@ where
 {
     inserting_twice_makes_one_page(new_store().await).await;
     claims_are_severe_first_then_newest(new_store().await).await;
+    many_targets_are_served_together(new_store().await).await;
     a_page_comes_back_as_it_was(new_store().await).await;
     attempts_are_logged(new_store().await).await;
     a_crash_while_sending_requeues_as_unknown(new_store().await).await;
@@ -89,6 +102,7 @@ where
     a_fallback_goes_out_only_if_needed(new_store().await).await;
     notices_stand_for_themselves(new_store().await).await;
     time_set_back_makes_pages_due(new_store().await).await;
+    what_was_held_back_is_released(new_store().await).await;
     hastening_spares_what_never_failed(new_store().await).await;
     an_undeliverable_page_can_be_tried_again(new_store().await).await;
     finishing_what_is_not_being_sent_changes_nothing(new_store().await).await;
@@ -106,7 +120,7 @@ async fn inserting_twice_makes_one_page(store: Store) {
         PageState::Sending,
         "a repeat does not disturb what is under way"
     );
-    assert_eq!(store.waiting_targets().await.unwrap(), [target("y")]);
+    assert_eq!(waiting(&store).await, [target("y")]);
 }
 
 async fn claims_are_severe_first_then_newest(store: Store) {
@@ -123,14 +137,40 @@ async fn claims_are_severe_first_then_newest(store: Store) {
     assert_eq!(order, expected);
 }
 
+async fn many_targets_are_served_together(store: Store) {
+    let on_x = [page("a", "1", Event::Notice, "x", 0), page("a", "2", Event::Notice, "x", 1)];
+    let on_y = [page("b", "1", Event::Trigger, "y", 0), page("c", "1", Event::Trigger, "y", 1)];
+    let mut later = page("d", "1", Event::Trigger, "z", 0);
+    later.due_at = at(60);
+    store.insert(&[on_x.as_slice(), on_y.as_slice(), std::slice::from_ref(&later)].concat()).await.unwrap();
+    let due = |name: &str, due: Option<Timestamp>| Waiting { target: target(name), due, folds: false };
+    let expected = [due("x", Some(at(0))), due("y", Some(at(0))), due("z", Some(at(60)))];
+    assert_eq!(store.waiting(at(5)).await.unwrap(), expected);
+
+    let wanted = [(target("x"), 9), (target("y"), 1), (target("z"), 9), (target("nobody"), 1)];
+    let claimed = store.claim(&wanted, at(5)).await.unwrap();
+    let ids: Vec<_> = claimed.into_iter().map(|one| one.page.new.id).collect();
+    assert_eq!(ids, [on_x[1].id.clone(), on_y[1].id.clone()], "one of a subject, and as many as are wanted");
+    let expected = [due("x", None), due("y", Some(at(0))), due("z", Some(at(60)))];
+    assert_eq!(store.waiting(at(5)).await.unwrap(), expected, "the other of a subject waits for its end");
+
+    let ended = [(ids[0].clone(), delivered("r")), (ids[1].clone(), retry(30, false))];
+    store.finish(&ended, at(6)).await.unwrap();
+    assert_eq!(state(&store, &on_x[1]).await, PageState::Delivered);
+    let expected = [due("x", Some(at(0))), due("y", Some(at(0))), due("z", Some(at(60)))];
+    assert_eq!(store.waiting(at(6)).await.unwrap(), expected);
+    assert_eq!(claim_ids(&store, "y", 6, 9).await, [on_y[0].id.clone()], "the other one has to wait");
+}
+
 async fn a_page_comes_back_as_it_was(store: Store) {
     let mut new = page("a", "1", Event::Notice, "x", 0);
     new.due_at = at(60);
     new.fallback_of = Some(PageId("other".to_owned()));
     store.insert(std::slice::from_ref(&new)).await.unwrap();
     assert_eq!(claim_ids(&store, "x", 59, 9).await, []);
-    assert_eq!(store.next_due(&target("x")).await.unwrap(), Some(at(60)));
-    let claimed = store.claim(&target("x"), at(60), 9).await.unwrap().remove(0);
+    let expected = Waiting { target: target("x"), due: Some(at(60)), folds: false };
+    assert_eq!(store.waiting(at(59)).await.unwrap(), [expected]);
+    let claimed = claim(&store, "x", 60, 9).await.remove(0);
     assert_eq!(claimed.page.new, new);
     assert_eq!((claimed.page.attempts, claimed.page.unknown_attempts, claimed.thread), (1, 0, None));
     assert_eq!(store.page(&PageId("none".to_owned())).await.unwrap(), None);
@@ -140,11 +180,11 @@ async fn attempts_are_logged(store: Store) {
     let new = page("a", "1", Event::Trigger, "x", 0);
     store.insert(std::slice::from_ref(&new)).await.unwrap();
     claim_ids(&store, "x", 1, 1).await;
-    store.finish(&new.id, at(2), retry(10, true)).await.unwrap();
+    finish(&store, &new.id, 2, retry(10, true)).await;
     claim_ids(&store, "x", 10, 1).await;
     let running = store.attempts(&new.id).await.unwrap();
     assert_eq!(running[1].outcome, AttemptOutcome::Running);
-    store.finish(&new.id, at(11), delivered("r")).await.unwrap();
+    finish(&store, &new.id, 11, delivered("r")).await;
     let log = store.attempts(&new.id).await.unwrap();
     let short: Vec<_> =
         log.iter().map(|one| (one.number, one.started_at, one.ended_at, one.outcome)).collect();
@@ -164,7 +204,7 @@ async fn a_crash_while_sending_requeues_as_unknown(store: Store) {
     claim_ids(&store, "x", 1, 1).await;
     assert_eq!(store.recover(at(5)).await.unwrap(), 1);
     assert_eq!(store.recover(at(5)).await.unwrap(), 0);
-    let again = store.claim(&target("x"), at(5), 9).await.unwrap();
+    let again = claim(&store, "x", 5, 9).await;
     assert_eq!(again.len(), 2);
     let interrupted = again.iter().find(|one| one.page.attempts == 2).unwrap();
     assert_eq!(interrupted.page.unknown_attempts, 1);
@@ -185,7 +225,7 @@ async fn a_newer_trigger_supersedes_the_waiting_one(store: Store) {
     let third = page("a", "3", Event::Trigger, "x", 9);
     store.insert(std::slice::from_ref(&third)).await.unwrap();
     assert_eq!(claim_ids(&store, "x", 9, 9).await, [], "one page of a subject at a time");
-    store.finish(&second.id, at(10), retry(11, false)).await.unwrap();
+    finish(&store, &second.id, 10, retry(11, false)).await;
     let failed = store.page(&second.id).await.unwrap().unwrap();
     assert_eq!((failed.state, failed.merged_into), (PageState::Superseded, Some(third.id.clone())));
     assert_eq!(claim_ids(&store, "x", 20, 9).await, [third.id]);
@@ -197,7 +237,7 @@ async fn what_ended_unseen_goes_into_one_digest(store: Store) {
         store.insert(&[page(alert, "1", Event::Trigger, "x", 0)]).await.unwrap();
         claim_ids(&store, "x", 0, 1).await;
         let id = page(alert, "1", Event::Trigger, "x", 0).id;
-        store.finish(&id, at(1), retry(60, false)).await.unwrap();
+        finish(&store, &id, 1, retry(60, false)).await;
         let resolve = page(alert, "2", Event::Resolve, "x", 30);
         store.insert(std::slice::from_ref(&resolve)).await.unwrap();
         assert_eq!(state(&store, &resolve).await, PageState::Superseded);
@@ -205,7 +245,7 @@ async fn what_ended_unseen_goes_into_one_digest(store: Store) {
         assert_eq!((trigger.state, trigger.merged_into), (PageState::Superseded, Some(resolve.id.clone())));
         resolves.push(resolve);
     }
-    assert_eq!(store.waiting_targets().await.unwrap(), [target("x")]);
+    assert_eq!(waiting(&store).await, [target("x")]);
     assert_eq!(store.fold(&target("y"), at(40)).await.unwrap(), None);
     let digest = store.fold(&target("x"), at(40)).await.unwrap().unwrap();
     assert_eq!(store.fold(&target("x"), at(40)).await.unwrap(), None, "nothing is left to fold");
@@ -221,8 +261,8 @@ async fn what_ended_unseen_goes_into_one_digest(store: Store) {
     assert_eq!(items.len(), 4);
     assert!(resolves.iter().all(|resolve| items.iter().any(|item| item.new.id == resolve.id)));
     assert_eq!(claim_ids(&store, "x", 50, 9).await, std::slice::from_ref(&digest));
-    store.finish(&digest, at(51), delivered("r")).await.unwrap();
-    assert_eq!(store.waiting_targets().await.unwrap(), []);
+    finish(&store, &digest, 51, delivered("r")).await;
+    assert_eq!(waiting(&store).await, []);
 }
 
 async fn a_digest_that_may_have_arrived_takes_nothing_more(store: Store) {
@@ -233,7 +273,7 @@ async fn a_digest_that_may_have_arrived_takes_nothing_more(store: Store) {
     store.insert(&ended("b")).await.unwrap();
     let second = store.fold(&target("x"), at(3)).await.unwrap().unwrap();
     assert_ne!(first, second, "one that is being sent is closed");
-    store.finish(&first, at(4), retry(5, true)).await.unwrap();
+    finish(&store, &first, 4, retry(5, true)).await;
     store.insert(&ended("c")).await.unwrap();
     assert_eq!(store.fold(&target("x"), at(5)).await.unwrap(), Some(second));
 }
@@ -242,7 +282,7 @@ async fn what_may_have_arrived_is_told_to_be_over(store: Store) {
     let trigger = page("a", "1", Event::Trigger, "x", 0);
     store.insert(std::slice::from_ref(&trigger)).await.unwrap();
     claim_ids(&store, "x", 0, 1).await;
-    store.finish(&trigger.id, at(1), retry(60, true)).await.unwrap();
+    finish(&store, &trigger.id, 1, retry(60, true)).await;
     let resolve = page("a", "2", Event::Resolve, "x", 30);
     store.insert(std::slice::from_ref(&resolve)).await.unwrap();
     assert_eq!(state(&store, &trigger).await, PageState::Superseded, "it is over: no second call");
@@ -256,8 +296,8 @@ async fn a_resolve_waits_for_its_trigger_and_knows_its_thread(store: Store) {
     claim_ids(&store, "x", 0, 1).await;
     store.insert(std::slice::from_ref(&resolve)).await.unwrap();
     assert_eq!(claim_ids(&store, "x", 30, 9).await, []);
-    store.finish(&trigger.id, at(31), delivered("thread-1")).await.unwrap();
-    let claimed = store.claim(&target("x"), at(31), 9).await.unwrap().remove(0);
+    finish(&store, &trigger.id, 31, delivered("thread-1")).await;
+    let claimed = claim(&store, "x", 31, 9).await.remove(0);
     assert_eq!((claimed.page.new.id, claimed.thread.as_deref()), (resolve.id, Some("thread-1")));
 }
 
@@ -271,20 +311,20 @@ async fn a_fallback_goes_out_only_if_needed(store: Store) {
     let [taken, taken_fallback] = pair("taken");
     store.insert(&[taken.clone(), taken_fallback.clone()]).await.unwrap();
     claim_ids(&store, "x", 0, 1).await;
-    store.finish(&taken.id, at(1), delivered("r")).await.unwrap();
+    finish(&store, &taken.id, 1, delivered("r")).await;
     assert_eq!(state(&store, &taken_fallback).await, PageState::Superseded);
-    assert_eq!(store.waiting_targets().await.unwrap(), [], "nothing to fold: it belongs to its primary");
+    assert_eq!(waiting(&store).await, [], "nothing to fold: it belongs to its primary");
 
     let [refused, refused_fallback] = pair("refused");
     store.insert(&[refused.clone(), refused_fallback.clone()]).await.unwrap();
     claim_ids(&store, "x", 1, 1).await;
-    store.finish(&refused.id, at(2), Finish::Undeliverable { detail: "gone".to_owned() }).await.unwrap();
+    finish(&store, &refused.id, 2, Finish::Undeliverable { detail: "gone".to_owned() }).await;
     assert_eq!(claim_ids(&store, "y", 2, 9).await, std::slice::from_ref(&refused_fallback.id), "at once");
 
     let [slow, slow_fallback] = pair("slow");
     store.insert(&[slow.clone(), slow_fallback.clone()]).await.unwrap();
     claim_ids(&store, "x", 1, 1).await;
-    store.finish(&slow.id, at(2), retry(300, false)).await.unwrap();
+    finish(&store, &slow.id, 2, retry(300, false)).await;
     assert_eq!(claim_ids(&store, "y", 29, 9).await, []);
     assert_eq!(claim_ids(&store, "y", 30, 9).await, [slow_fallback.id]);
 
@@ -311,12 +351,41 @@ async fn notices_stand_for_themselves(store: Store) {
 }
 
 async fn time_set_back_makes_pages_due(store: Store) {
-    let mut far = page("a", "1", Event::Trigger, "x", 0);
+    // Written two hours from now, as it seems.
+    let mut far = page("a", "1", Event::Trigger, "x", 7200);
     far.due_at = at(7200);
     let mut near = page("b", "1", Event::Trigger, "x", 0);
     near.due_at = at(0) + PAUSE_MAX;
-    store.insert(&[far.clone(), near]).await.unwrap();
+    // A silence may last for days, and says so.
+    let mut held = page("c", "1", Event::Trigger, "x", 0);
+    held.due_at = at(3 * 86_400);
+    store.insert(&[far.clone(), near, held.clone()]).await.unwrap();
     assert_eq!(claim_ids(&store, "x", 0, 9).await, [far.id]);
+    assert_eq!(claim_ids(&store, "x", 3 * 86_400 - 1, 9).await.len(), 1, "the near one alone");
+    assert_eq!(claim_ids(&store, "x", 3 * 86_400, 9).await, [held.id]);
+}
+
+async fn what_was_held_back_is_released(store: Store) {
+    let hold = |mut page: NewPage| {
+        page.due_at = at(86_400);
+        page
+    };
+    let primary = hold(page("a", "1", Event::Trigger, "x", 0));
+    let mut fallback = hold(page("a", "1", Event::Trigger, "y", 0));
+    fallback.fallback_of = Some(primary.id.clone());
+    let other = hold(page("b", "1", Event::Trigger, "x", 0));
+    store.insert(&[primary.clone(), fallback.clone(), other]).await.unwrap();
+    assert_eq!(claim_ids(&store, "x", 10, 9).await, []);
+    assert_eq!(store.release(&Subject::alert("a"), at(10)).await.unwrap(), 2);
+    assert_eq!(claim_ids(&store, "x", 10, 9).await, std::slice::from_ref(&primary.id));
+    assert_eq!(claim_ids(&store, "y", 39, 9).await, []);
+    assert_eq!(claim_ids(&store, "y", 40, 9).await, [fallback.id]);
+    finish(&store, &primary.id, 41, retry(600, false)).await;
+    assert_eq!(
+        store.release(&Subject::alert("a"), at(42)).await.unwrap(),
+        0,
+        "what failed waits for its own time"
+    );
 }
 
 async fn hastening_spares_what_never_failed(store: Store) {
@@ -325,7 +394,7 @@ async fn hastening_spares_what_never_failed(store: Store) {
     held.due_at = at(30);
     store.insert(&[failed.clone(), held]).await.unwrap();
     claim_ids(&store, "x", 0, 1).await;
-    store.finish(&failed.id, at(1), retry(300, false)).await.unwrap();
+    finish(&store, &failed.id, 1, retry(300, false)).await;
     store.hasten(&target("x"), at(2)).await.unwrap();
     assert_eq!(claim_ids(&store, "x", 2, 9).await, [failed.id]);
 }
@@ -335,7 +404,7 @@ async fn an_undeliverable_page_can_be_tried_again(store: Store) {
     store.insert(std::slice::from_ref(&new)).await.unwrap();
     assert!(!store.retry(&new.id, at(0)).await.unwrap());
     claim_ids(&store, "x", 0, 1).await;
-    store.finish(&new.id, at(1), Finish::Undeliverable { detail: "gone".to_owned() }).await.unwrap();
+    finish(&store, &new.id, 1, Finish::Undeliverable { detail: "gone".to_owned() }).await;
     let page = store.page(&new.id).await.unwrap().unwrap();
     assert_eq!((page.state, page.detail.as_deref()), (PageState::Undeliverable, Some("gone")));
     assert_eq!(claim_ids(&store, "x", 9999, 9).await, []);
@@ -346,12 +415,12 @@ async fn an_undeliverable_page_can_be_tried_again(store: Store) {
 async fn finishing_what_is_not_being_sent_changes_nothing(store: Store) {
     let new = page("a", "1", Event::Trigger, "x", 0);
     store.insert(std::slice::from_ref(&new)).await.unwrap();
-    store.finish(&new.id, at(1), delivered("r")).await.unwrap();
-    store.finish(&PageId("none".to_owned()), at(1), delivered("r")).await.unwrap();
+    finish(&store, &new.id, 1, delivered("r")).await;
+    finish(&store, &PageId("none".to_owned()), 1, delivered("r")).await;
     assert_eq!(state(&store, &new).await, PageState::Queued);
     claim_ids(&store, "x", 0, 1).await;
-    store.finish(&new.id, at(1), delivered("r")).await.unwrap();
-    store.finish(&new.id, at(2), retry(3, false)).await.unwrap();
+    finish(&store, &new.id, 1, delivered("r")).await;
+    finish(&store, &new.id, 2, retry(3, false)).await;
     assert_eq!(state(&store, &new).await, PageState::Delivered, "terminal is terminal");
 }
 

@@ -7,11 +7,12 @@
 mod digest;
 mod lane;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nines_base::{Random, SharedClock, Shutdown};
+use nines_model::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -19,7 +20,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use crate::backoff::{page_pause, unknown_pause};
 use crate::{
     Channel, Claimed, Content, Delivery, Event, Finish, GIVE_UP_AFTER, Limits, OutboxStore, Outcome, Page,
-    PageFilter, PageId, StoreError, TargetId, Targets,
+    PageFilter, PageId, StoreError, TargetId, Targets, Waiting,
 };
 use lane::Lane;
 
@@ -110,7 +111,7 @@ impl Deliverer {
             sends: JoinSet::new(),
             flights: HashMap::new(),
             unwritten: Vec::new(),
-            look: true,
+            back: BTreeSet::new(),
         };
         loop {
             match self.store.recover(self.clock.now()).await {
@@ -139,9 +140,13 @@ impl Deliverer {
             tokio::select! {
                 biased;
                 () = shutdown.begun() => {}
-                Some(ended) = run.sends.join_next_with_id() => run.ended(ended).await,
-                () = self.signal.notified() => run.look = true,
-                () = self.clock.sleep(pause) => run.look = true,
+                Some(ended) = run.sends.join_next_with_id() => run.ended(ended),
+                () = self.signal.notified() => {}
+                () = self.clock.sleep(pause) => {}
+            }
+            // What has ended meanwhile is written down together.
+            while let Some(ended) = run.sends.try_join_next_with_id() {
+                run.ended(ended);
             }
         }
         run.drain().await;
@@ -159,8 +164,8 @@ struct Run<'a> {
     flights: HashMap<Id, Flight>,
     /// Results that the store did not take yet; their pages are still `sending` there. Bounded like `flights`.
     unwritten: Vec<(PageId, Finish)>,
-    /// Whether targets without a lane may have work.
-    look: bool,
+    /// Targets that have just come back, and whose pages are due now.
+    back: BTreeSet<TargetId>,
 }
 
 struct Flight {
@@ -169,72 +174,68 @@ struct Flight {
 }
 
 impl Run<'_> {
-    /// Starts whatever can start. Returns for how long nothing else will.
+    /// Writes down what ended and starts whatever can start. Returns for how long nothing else will. As many
+    /// transactions as it takes for one target, however many there are.
     async fn serve(&mut self) -> Result<Duration, StoreError> {
-        self.write_down().await?;
-        if std::mem::take(&mut self.look) {
-            for target in self.with.store.waiting_targets().await? {
-                self.lanes.entry(target).or_default();
+        loop {
+            self.write_down().await?;
+            let now = self.with.clock.now();
+            let (wanted, pause) = self.wanted(now).await?;
+            if wanted.is_empty() {
+                return Ok(pause);
+            }
+            let claimed = self.with.store.claim(&wanted, now).await?;
+            if claimed.is_empty() {
+                return Ok(pause);
+            }
+            for one in claimed {
+                self.start(one);
             }
         }
-        let mut pause = IDLE_TICK;
-        let targets: Vec<TargetId> = self.lanes.keys().cloned().collect();
-        for target in targets {
-            pause = pause.min(self.serve_lane(&target).await?);
-        }
-        Ok(pause)
     }
 
-    async fn serve_lane(&mut self, target: &TargetId) -> Result<Duration, StoreError> {
-        let channel = self.with.targets.get(target);
-        let limits = channel.as_ref().map_or(NO_CHANNEL, |channel| channel.limits());
-        let store = &self.with.store;
-        let lane = self.lanes.entry(target.clone()).or_default();
-        let monotonic = self.with.clock.monotonic();
-        let capacity = lane.capacity(limits, monotonic);
-        if capacity == 0 {
-            // Closed by time, or full until a send ends.
-            let opens_in = lane.opens_at().saturating_sub(monotonic);
-            return Ok(if opens_in.is_zero() { IDLE_TICK } else { opens_in });
-        }
-        let now = self.with.clock.now();
-        store.fold(target, now).await?;
-        let mut claimed = store.claim(target, now, capacity).await?;
-        if claimed.is_empty() && lane.failures > 0 {
-            // The lane's pause is over and that of each page is not: one of them is the probe.
-            store.hasten(target, now).await?;
-            claimed = store.claim(target, now, capacity).await?;
-        }
-        let drained = claimed.len() < capacity;
-        for one in claimed {
-            self.start(target, channel.clone(), limits, one).await;
-        }
-        if !drained {
+    /// How many pages of which targets may start now, and how long until others may.
+    async fn wanted(&mut self, now: Timestamp) -> Result<(Vec<(TargetId, usize)>, Duration), StoreError> {
+        let (store, monotonic) = (&self.with.store, self.with.clock.monotonic());
+        let (mut wanted, mut pause) = (Vec::new(), IDLE_TICK);
+        for Waiting { target, due, folds } in store.waiting(now).await? {
+            let limits = self.with.targets.get(&target).map_or(NO_CHANNEL, |channel| channel.limits());
             let lane = self.lanes.entry(target.clone()).or_default();
-            let opens_in = lane.opens_at().saturating_sub(monotonic);
-            return Ok(if opens_in.is_zero() { IDLE_TICK } else { opens_in });
+            let capacity = lane.capacity(limits, monotonic);
+            if capacity == 0 {
+                // Closed by time, or full until a send ends, which wakes us.
+                let opens_in = lane.opens_at().saturating_sub(monotonic);
+                pause = if opens_in.is_zero() { pause } else { pause.min(opens_in) };
+                continue;
+            }
+            if folds {
+                store.fold(&target, now).await?;
+            }
+            match due {
+                _ if folds => wanted.push((target, capacity)),
+                Some(due) if due <= now => wanted.push((target, capacity)),
+                // The lane's pause is over and that of each page is not: one of them is the probe.
+                Some(due) if lane.failures > 0 => {
+                    store.hasten(&target, now).await?;
+                    pause = pause.min(due.since(now));
+                    wanted.push((target, capacity));
+                }
+                Some(due) => pause = pause.min(due.since(now)),
+                // Each waits for another page of its subject, whose end wakes us.
+                None => {}
+            }
         }
-        Ok(match store.next_due(target).await? {
-            Some(due) if due > now => due.since(now).min(IDLE_TICK),
-            // Past, and yet not claimed: it waits for another page of its subject, whose end wakes us.
-            Some(_) | None => IDLE_TICK,
-        })
+        Ok((wanted, pause))
     }
 
-    async fn start(
-        &mut self,
-        target: &TargetId,
-        channel: Option<Arc<dyn Channel>>,
-        limits: Limits,
-        claimed: Claimed,
-    ) {
-        let now = self.with.clock.monotonic();
-        self.lanes.entry(target.clone()).or_default().started(limits, now);
-        let Claimed { page, thread } = claimed;
+    fn start(&mut self, Claimed { page, thread }: Claimed) {
+        let target = page.new.target.clone();
+        let channel = self.with.targets.get(&target);
+        let limits = channel.as_ref().map_or(NO_CHANNEL, |channel| channel.limits());
+        self.lanes.entry(target.clone()).or_default().started(limits, self.with.clock.monotonic());
         let Some(channel) = channel else {
             let detail = format!("target `{target}` is not configured");
-            let flight = Flight { target: target.clone(), page };
-            self.conclude(flight, Outcome::Retryable { detail, after: None }).await;
+            self.conclude(Flight { target, page }, Outcome::Retryable { detail, after: None });
             return;
         };
         let delivery = Delivery {
@@ -249,21 +250,21 @@ impl Run<'_> {
         };
         let send = attempt(self.with.clone(), channel, delivery);
         let id = self.sends.spawn(send).id();
-        self.flights.insert(id, Flight { target: target.clone(), page });
+        self.flights.insert(id, Flight { target, page });
     }
 
-    async fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
         let (id, outcome) = match ended {
             Ok(ended) => ended,
             // A defect in a channel must not stop the others, and the provider may have the page.
             Err(error) => (error.id(), Outcome::Unknown { detail: "the channel failed inside".to_owned() }),
         };
         if let Some(flight) = self.flights.remove(&id) {
-            self.conclude(flight, outcome).await;
+            self.conclude(flight, outcome);
         }
     }
 
-    async fn conclude(&mut self, flight: Flight, outcome: Outcome) {
+    fn conclude(&mut self, flight: Flight, outcome: Outcome) {
         let (now, monotonic) = (self.with.clock.now(), self.with.clock.monotonic());
         let lane = self.lanes.entry(flight.target.clone()).or_default();
         let came_back = lane.ended(&outcome, monotonic, &self.with.random);
@@ -280,15 +281,13 @@ impl Run<'_> {
             }
         }
         let finish = self.finish_of(page, outcome, now);
-        self.unwritten.push((page.new.id.clone(), finish));
-        let written = self.write_down().await;
-        let hastened = if came_back { self.with.store.hasten(&flight.target, now).await } else { Ok(()) };
-        if let Err(error) = written.and(hastened) {
-            tracing::error!(%error, "cannot record an attempt, will try again");
+        if came_back {
+            self.back.insert(flight.target);
         }
+        self.unwritten.push((flight.page.new.id, finish));
     }
 
-    fn finish_of(&self, page: &Page, outcome: Outcome, now: nines_model::Timestamp) -> Finish {
+    fn finish_of(&self, page: &Page, outcome: Outcome, now: Timestamp) -> Finish {
         let random = &self.with.random;
         let (detail, unknown) = match outcome {
             Outcome::Delivered { reference } => return Finish::Delivered { reference },
@@ -307,11 +306,16 @@ impl Run<'_> {
         Finish::Retry { at: now + pause, unknown, detail }
     }
 
-    /// Records results, oldest first. One that fails stays, with all after it.
+    /// Records all results together. What cannot be recorded stays for the next time.
     async fn write_down(&mut self) -> Result<(), StoreError> {
-        while let Some((page, finish)) = self.unwritten.first() {
-            self.with.store.finish(page, self.with.clock.now(), finish.clone()).await?;
-            self.unwritten.remove(0);
+        let now = self.with.clock.now();
+        if !self.unwritten.is_empty() {
+            self.with.store.finish(&self.unwritten, now).await?;
+            self.unwritten.clear();
+        }
+        while let Some(target) = self.back.first() {
+            self.with.store.hasten(target, now).await?;
+            self.back.pop_first();
         }
         Ok(())
     }
@@ -341,8 +345,11 @@ impl Run<'_> {
         tokio::pin!(patience);
         while !self.sends.is_empty() {
             tokio::select! {
-                Some(ended) = self.sends.join_next_with_id() => self.ended(ended).await,
+                Some(ended) = self.sends.join_next_with_id() => self.ended(ended),
                 () = &mut patience => break,
+            }
+            if let Err(error) = self.write_down().await {
+                tracing::error!(%error, "cannot record an attempt, will try again");
             }
         }
         if let Err(error) = self.write_down().await {

@@ -65,5 +65,5 @@ pub use page::{
     TargetId,
 };
 pub use secret::Secret;
-pub use store::{Claimed, Finish, INTERRUPTED, OutboxStore, PageFilter, StoreError};
-pub use targets::{Route, Target, Targets, plan_draft};
+pub use store::{Claimed, Finish, INTERRUPTED, OutboxStore, PageFilter, StoreError, Waiting};
+pub use targets::{FALLBACK_AFTER, Route, Target, Targets, plan_draft};

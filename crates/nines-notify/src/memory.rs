@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use nines_model::Timestamp;
 use parking_lot::Mutex;
 
+use crate::targets::FALLBACK_AFTER;
 use crate::{
     Attempt, AttemptOutcome, Claimed, Event, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page,
-    PageFilter, PageId, PageState, Priority, StoreError, Subject, TargetId,
+    PageFilter, PageId, PageState, Priority, StoreError, Subject, TargetId, Waiting,
 };
 
 #[derive(Debug, Default)]
@@ -168,14 +169,32 @@ impl State {
 
     fn next_claimable(&self, target: &TargetId, now: Timestamp) -> Option<PageId> {
         let queue = self.queue.get(target)?;
-        let claimable = queue.iter().map(|(_, _, id)| &self.pages[id]).find(|page| {
-            let due = page.next_attempt_at <= now || page.next_attempt_at > now + PAUSE_MAX;
-            due && self
-                .siblings(&page.new.subject, target)
-                .iter()
-                .all(|page| page.state != PageState::Sending)
-        });
+        let mut pages = queue.iter().map(|(_, _, id)| &self.pages[id]);
+        let claimable = pages.find(|page| self.claimable_at(page, now).is_some_and(|at| at <= now));
         claimable.map(|page| page.new.id.clone())
+    }
+
+    /// When a queued page can be claimed, if no other of its subject has to end first.
+    fn claimable_at(&self, page: &Page, now: Timestamp) -> Option<Timestamp> {
+        let siblings = self.siblings(&page.new.subject, &page.new.target);
+        let was_set_back = page.next_attempt_at > now + PAUSE_MAX && page.changed_at > now;
+        let at = if was_set_back { now } else { page.next_attempt_at };
+        siblings.iter().all(|page| page.state != PageState::Sending).then_some(at)
+    }
+
+    fn waiting(&self, now: Timestamp) -> Vec<Waiting> {
+        let folds = |target| self.foldable.get(target).is_some_and(|pages| !pages.is_empty());
+        let targets: BTreeSet<&TargetId> = self.queue.keys().chain(self.foldable.keys()).collect();
+        let waiting = targets.into_iter().filter_map(|target| {
+            let queue = self.queue.get(target).into_iter().flatten();
+            let mut pages = queue.map(|(_, _, id)| &self.pages[id]).peekable();
+            if pages.peek().is_none() && !folds(target) {
+                return None;
+            }
+            let due = pages.filter_map(|page| self.claimable_at(page, now)).min();
+            Some(Waiting { target: target.clone(), due, folds: folds(target) })
+        });
+        waiting.collect()
     }
 
     fn finish(&mut self, id: &PageId, now: Timestamp, finish: Finish) {
@@ -298,30 +317,20 @@ impl OutboxStore for MemoryOutbox {
         Ok(sending.len() as u64)
     }
 
-    async fn waiting_targets(&self) -> Result<Vec<TargetId>, StoreError> {
-        let state = self.0.lock();
-        let queued = state.queue.iter().filter(|(_, queue)| !queue.is_empty()).map(|(target, _)| target);
-        let foldable = state.foldable.iter().filter(|(_, pages)| !pages.is_empty()).map(|(target, _)| target);
-        Ok(queued.chain(foldable).cloned().collect::<BTreeSet<_>>().into_iter().collect())
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
+        Ok(self.0.lock().waiting(now))
     }
 
-    async fn claim(
-        &self,
-        target: &TargetId,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        Ok(self.0.lock().claim(target, now, limit))
+    async fn claim(&self, wanted: &[(TargetId, usize)], now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+        let mut state = self.0.lock();
+        Ok(wanted.iter().flat_map(|(target, limit)| state.claim(target, now, *limit)).collect())
     }
 
-    async fn next_due(&self, target: &TargetId) -> Result<Option<Timestamp>, StoreError> {
-        let state = self.0.lock();
-        let queue = state.queue.get(target).into_iter().flatten();
-        Ok(queue.map(|(_, _, id)| state.pages[id].next_attempt_at).min())
-    }
-
-    async fn finish(&self, page: &PageId, now: Timestamp, finish: Finish) -> Result<(), StoreError> {
-        self.0.lock().finish(page, now, finish);
+    async fn finish(&self, ended: &[(PageId, Finish)], now: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.0.lock();
+        for (page, finish) in ended {
+            state.finish(page, now, finish.clone());
+        }
         Ok(())
     }
 
@@ -335,6 +344,25 @@ impl OutboxStore for MemoryOutbox {
             }
         }
         Ok(())
+    }
+
+    async fn release(&self, subject: &Subject, now: Timestamp) -> Result<u64, StoreError> {
+        let mut state = self.0.lock();
+        let is_held = |page: &&mut Page| {
+            page.new.subject == *subject
+                && page.state == PageState::Queued
+                && page.attempts == 0
+                && page.next_attempt_at > now
+        };
+        let mut released = 0;
+        for page in state.pages.values_mut().filter(is_held) {
+            let wait =
+                if page.new.fallback_of.is_some() { FALLBACK_AFTER } else { std::time::Duration::ZERO };
+            page.next_attempt_at = page.next_attempt_at.min(now + wait);
+            page.new.due_at = page.next_attempt_at;
+            released += 1;
+        }
+        Ok(released)
     }
 
     async fn fold(&self, target: &TargetId, now: Timestamp) -> Result<Option<PageId>, StoreError> {

@@ -35,6 +35,17 @@ pub struct Claimed {
     pub thread: Option<String>,
 }
 
+/// A target with queued pages or something to fold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub target: TargetId,
+    /// When the first of its pages can be claimed; past if one can be now, `None` if each waits for another of its subject
+    /// that is being sent.
+    pub due: Option<Timestamp>,
+    /// Whether [`OutboxStore::fold`] would find something.
+    pub folds: bool,
+}
+
 /// How an attempt ended, for the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finish {
@@ -81,29 +92,26 @@ pub trait OutboxStore: Send + Sync {
     /// many. Call once, before the first claim.
     async fn recover(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Targets with queued pages or something to fold.
-    async fn waiting_targets(&self) -> Result<Vec<TargetId>, StoreError>;
+    /// Targets with queued pages or something to fold, by name.
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError>;
 
-    /// Takes up to `limit` due pages of a target, most severe first, then newest, and makes them `sending`. A page is
-    /// due if its time has come, or is further off than [`crate::PAUSE_MAX`] (the clock was set back), and no other page of its subject is
-    /// being sent to the target.
-    async fn claim(
-        &self,
-        target: &TargetId,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Claimed>, StoreError>;
+    /// Takes due pages of each target, up to its limit, most severe first, then newest, and makes them `sending`. A page is
+    /// due if no other of its subject is being sent to the target and its time has come; or if it is further off than
+    /// [`crate::PAUSE_MAX`] and was written in the future, for then the clock was set back. One transaction for all
+    /// targets: with hundreds of them, as many people are called, and each transaction is a write to disk.
+    async fn claim(&self, wanted: &[(TargetId, usize)], now: Timestamp) -> Result<Vec<Claimed>, StoreError>;
 
-    /// When the next queued page of the target is due; may be past if one waits for another of its subject.
-    async fn next_due(&self, target: &TargetId) -> Result<Option<Timestamp>, StoreError>;
-
-    /// Ends the attempt of a page that is `sending`; anything else is left alone. Delivered: its fallback page, if still
-    /// queued, is superseded. Undeliverable: its fallback page is due now. A trigger or update that is to be retried
-    /// although a newer page of its subject exists at the target is superseded instead.
-    async fn finish(&self, page: &PageId, now: Timestamp, finish: Finish) -> Result<(), StoreError>;
+    /// Ends the attempts of pages that are `sending`, all or none; anything else is left alone. Delivered: its fallback
+    /// page, if still queued, is superseded. Undeliverable: its fallback page is due now. A trigger or update that is to be
+    /// retried although a newer page of its subject exists at the target is superseded instead.
+    async fn finish(&self, ended: &[(PageId, Finish)], now: Timestamp) -> Result<(), StoreError>;
 
     /// The target works again: its queued pages that wait after a failure are due now.
     async fn hasten(&self, target: &TargetId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// What held a subject's pages back is over: those that were never tried are due now, what stands in for another
+    /// [`crate::FALLBACK_AFTER`] later. Returns how many.
+    async fn release(&self, subject: &Subject, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Puts superseded pages of the target that belong to nothing yet into its digest: the queued one, unless an
     /// attempt of it may have arrived, else a new one. Returns the digest if there was anything.

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use crate::{Channel, ChannelKind, Draft, Event, NewPage, PageId, Priority, Subject, TargetId};
 
 /// A fallback page goes out when its primary has not been taken by the provider in this time (reliability B3).
-pub(crate) const FALLBACK_AFTER: Duration = Duration::from_secs(30);
+pub const FALLBACK_AFTER: Duration = Duration::from_secs(30);
 
 /// A configured target.
 #[derive(Clone)]

@@ -11,11 +11,11 @@ use nines_incidents::Level;
 use nines_model::{TimeRange, Timestamp};
 
 use crate::escalation::{
-    Condition, Contact, DailyTime, Directory, Escalation, EscalationPolicy, Event, Hold, Reach, Step, Target,
-    TargetKind, Urgency, decide,
+    Condition, Contact, DailyTime, Directory, Escalation, EscalationPolicy, Event, Hold, Order, Reach, Step,
+    Target, TargetKind, Urgency, decide,
 };
 use crate::noise::{Silence, SilenceId};
-use crate::repository::{OncallError, OncallRepository};
+use crate::repository::{Move, OncallError, OncallRepository};
 use crate::schedule::{Change, Override, OverrideId, PersonId};
 use crate::zone::Zone;
 
@@ -27,8 +27,9 @@ pub async fn check<F: Future<Output = Arc<dyn OncallRepository>>>(fresh: impl Fn
     overrides_keep_their_order_and_come_whole_or_not_at_all(&*fresh().await).await;
     every_state_of_an_escalation_comes_back(&*fresh().await).await;
     a_stale_change_is_refused_with_its_orders(&*fresh().await).await;
+    many_move_together(&*fresh().await).await;
     orders_are_kept_once_and_until_done(&*fresh().await).await;
-    silences_turns_and_notices(&*fresh().await).await;
+    silences_and_notices(&*fresh().await).await;
 }
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -111,7 +112,7 @@ fn escalation(incident: &str) -> Escalation {
 
 async fn every_state_of_an_escalation_comes_back(store: &dyn OncallRepository) {
     let new = escalation("INC-2026-0001");
-    store.start(&new, &[], NOW).await.unwrap();
+    store.start(&[new], NOW).await.unwrap();
     let hold = Hold::Maintenance("db".to_owned());
     let events = [
         Event::Started,
@@ -119,6 +120,8 @@ async fn every_state_of_an_escalation_comes_back(store: &dyn OncallRepository) {
         Event::Held { until: NOW + Duration::from_secs(60), why: hold },
         Event::HoldEnded,
         Event::Held { until: NOW + Duration::from_secs(60), why: Hold::Silence("s".to_owned()) },
+        Event::HoldEnded,
+        Event::Held { until: NOW + Duration::from_secs(60), why: Hold::Explained("a needs b".to_owned()) },
         Event::HoldEnded,
         Event::Acked { by: "ann".to_owned() },
         Event::Unacked { by: "ann".to_owned() },
@@ -138,7 +141,8 @@ async fn every_state_of_an_escalation_comes_back(store: &dyn OncallRepository) {
         assert_eq!(stored.version, version);
         let decision = decide(&stored.state, &event, NOW, &Everybody);
         phases.insert(decision.state.phase.as_str());
-        version = store.save(&decision.state, version, &decision.orders, NOW).await.unwrap();
+        version =
+            save(store, &decision.state, version, &decision.orders).await.expect("nobody else moved it");
         let again = store.escalation("INC-2026-0001").await.unwrap().expect("it is kept");
         assert_eq!(again.state, decision.state, "after {event:?}");
     }
@@ -152,23 +156,60 @@ async fn every_state_of_an_escalation_comes_back(store: &dyn OncallRepository) {
 
 async fn a_stale_change_is_refused_with_its_orders(store: &dyn OncallRepository) {
     let decision = decide(&escalation("INC-2026-0003"), &Event::Started, NOW, &Everybody);
-    store.start(&decision.state, &[], NOW).await.unwrap();
-    let twice = store.start(&decision.state, &[], NOW).await;
-    assert!(matches!(twice, Err(OncallError::Exists { .. })), "{twice:?}");
-    assert_eq!(store.save(&decision.state, 1, &[], NOW).await.unwrap(), 2);
-    let stale = store.save(&decision.state, 1, &decision.orders, NOW).await;
-    assert!(matches!(stale, Err(OncallError::Stale { .. })), "{stale:?}");
+    let kept = store.start(std::slice::from_ref(&decision.state), NOW).await.unwrap();
+    let other = Escalation { alerts: 9, ..decision.state.clone() };
+    assert_eq!(store.start(&[other], NOW).await.unwrap(), kept, "what is there already stays");
+    assert_eq!(save(store, &decision.state, 1, &[]).await, Some(2));
+    assert_eq!(save(store, &decision.state, 1, &decision.orders).await, None);
     assert_eq!(store.pending_orders(100).await.unwrap(), [], "nothing of a refused change is kept");
-    let unknown = store.save(&escalation("INC-2026-0004"), 1, &[], NOW).await;
-    assert!(matches!(unknown, Err(OncallError::NotFound { .. })), "{unknown:?}");
+    let unknown = escalation("INC-2026-0004");
+    assert_eq!(save(store, &unknown, 1, &decision.orders).await, None);
+    assert_eq!(store.pending_orders(100).await.unwrap(), []);
     assert_eq!(store.open_escalations().await.unwrap().len(), 1);
+}
+
+/// One refused move leaves the others of the same write alone.
+async fn many_move_together(store: &dyn OncallRepository) {
+    let new = ["INC-2026-0006", "INC-2026-0007", "INC-2026-0008"].map(escalation);
+    let kept = store.start(&new, NOW).await.unwrap();
+    let named: Vec<_> = kept.iter().map(|stored| (stored.state.incident.as_str(), stored.version)).collect();
+    assert_eq!(named, [("INC-2026-0006", 1), ("INC-2026-0007", 1), ("INC-2026-0008", 1)]);
+    let turns: Vec<_> = kept.iter().map(|stored| stored.state.turn).collect();
+    assert_eq!(turns, [0, 1, 2], "one policy, one turn after another");
+    let moves: Vec<Move> = kept
+        .iter()
+        .zip([1, 7, 1])
+        .map(|(stored, version)| {
+            let decision = decide(&stored.state, &Event::Started, NOW, &Everybody);
+            Move { state: decision.state, version, orders: decision.orders }
+        })
+        .collect();
+    assert_eq!(store.save(&moves, NOW).await.unwrap(), [Some(2), None, Some(2)]);
+    let pending = store.pending_orders(100).await.unwrap();
+    assert_eq!(pending.len(), moves[0].orders.len() + moves[2].orders.len());
+    assert!(pending.iter().all(|order| order.incident != "INC-2026-0007"));
+    let keys: Vec<String> = pending.iter().map(|order| order.key.clone()).collect();
+    store.orders_done(&keys, NOW).await.unwrap();
+    assert_eq!(store.pending_orders(100).await.unwrap(), []);
+}
+
+async fn save(
+    store: &dyn OncallRepository,
+    state: &Escalation,
+    version: u64,
+    orders: &[Order],
+) -> Option<u64> {
+    let one = Move { state: state.clone(), version, orders: orders.to_vec() };
+    store.save(&[one], NOW).await.unwrap()[0]
 }
 
 async fn orders_are_kept_once_and_until_done(store: &dyn OncallRepository) {
     let decision = decide(&escalation("INC-2026-0005"), &Event::Started, NOW, &Everybody);
     assert!(decision.orders.len() >= 3, "a person, a webhook and an action");
-    store.start(&decision.state, &decision.orders, NOW).await.unwrap();
-    store.save(&decision.state, 1, &decision.orders, NOW).await.unwrap();
+    store.start(std::slice::from_ref(&decision.state), NOW).await.unwrap();
+    for version in [1, 2] {
+        assert_eq!(save(store, &decision.state, version, &decision.orders).await, Some(version + 1));
+    }
     let pending = store.pending_orders(100).await.unwrap();
     let keys: Vec<_> = pending.iter().map(|order| (order.key.clone(), order.what.clone())).collect();
     let given: Vec<_> = decision.orders.iter().map(|order| (order.key.clone(), order.what.clone())).collect();
@@ -176,7 +217,7 @@ async fn orders_are_kept_once_and_until_done(store: &dyn OncallRepository) {
     assert_eq!(pending[0].reason, decision.orders[0].reason.to_string());
     assert_eq!(store.pending_orders(1).await.unwrap().len(), 1);
     for _ in 0..2 {
-        store.order_done(&pending[0].key, NOW).await.unwrap();
+        store.orders_done(std::slice::from_ref(&pending[0].key), NOW).await.unwrap();
     }
     assert_eq!(store.pending_orders(100).await.unwrap(), pending[1..]);
     let all = store.orders_of(&pending[0].incident).await.unwrap();
@@ -187,7 +228,7 @@ async fn orders_are_kept_once_and_until_done(store: &dyn OncallRepository) {
     assert_eq!(store.orders_done_since(NOW + Duration::from_nanos(1)).await.unwrap(), []);
 }
 
-async fn silences_turns_and_notices(store: &dyn OncallRepository) {
+async fn silences_and_notices(store: &dyn OncallRepository) {
     let silence = Silence {
         id: SilenceId("s1".to_owned()),
         filter: Filter::parse("service.name: (a or b) and not host ~ /^x/").expect("a filter"),
@@ -204,11 +245,6 @@ async fn silences_turns_and_notices(store: &dyn OncallRepository) {
     assert_eq!(store.silences().await.unwrap(), [changed]);
     assert!(store.remove_silence("s1").await.unwrap() && !store.remove_silence("s1").await.unwrap());
 
-    let mut turns = Vec::new();
-    for policy in ["a", "a", "b", "a"] {
-        turns.push(store.next_turn(policy).await.unwrap());
-    }
-    assert_eq!(turns, [0, 1, 0, 2]);
     assert!(store.tell_once("shop/ann", NOW).await.unwrap());
     assert!(!store.tell_once("shop/ann", NOW).await.unwrap());
 }

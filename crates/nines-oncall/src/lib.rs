@@ -29,7 +29,7 @@ mod schedule;
 pub mod zone;
 
 pub use memory::MemoryOncall;
-pub use repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
+pub use repository::{Move, OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
 pub use roster::{Roster, TeamDuty};
 pub use rota::{By, Rota, RotaError};
 pub use schedule::*;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::escalation::{Escalation, Order};
 use crate::noise::Silence;
-use crate::repository::{OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
+use crate::repository::{Move, OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
 use crate::schedule::{OVERRIDES_MAX, Override, OverrideId};
 
 #[derive(Debug, Default)]
@@ -75,42 +75,37 @@ impl OncallRepository for MemoryOncall {
         Ok(known.len() < before)
     }
 
-    async fn next_turn(&self, policy: &str) -> Result<u64, OncallError> {
+    async fn start(&self, new: &[Escalation], _: Timestamp) -> Result<Vec<Stored>, OncallError> {
         let mut inner = self.0.lock();
-        let next = inner.turns.entry(policy.to_owned()).or_default();
-        *next += 1;
-        Ok(*next - 1)
+        let mut kept = Vec::with_capacity(new.len());
+        for state in new {
+            if !inner.escalations.contains_key(&state.incident) {
+                let next = inner.turns.entry(state.policy.name.clone()).or_default();
+                let turn = *next;
+                *next += 1;
+                let stored = Stored { state: Escalation { turn, ..state.clone() }, version: 1 };
+                inner.escalations.insert(state.incident.clone(), stored);
+            }
+            kept.extend(inner.escalations.get(&state.incident).cloned());
+        }
+        Ok(kept)
     }
 
-    async fn start(&self, state: &Escalation, orders: &[Order], now: Timestamp) -> Result<(), OncallError> {
+    async fn save(&self, moves: &[Move], now: Timestamp) -> Result<Vec<Option<u64>>, OncallError> {
         let mut inner = self.0.lock();
-        if inner.escalations.contains_key(&state.incident) {
-            return Err(OncallError::Exists { incident: state.incident.clone() });
+        let mut versions = Vec::with_capacity(moves.len());
+        for Move { state, version, orders } in moves {
+            let known =
+                inner.escalations.get_mut(&state.incident).filter(|stored| stored.version == *version);
+            let Some(stored) = known else {
+                versions.push(None);
+                continue;
+            };
+            *stored = Stored { state: state.clone(), version: version + 1 };
+            inner.order(state, orders, now);
+            versions.push(Some(version + 1));
         }
-        inner.escalations.insert(state.incident.clone(), Stored { state: state.clone(), version: 1 });
-        inner.order(state, orders, now);
-        Ok(())
-    }
-
-    async fn save(
-        &self,
-        state: &Escalation,
-        version: u64,
-        orders: &[Order],
-        now: Timestamp,
-    ) -> Result<u64, OncallError> {
-        let mut inner = self.0.lock();
-        let incident = || state.incident.clone();
-        let stored = inner
-            .escalations
-            .get_mut(&state.incident)
-            .ok_or_else(|| OncallError::NotFound { incident: incident() })?;
-        if stored.version != version {
-            return Err(OncallError::Stale { incident: incident() });
-        }
-        *stored = Stored { state: state.clone(), version: version + 1 };
-        inner.order(state, orders, now);
-        Ok(version + 1)
+        Ok(versions)
     }
 
     async fn escalation(&self, incident: &str) -> Result<Option<Stored>, OncallError> {
@@ -128,9 +123,9 @@ impl OncallRepository for MemoryOncall {
         Ok(pending.take(limit as usize).map(|record| record.order.clone()).collect())
     }
 
-    async fn order_done(&self, key: &str, now: Timestamp) -> Result<(), OncallError> {
+    async fn orders_done(&self, keys: &[String], now: Timestamp) -> Result<(), OncallError> {
         let mut inner = self.0.lock();
-        for record in inner.orders.iter_mut().filter(|record| record.order.key == key) {
+        for record in inner.orders.iter_mut().filter(|record| keys.contains(&record.order.key)) {
             record.done_at.get_or_insert(now);
         }
         Ok(())

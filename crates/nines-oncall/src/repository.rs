@@ -8,6 +8,8 @@
 //!   killed between decision and delivery finds both or neither.
 //! - An escalation is changed from the version that was read, or not at all.
 //! - An order whose key is known is not stored twice.
+//! - What is given together is stored together. A storm opens a thousand escalations in a minute and each takes many
+//!   steps; one write for all of them is what lets the next person be called in time.
 
 use async_trait::async_trait;
 use nines_base::ErrorKind;
@@ -19,12 +21,6 @@ use crate::schedule::{OVERRIDES_MAX, Override, OverrideId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum OncallError {
-    #[error("the escalation of {incident} was changed by somebody else; read it again")]
-    Stale { incident: String },
-    #[error("{incident} has no escalation")]
-    NotFound { incident: String },
-    #[error("{incident} has an escalation already")]
-    Exists { incident: String },
     #[error("schedule `{schedule}` has {OVERRIDES_MAX} overrides already; remove some that have ended")]
     TooManyOverrides { schedule: String },
     #[error("override `{id}` of schedule `{schedule}` is there already and says something else")]
@@ -40,8 +36,7 @@ pub enum OncallError {
 impl OncallError {
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Stale { .. } | Self::Exists { .. } | Self::OverrideExists { .. } => ErrorKind::Conflict,
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::OverrideExists { .. } => ErrorKind::Conflict,
             Self::TooManyOverrides { .. } => ErrorKind::Exhausted,
             Self::Store { .. } => ErrorKind::Unavailable,
         }
@@ -54,6 +49,15 @@ pub struct Stored {
     pub state: Escalation,
     /// From 1.
     pub version: u64,
+}
+
+/// What an escalation became, and what was ordered with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Move {
+    pub state: Escalation,
+    /// The version that it was decided upon.
+    pub version: u64,
+    pub orders: Vec<Order>,
 }
 
 /// An order that has not been carried out.
@@ -85,20 +89,13 @@ pub trait OncallRepository: Send + Sync {
     /// Whether it was there.
     async fn remove_override(&self, schedule: &str, id: &OverrideId) -> Result<bool, OncallError>;
 
-    /// The next number of a policy, from 0: whose turn it is in its round-robin steps.
-    async fn next_turn(&self, policy: &str) -> Result<u64, OncallError>;
+    /// Keeps new escalations as version 1, each with the next turn of its policy (from 0) for the round-robin steps, and
+    /// answers what is kept for each: of an incident that has an escalation already, that one.
+    async fn start(&self, new: &[Escalation], now: Timestamp) -> Result<Vec<Stored>, OncallError>;
 
-    /// Keeps a new escalation, with the orders of its first decision, as version 1.
-    async fn start(&self, state: &Escalation, orders: &[Order], now: Timestamp) -> Result<(), OncallError>;
-
-    /// Keeps what `version` became; answers the new version.
-    async fn save(
-        &self,
-        state: &Escalation,
-        version: u64,
-        orders: &[Order],
-        now: Timestamp,
-    ) -> Result<u64, OncallError>;
+    /// Keeps what escalations became and answers the new version of each. `None`: somebody else moved it since, or it is
+    /// not known, and nothing of that move is kept.
+    async fn save(&self, moves: &[Move], now: Timestamp) -> Result<Vec<Option<u64>>, OncallError>;
 
     async fn escalation(&self, incident: &str) -> Result<Option<Stored>, OncallError>;
 
@@ -108,8 +105,8 @@ pub trait OncallRepository: Send + Sync {
     /// The oldest orders that have not been carried out, at most `limit`.
     async fn pending_orders(&self, limit: u32) -> Result<Vec<PendingOrder>, OncallError>;
 
-    /// An order has been carried out. Doing so twice is no error.
-    async fn order_done(&self, key: &str, now: Timestamp) -> Result<(), OncallError>;
+    /// Orders have been carried out. Doing so twice is no error.
+    async fn orders_done(&self, keys: &[String], now: Timestamp) -> Result<(), OncallError>;
 
     /// Every order of an incident, in the order in which they were given.
     async fn orders_of(&self, incident: &str) -> Result<Vec<OrderRecord>, OncallError>;

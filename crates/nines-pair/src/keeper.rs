@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nines_base::Shutdown;
+use nines_base::{Shutdown, SystemClock};
 use nines_state::{Database, Domain, StateError};
 
 use crate::pair::Pair;
@@ -22,6 +22,10 @@ const LOG_KEPT: i64 = 10_000;
 /// Rounds between two reports of the positions, and two looks at the log's length.
 const REPORT_ROUNDS: u64 = 10;
 const LENGTH_ROUNDS: u64 = 300;
+/// Rounds between two looks at the peer: every five seconds.
+const PEER_ROUNDS: u64 = 25;
+/// Beside the positions of the files: what the member's clock showed when it told them, in milliseconds since 1970.
+const CLOCK: &str = "clock_ms";
 
 /// A file of the pair, the same at both members.
 #[derive(Debug, Clone)]
@@ -260,6 +264,11 @@ impl Keeper {
 
     /// One round beside the node that leads.
     async fn lead(&mut self, epoch: i64) -> Result<(), KeepError> {
+        if self.rounds.is_multiple_of(PEER_ROUNDS) {
+            let pair = self.pair.clone();
+            // Beside the round: a peer that is gone is waited for.
+            tokio::spawn(async move { pair.look_at_peer().await });
+        }
         let reaches = self.pair.0.machine.lock().reaches(crate::clock::now());
         let waiting = if reaches { self.ship(epoch).await? } else { self.waiting().await? };
         self.pair.0.machine.lock().set_waiting(waiting > 0);
@@ -319,14 +328,20 @@ impl Keeper {
             own.insert(self.pair.0.settings.files[index].name.to_owned(), position);
         }
         let (line, name) = (&self.pair.0.follow_line, &self.pair.0.settings.name);
-        line.seen(name, &serde_json::to_string(&own).unwrap_or_default()).await?;
+        let mut told = own.clone();
+        told.insert(CLOCK.to_owned(), clock_ms());
+        line.seen(name, &serde_json::to_string(&told).unwrap_or_default()).await?;
+        let mut ahead = None;
         let other = line.other(name).await?.map(|(name, secs, positions)| {
             let theirs: BTreeMap<String, i64> = serde_json::from_str(&positions).unwrap_or_default();
+            // What its clock shows by now, if it runs as PostgreSQL's does.
+            ahead = theirs.get(CLOCK).map(|clock| (clock - clock_ms()) as f64 / 1e3 + secs.max(0.0));
             let behind = |(file, at): (&String, &i64)| at - theirs.get(file).copied().unwrap_or(0);
             let lag = own.iter().map(behind).filter(|behind| *behind > 0).sum::<i64>();
             (name, Duration::from_secs_f64(secs.max(0.0)), u64::try_from(lag).unwrap_or(0))
         });
-        self.pair.0.status.lock().other = other;
+        let mut status = self.pair.0.status.lock();
+        (status.other, status.other_clock_ahead) = (other, ahead);
         Ok(())
     }
 
@@ -358,4 +373,8 @@ impl Keeper {
         }
         Ok(line.forget(number, &logs).await?)
     }
+}
+
+fn clock_ms() -> i64 {
+    i64::try_from(SystemClock::shared().now().as_nanos() / 1_000_000).unwrap_or(0)
 }

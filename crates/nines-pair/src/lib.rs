@@ -21,5 +21,5 @@ mod store;
 
 pub use keeper::File;
 pub use pair::{Leadership, Pair, Settings, Status};
-pub use peer::{Answer, PROMISE_PATH};
+pub use peer::{Answer, PROMISE_PATH, STATUS_PATH};
 pub use store::StoreError;

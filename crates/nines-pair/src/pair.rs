@@ -65,6 +65,11 @@ pub struct Status {
     pub backlog: u64,
     /// The other member: its name, how long it was not seen by PostgreSQL, and by how many writes it is behind.
     pub other: Option<(String, Duration, u64)>,
+    /// How far the other's clock is ahead of this one's, in seconds, as PostgreSQL's tells: steps of escalations are due by
+    /// it after a takeover.
+    pub other_clock_ahead: Option<f64>,
+    /// Whether the peer answered when it was last looked at; only the leader looks.
+    pub peer_answers: Option<bool>,
     /// Why this node cannot lead, if it cannot.
     pub trouble: Option<String>,
 }
@@ -272,6 +277,17 @@ impl Pair {
         match self.0.machine.lock().asked(clock::now(), question) {
             Ok(promise) => Answer::Promise(u64::try_from(promise.as_millis()).unwrap_or(0)),
             Err(reason) => Answer::Refused(reason.to_owned()),
+        }
+    }
+
+    /// Whether the peer is where it should be, so that nobody learns only when PostgreSQL is gone that it is not.
+    pub(crate) async fn look_at_peer(&self) {
+        let Some(peer) = &self.0.peer else { return };
+        let answers = peer.answers().await;
+        if self.0.status.lock().peer_answers.replace(answers) != Some(answers) && !answers {
+            tracing::warn!(
+                "the peer does not answer at --pair-peer; without PostgreSQL this node would stop"
+            );
         }
     }
 

@@ -11,6 +11,8 @@ use crate::machine::Question;
 
 /// Where a standby is asked.
 pub const PROMISE_PATH: &str = "/pair/promise";
+/// Where a standby says how it stands.
+pub const STATUS_PATH: &str = "/pair";
 /// Less than what a promise is worth, or the answer would come too late to be of use.
 const LIMIT: Duration = Duration::from_millis(1000);
 
@@ -35,6 +37,7 @@ pub enum Answer {
 #[derive(Clone)]
 pub(crate) struct Peer {
     url: String,
+    status_url: String,
     egress: Egress,
 }
 
@@ -48,7 +51,14 @@ impl Peer {
             timeout: LIMIT,
             ..Config::default()
         })?;
-        Ok(Self { url: format!("{}{PROMISE_PATH}", url.trim_end_matches('/')), egress })
+        let base = url.trim_end_matches('/');
+        Ok(Self { url: format!("{base}{PROMISE_PATH}"), status_url: format!("{base}{STATUS_PATH}"), egress })
+    }
+
+    /// Whether a standby listens there.
+    pub async fn answers(&self) -> bool {
+        let answer = self.egress.send(Request::get(self.status_url.clone())).await;
+        answer.is_ok_and(|answer| answer.status == StatusCode::OK)
     }
 
     pub async fn ask(&self, secret: &str, question: Question) -> Option<Duration> {

@@ -773,7 +773,7 @@ async fn run_page_path(
         incidents: incidents.clone(),
         feed: parts.feed.clone(),
         public_url: parts.public_url.clone(),
-        shared: parts.shared,
+        shared: Arc::clone(&parts.shared),
     });
     let paging = Paging {
         clock: parts.clock,
@@ -788,6 +788,8 @@ async fn run_page_path(
         vitals: parts.vitals,
         news: parts.news,
         rota: parts.rota,
+        shared: parts.shared,
+        explained: Arc::default(),
     };
     if ready.send(Ok((incidents, desk))).is_ok() {
         let (calling, taking) = (escalator.run(shutdown.clone()), intake.run(shutdown.clone()));

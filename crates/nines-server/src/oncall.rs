@@ -23,7 +23,7 @@ mod opener;
 pub use auditor::Auditor;
 pub use desk::{Desk, DeskParts};
 pub use escalator::{Escalator, EscalatorParts};
-pub use holds::{held, of_incident, of_promise};
+pub use holds::{Explainer, held, of_incident, of_promise};
 pub use opener::is_foreign;
 
 use std::collections::HashMap;

@@ -15,18 +15,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use nines_alerting::{
     AlertMessage, Language, Level, OpenAlert, Policy, Reading, Track, Transition, TransitionKind, decide,
 };
 use nines_base::{SharedClock, Shutdown};
 use nines_http::Feed;
 use nines_incidents::{
-    Actor, AlertSignal, Class, Command, EffectKind, EntryKind, Incident, Incidents, PendingEffect,
-    Record as TimelineRecord, Text,
+    Actor, AlertSignal, Class, Command, EffectKind, EntryKind, Incident, IncidentId, Incidents,
+    PendingEffect, Record as TimelineRecord, Text,
 };
 use nines_model::Timestamp;
 use nines_notify::{Deliverer, Event, NewPage, OutboxStore, PageState, Subject, plan, plan_draft};
 use nines_oncall::Rota;
+use nines_oncall::escalation::Hold;
 use nines_slo::{RecentChanges, SloReading, evaluate};
 use nines_state::alerts::{Alerts, Record, Step};
 
@@ -46,6 +48,8 @@ const INCIDENT_WAIT: Duration = Duration::from_millis(500);
 /// The clock of incidents works in minutes.
 const CLOCK_ROUND: Duration = Duration::from_secs(1);
 const EFFECTS_PER_ROUND: u32 = 100;
+/// Effects of what happens within this time are one write.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 pub struct Paging {
     pub clock: SharedClock,
@@ -60,7 +64,13 @@ pub struct Paging {
     pub vitals: Arc<Vitals>,
     pub news: crate::patterns::News,
     pub rota: Rota,
+    pub shared: Arc<oncall::Shared>,
+    /// Alerts whose pages wait because an incident of a service that theirs needs explains them.
+    pub explained: Explained,
 }
+
+/// By the alert's id, its incident. As many as there are promises at most.
+pub type Explained = Arc<parking_lot::Mutex<HashMap<String, IncidentId>>>;
 
 /// What the rest of the node may know of the page path, without asking it.
 #[derive(Debug, Default)]
@@ -151,6 +161,7 @@ impl Paging {
     async fn run_evaluator(&self, shutdown: Shutdown) {
         let policy = Policy::default();
         let mut tracks = self.load_tracks(&shutdown).await;
+        self.find_explained(&tracks).await;
         let mut board = Board::default();
         while !shutdown.has_begun() {
             let started = self.clock.monotonic();
@@ -263,7 +274,11 @@ impl Paging {
         }
         let message = compose(&evidence);
         let now = self.clock.now();
-        let pages = self.pages_of_alert(kept, &message, transition, incident.as_ref(), now);
+        let (pages, why) = self.pages_of_alert(kept, &message, transition, incident.as_ref(), now).await;
+        match (&why, &incident) {
+            (Some(_), Some(incident)) => drop(self.explained.lock().insert(alert.id.0.clone(), incident.id)),
+            _ => drop(self.explained.lock().remove(&alert.id.0)),
+        }
         let step = Step { transition, message: &message, pages: &pages };
         self.alerts.record(&Record { track, step: Some(step) }).await?;
         self.deliverer.wake();
@@ -273,45 +288,93 @@ impl Paging {
             if let Err(error) = self.alerts.set_incident(&alert.id, &incident.id.to_string()).await {
                 tracing::warn!(%error, "cannot link an alert to its incident");
             }
-            self.tell_timeline(&incident, transition, &pages, now).await;
+            self.tell_timeline(&incident, transition, &pages, why, now).await;
         }
         Ok(())
     }
 
     /// Where the team has a policy, the incident calls people by it. Otherwise, and whenever there is no incident to call
-    /// by, the pages go by the routes; what is silenced waits in the outbox until it no longer is.
-    fn pages_of_alert(
+    /// by, the pages go by the routes; what is silenced, or explained by an incident of a service that this one needs, waits
+    /// in the outbox until it no longer is. In words, why.
+    async fn pages_of_alert(
         &self,
         kept: &Kept,
         message: &AlertMessage,
         transition: &Transition,
         incident: Option<&Incident>,
         now: Timestamp,
-    ) -> Vec<NewPage> {
+    ) -> (Vec<NewPage>, Option<Hold>) {
         let roster = self.rota.roster();
         // What is over is told by the routes: nobody is called for it.
         let calls = transition.severity == nines_alerting::Severity::Page
             && transition.kind != TransitionKind::Resolved;
         if calls && incident.is_some_and(|incident| roster.policy_of(&incident.services).is_some()) {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         let mut planned = plan(message, &kept.routing.routes, now);
+        if transition.kind == TransitionKind::Resolved {
+            return (planned, None);
+        }
         let level = level_of(message.level);
         let alert = oncall::of_promise(&kept.promise.service, &message.title, level, &kept.promise.id);
-        if transition.kind != TransitionKind::Resolved
-            && let Some((until, why)) = oncall::held(&roster, &alert, now)
-        {
-            tracing::info!(
-                slo = kept.promise.id,
-                until = until.to_string(),
-                why = why.to_string(),
-                "pages are held"
-            );
-            for page in &mut planned {
-                page.due_at = page.due_at.max(until);
+        let held = oncall::held(&roster, &alert, now);
+        let explained = match incident.filter(|_| held.is_none() && calls) {
+            Some(incident) => self.explains(incident, now).await,
+            None => None,
+        };
+        let Some((until, why)) = held.or_else(|| explained.clone()) else { return (planned, None) };
+        tracing::info!(
+            slo = kept.promise.id,
+            until = until.to_string(),
+            why = why.to_string(),
+            "pages are held"
+        );
+        for page in &mut planned {
+            page.due_at = page.due_at.max(until);
+        }
+        (planned, explained.map(|(_, why)| why))
+    }
+
+    /// Whether an incident of a service that this one's needs explains it. If open incidents cannot be read, nothing does.
+    async fn explains(&self, incident: &Incident, now: Timestamp) -> Option<(Timestamp, Hold)> {
+        let open = self.incidents.open().await.ok()?;
+        oncall::Explainer::new(&self.shared, &self.rota.roster(), open)?.explains(incident, now)
+    }
+
+    /// Pages whose explanation is over, or too small by now, go out.
+    async fn release(&self) {
+        let waiting: Vec<(String, IncidentId)> =
+            self.explained.lock().iter().map(|(alert, incident)| (alert.clone(), *incident)).collect();
+        for (alert, id) in waiting {
+            let now = self.clock.now();
+            let Ok(incident) = self.incidents.get(id).await else { continue };
+            if incident.state.is_open() && self.explains(&incident, now).await.is_some() {
+                continue;
+            }
+            match self.outbox.release(&Subject::alert(&alert), now).await {
+                Ok(pages) => {
+                    self.explained.lock().remove(&alert);
+                    if pages > 0 {
+                        self.deliverer.wake();
+                        let text = Text::Plain("pages are held no longer".to_owned());
+                        self.write_timeline(&incident, text, now).await;
+                    }
+                }
+                Err(error) => tracing::error!(%error, "pages cannot be released, will retry"),
             }
         }
-        planned
+    }
+
+    /// What the last process held back. A silence holds by its own end.
+    async fn find_explained(&self, tracks: &HashMap<String, Track>) {
+        for alert in tracks.values().filter_map(|track| track.alert.as_ref()) {
+            if let Ok(Some(incident)) = self.incidents.by_alert(&alert.id.0).await
+                && oncall::held(&self.rota.roster(), &oncall::of_incident(&incident), self.clock.now())
+                    .is_none()
+            {
+                self.explained.lock().insert(alert.id.0.clone(), incident.id);
+            }
+        }
     }
 
     /// Opens or joins the incident of an alert that pages; reports the end of one that does not fire any more.
@@ -351,13 +414,15 @@ impl Paging {
         incident: &Incident,
         transition: &Transition,
         pages: &[NewPage],
+        why: Option<Hold>,
         now: Timestamp,
     ) {
         if pages.is_empty() {
             return;
         }
         let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
-        let text = format!("{} page to {}", transition.kind.as_str(), targets.join(", "));
+        let held = why.map(|why| format!(", held by {why}")).unwrap_or_default();
+        let text = format!("{} page to {}{held}", transition.kind.as_str(), targets.join(", "));
         self.write_timeline(incident, Text::Plain(text), now).await;
     }
 
@@ -387,25 +452,37 @@ impl Paging {
     async fn run_promise_clock(&self, shutdown: Shutdown) {
         let mut changes = self.incidents.watch(self.incidents.revision().await.unwrap_or(0));
         let mut counts = Vec::new();
+        let mut ticked_at: Option<Duration> = None;
         while !shutdown.has_begun() {
-            if let Err(error) = self.incidents.tick().await {
-                tracing::error!(error = error.to_string(), "the promise clock cannot be read, will retry");
+            // By time alone: what happens to incidents makes no promise due, and in a storm it happens all the time.
+            let monotonic = self.clock.monotonic();
+            if ticked_at.is_none_or(|at| monotonic.saturating_sub(at) >= CLOCK_ROUND) {
+                ticked_at = Some(monotonic);
+                if let Err(error) = self.incidents.tick().await {
+                    tracing::error!(
+                        error = error.to_string(),
+                        "the promise clock cannot be read, will retry"
+                    );
+                }
+                self.release().await;
+                // Pages change behind the deliverer's back; the pages that show them are told.
+                if let Ok(now) = self.outbox.counts().await
+                    && now != counts
+                {
+                    counts = now;
+                    self.feed.publish("page", None);
+                }
             }
             self.perform_effects().await;
-            // Pages change behind the deliverer's back; the pages that show them are told.
-            if let Ok(now) = self.outbox.counts().await
-                && now != counts
-            {
-                counts = now;
-                self.feed.publish("page", None);
-            }
             tokio::select! {
                 () = shutdown.begun() => {}
                 () = self.clock.sleep(CLOCK_ROUND) => {}
                 changed = changes.next() => match changed {
                     Ok(changed) => {
-                        for change in changed.unwrap_or_default() {
-                            self.feed.publish("incident", Some(change.incident.to_string()));
+                        self.publish(changed.unwrap_or_default());
+                        self.clock.sleep(TOGETHER).await;
+                        while let Some(Ok(Some(changed))) = changes.next().now_or_never() {
+                            self.publish(changed);
                         }
                     }
                     Err(error) => {
@@ -414,6 +491,12 @@ impl Paging {
                     }
                 },
             }
+        }
+    }
+
+    fn publish(&self, changed: Vec<nines_incidents::Change>) {
+        for change in changed {
+            self.feed.publish("incident", Some(change.incident.to_string()));
         }
     }
 
@@ -428,36 +511,39 @@ impl Paging {
                 );
             }
         };
+        let (mut pages, mut notes, mut done) = (Vec::new(), Vec::new(), Vec::new());
         for effect in pending {
-            let done = match self.pages_for(&effect).await {
-                Ok(pages) if pages.is_empty() => true,
-                Ok(pages) => match self.outbox.insert(&pages).await {
-                    Ok(_) => true,
-                    Err(error) => {
-                        tracing::error!(%error, "cannot queue pages about an incident, will retry");
-                        false
-                    }
-                },
+            match self.pages_for(&effect, &mut notes).await {
+                Ok(some) => {
+                    pages.extend(some);
+                    done.push(effect.sequence);
+                }
                 Err(error) => {
                     tracing::error!(error = error.to_string(), "cannot read an incident, will retry");
-                    false
-                }
-            };
-            if done {
-                self.deliverer.wake();
-                if let Err(error) = self.incidents.effect_done(effect.sequence).await {
-                    tracing::warn!(
-                        error = error.to_string(),
-                        "an effect is not marked done and will be repeated"
-                    );
                 }
             }
+        }
+        if done.is_empty() {
+            return;
+        }
+        if !pages.is_empty() {
+            if let Err(error) = self.outbox.insert(&pages).await {
+                return tracing::error!(%error, "cannot queue pages about incidents, will retry");
+            }
+            self.deliverer.wake();
+        }
+        if let Err(error) = self.incidents.effects_done(&done).await {
+            tracing::warn!(error = error.to_string(), "effects are not marked done and will be repeated");
+        }
+        if let Err(error) = self.incidents.record(&notes, &Actor::system()).await {
+            tracing::warn!(error = error.to_string(), "whom reports reached is not on the timeline");
         }
     }
 
     async fn pages_for(
         &self,
         pending: &PendingEffect,
+        notes: &mut Vec<(IncidentId, TimelineRecord)>,
     ) -> Result<Vec<NewPage>, nines_incidents::IncidentError> {
         let effect = &pending.effect;
         let incident = self.incidents.get(effect.incident).await?;
@@ -478,21 +564,21 @@ impl Paging {
         let subject = Subject::incident(incident.id.to_string());
         let pages = plan_draft(&subject, &effect.key, Event::Notice, priority, &draft, &routes, now);
         if effect.kind == EffectKind::Opened {
-            self.tell_who_was_told(&incident, &pages, now).await;
+            notes.push((incident.id, who_was_told(&incident, &pages, now)));
         }
         Ok(pages)
     }
+}
 
-    /// The timeline says whom a report reached, and just as plainly that it reached nobody.
-    async fn tell_who_was_told(&self, incident: &Incident, pages: &[NewPage], now: Timestamp) {
-        let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
-        let text = if targets.is_empty() {
-            Text::phrase("page.nobody", [("service", incident.intake.service.clone())])
-        } else {
-            Text::phrase("page.opened", [("targets", targets.join(", "))])
-        };
-        self.write_timeline(incident, text, now).await;
-    }
+/// The timeline says whom a report reached, and just as plainly that it reached nobody.
+fn who_was_told(incident: &Incident, pages: &[NewPage], now: Timestamp) -> TimelineRecord {
+    let targets: Vec<_> = pages.iter().map(|page| page.target.to_string()).collect();
+    let text = if targets.is_empty() {
+        Text::phrase("page.nobody", [("service", incident.intake.service.clone())])
+    } else {
+        Text::phrase("page.opened", [("targets", targets.join(", "))])
+    };
+    TimelineRecord { at: now, kind: EntryKind::Page, text, link: None }
 }
 
 fn signal(kept: &Kept, alert: &OpenAlert, message: &AlertMessage) -> AlertSignal {

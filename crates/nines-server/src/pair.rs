@@ -19,7 +19,7 @@ use nines_api as api;
 use nines_base::disk::RealDisk;
 use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_notify::Permission;
-use nines_pair::{Answer, File, Leadership, PROMISE_PATH, Pair, Settings, Status};
+use nines_pair::{Answer, File, Leadership, PROMISE_PATH, Pair, STATUS_PATH, Settings, Status};
 use nines_receive::{Limits, serve};
 
 use crate::config::{Config, PairSettings};
@@ -128,7 +128,7 @@ async fn stand_by(
 ) -> Option<Leadership> {
     let router = Router::new()
         .route(PROMISE_PATH, post(promise))
-        .route("/pair", get(status))
+        .route(STATUS_PATH, get(status))
         .fallback(elsewhere)
         .layer(axum::extract::DefaultBodyLimit::max(QUESTION_BYTES_MAX))
         .with_state(pair.clone());
@@ -210,6 +210,8 @@ pub fn shown(status: Status) -> api::PairStatus {
         other,
         other_seen_secs,
         other_behind_writes,
+        other_clock_secs: status.other_clock_ahead,
+        peer_answers: status.peer_answers,
         trouble: status.trouble,
     }
 }

@@ -183,14 +183,16 @@ impl Repository for SqliteIncidents {
         found.iter().map(rows::effect).collect()
     }
 
-    async fn complete_effect(&self, sequence: u64) -> Result<(), RepositoryError> {
-        const OPERATION: &str = "mark an effect done";
+    async fn complete_effects(&self, sequences: &[u64]) -> Result<(), RepositoryError> {
+        const OPERATION: &str = "mark effects done";
         let mut write = self.begin(OPERATION).await?;
-        sqlx::query("DELETE FROM incident_effects WHERE sequence = ?")
-            .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
-            .execute(&mut *write)
-            .await
-            .map_err(failed(OPERATION))?;
+        for sequence in sequences {
+            sqlx::query("DELETE FROM incident_effects WHERE sequence = ?")
+                .bind(i64::try_from(*sequence).unwrap_or(i64::MAX))
+                .execute(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+        }
         write.commit().await.map_err(failed(OPERATION))
     }
 

@@ -8,7 +8,8 @@ use nines_model::{TimeRange, Timestamp};
 use nines_oncall::escalation::{Escalation, Order};
 use nines_oncall::noise::{Silence, SilenceId};
 use nines_oncall::{
-    OVERRIDES_MAX, OncallError, OncallRepository, OrderRecord, Override, OverrideId, PendingOrder, Stored,
+    Move, OVERRIDES_MAX, OncallError, OncallRepository, OrderRecord, Override, OverrideId, PendingOrder,
+    Stored,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -98,74 +99,51 @@ impl OncallRepository for SqliteOncall {
         Ok(removed.rows_affected() > 0)
     }
 
-    async fn next_turn(&self, policy: &str) -> Result<u64, OncallError> {
-        const OPERATION: &str = "draw a turn";
+    async fn start(&self, new: &[Escalation], now: Timestamp) -> Result<Vec<Stored>, OncallError> {
+        const OPERATION: &str = "start escalations";
         let mut write = self.begin(OPERATION).await?;
-        let next: i64 = sqlx::query_scalar(
-            "INSERT INTO oncall_turns (policy, next) VALUES (?, 1)
-             ON CONFLICT (policy) DO UPDATE SET next = next + 1 RETURNING next",
-        )
-        .bind(policy)
-        .fetch_one(&mut *write)
-        .await
-        .map_err(failed(OPERATION))?;
-        write.commit().await.map_err(failed(OPERATION))?;
-        Ok(u64::try_from(next - 1).unwrap_or(0))
-    }
-
-    async fn start(&self, state: &Escalation, orders: &[Order], now: Timestamp) -> Result<(), OncallError> {
-        const OPERATION: &str = "start an escalation";
-        let mut write = self.begin(OPERATION).await?;
-        let inserted = sqlx::query(
-            "INSERT INTO escalations (incident, version, is_over, state, changed_at) VALUES (?, 1, ?, ?, ?)
-             ON CONFLICT (incident) DO NOTHING",
-        )
-        .bind(&state.incident)
-        .bind(state.is_over())
-        .bind(format::write_escalation(state))
-        .bind(now.as_nanos())
-        .execute(&mut *write)
-        .await
-        .map_err(failed(OPERATION))?;
-        if inserted.rows_affected() == 0 {
-            return Err(OncallError::Exists { incident: state.incident.clone() });
+        let mut kept = Vec::with_capacity(new.len());
+        for state in new {
+            let known = sqlx::query("SELECT version, state FROM escalations WHERE incident = ?")
+                .bind(&state.incident)
+                .fetch_optional(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+            kept.push(match known {
+                Some(row) => stored(&row)?,
+                None => insert(&mut write, state, now).await?,
+            });
         }
-        add_orders(&mut write, &state.incident, orders, now).await?;
-        write.commit().await.map_err(failed(OPERATION))
+        write.commit().await.map_err(failed(OPERATION))?;
+        Ok(kept)
     }
 
-    async fn save(
-        &self,
-        state: &Escalation,
-        version: u64,
-        orders: &[Order],
-        now: Timestamp,
-    ) -> Result<u64, OncallError> {
-        const OPERATION: &str = "change an escalation";
+    async fn save(&self, moves: &[Move], now: Timestamp) -> Result<Vec<Option<u64>>, OncallError> {
+        const OPERATION: &str = "change escalations";
         let mut write = self.begin(OPERATION).await?;
-        let incident = || state.incident.clone();
-        let known: Option<i64> = sqlx::query_scalar("SELECT version FROM escalations WHERE incident = ?")
+        let mut versions = Vec::with_capacity(moves.len());
+        for Move { state, version, orders } in moves {
+            let moved = sqlx::query(
+                "UPDATE escalations SET version = version + 1, is_over = ?, state = ?, changed_at = ?
+                 WHERE incident = ? AND version = ?",
+            )
+            .bind(state.is_over())
+            .bind(format::write_escalation(state))
+            .bind(now.as_nanos())
             .bind(&state.incident)
-            .fetch_optional(&mut *write)
+            .bind(i64::try_from(*version).unwrap_or(i64::MAX))
+            .execute(&mut *write)
             .await
             .map_err(failed(OPERATION))?;
-        let known = known.ok_or_else(|| OncallError::NotFound { incident: incident() })?;
-        if u64::try_from(known) != Ok(version) {
-            return Err(OncallError::Stale { incident: incident() });
+            if moved.rows_affected() == 0 {
+                versions.push(None);
+                continue;
+            }
+            add_orders(&mut write, &state.incident, orders, now).await?;
+            versions.push(Some(version + 1));
         }
-        sqlx::query(
-            "UPDATE escalations SET version = version + 1, is_over = ?, state = ?, changed_at = ? WHERE incident = ?",
-        )
-        .bind(state.is_over())
-        .bind(format::write_escalation(state))
-        .bind(now.as_nanos())
-        .bind(&state.incident)
-        .execute(&mut *write)
-        .await
-        .map_err(failed(OPERATION))?;
-        add_orders(&mut write, &state.incident, orders, now).await?;
         write.commit().await.map_err(failed(OPERATION))?;
-        Ok(version + 1)
+        Ok(versions)
     }
 
     async fn escalation(&self, incident: &str) -> Result<Option<Stored>, OncallError> {
@@ -221,15 +199,17 @@ impl OncallRepository for SqliteOncall {
         rows.iter().map(order_record).collect()
     }
 
-    async fn order_done(&self, key: &str, now: Timestamp) -> Result<(), OncallError> {
-        const OPERATION: &str = "mark an order as done";
+    async fn orders_done(&self, keys: &[String], now: Timestamp) -> Result<(), OncallError> {
+        const OPERATION: &str = "mark orders as done";
         let mut write = self.begin(OPERATION).await?;
-        sqlx::query("UPDATE escalation_orders SET done_at = ? WHERE key = ? AND done_at IS NULL")
-            .bind(now.as_nanos())
-            .bind(key)
-            .execute(&mut *write)
-            .await
-            .map_err(failed(OPERATION))?;
+        for key in keys {
+            sqlx::query("UPDATE escalation_orders SET done_at = ? WHERE key = ? AND done_at IS NULL")
+                .bind(now.as_nanos())
+                .bind(key)
+                .execute(&mut *write)
+                .await
+                .map_err(failed(OPERATION))?;
+        }
         write.commit().await.map_err(failed(OPERATION))
     }
 
@@ -318,6 +298,35 @@ async fn overrides_of(
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// With the next turn of its policy.
+async fn insert(
+    write: &mut SqliteConnection,
+    state: &Escalation,
+    now: Timestamp,
+) -> Result<Stored, OncallError> {
+    const OPERATION: &str = "start an escalation";
+    let next: i64 = sqlx::query_scalar(
+        "INSERT INTO oncall_turns (policy, next) VALUES (?, 1)
+         ON CONFLICT (policy) DO UPDATE SET next = next + 1 RETURNING next",
+    )
+    .bind(&state.policy.name)
+    .fetch_one(&mut *write)
+    .await
+    .map_err(failed(OPERATION))?;
+    let state = Escalation { turn: u64::try_from(next - 1).unwrap_or(0), ..state.clone() };
+    sqlx::query(
+        "INSERT INTO escalations (incident, version, is_over, state, changed_at) VALUES (?, 1, ?, ?, ?)",
+    )
+    .bind(&state.incident)
+    .bind(state.is_over())
+    .bind(format::write_escalation(&state))
+    .bind(now.as_nanos())
+    .execute(write)
+    .await
+    .map_err(failed(OPERATION))?;
+    Ok(Stored { state, version: 1 })
 }
 
 async fn add_orders(

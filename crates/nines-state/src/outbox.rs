@@ -4,10 +4,12 @@
 mod row;
 mod settle;
 
+use std::collections::BTreeMap;
+
 use nines_model::Timestamp;
 use nines_notify::{
-    Attempt, Claimed, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page, PageFilter, PageId,
-    PageState, StoreError, TargetId,
+    Attempt, Claimed, FALLBACK_AFTER, Finish, INTERRUPTED, NewPage, OutboxStore, PAUSE_MAX, Page, PageFilter,
+    PageId, PageState, StoreError, Subject, TargetId, Waiting,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -25,52 +27,39 @@ impl Outbox {
         Self { database }
     }
 
-    async fn take(
-        &self,
-        target: &TargetId,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Claimed>, StateError> {
+    async fn take(&self, wanted: &[(TargetId, usize)], now: Timestamp) -> Result<Vec<Claimed>, StateError> {
         let failed = || StateError::query("claim pages");
         let mut found = Vec::new();
-        if next_claimable(self.database.readers(), target, now).await?.is_none() {
-            return Ok(found);
-        }
         let mut write = self.database.write().await?;
-        while found.len() < limit {
-            // One by one, for a page that is taken holds back the others of its subject.
-            let Some(id) = next_claimable(&mut *write, target, now).await? else { break };
-            let row = sqlx::query(
-                "UPDATE pages SET state = 'sending', attempts = attempts + 1, changed_at = ?1 WHERE id = ?2 RETURNING *",
-            )
-            .bind(now.as_nanos())
-            .bind(&id)
-            .fetch_one(&mut *write)
-            .await
-            .map_err(failed())?;
-            let page = page_of(&row)?;
-            sqlx::query(
-                "INSERT INTO attempts (page_id, number, started_at, outcome) VALUES (?, ?, ?, 'running')",
-            )
-            .bind(&id)
-            .bind(page.attempts)
-            .bind(now.as_nanos())
-            .execute(&mut *write)
-            .await
-            .map_err(failed())?;
-            let thread = sqlx::query_scalar(
-                "SELECT reference FROM pages
-                 WHERE subject_kind = ? AND subject_id = ? AND target = ? AND event IN ('trigger', 'update')
-                   AND state = 'delivered' AND reference IS NOT NULL
-                 ORDER BY changed_at DESC, id DESC LIMIT 1",
-            )
-            .bind(page.new.subject.kind.as_str())
-            .bind(&page.new.subject.id)
-            .bind(&target.0)
-            .fetch_optional(&mut *write)
-            .await
-            .map_err(failed())?;
-            found.push(Claimed { page, thread });
+        for (target, limit) in wanted {
+            for _ in 0..*limit {
+                // One by one, for a page that is taken holds back the others of its subject.
+                let Some(id) = next_claimable(&mut write, target, now).await? else { break };
+                let row = sqlx::query(
+                    "UPDATE pages SET state = 'sending', attempts = attempts + 1, changed_at = ?1 WHERE id = ?2
+                     RETURNING *",
+                )
+                .bind(now.as_nanos())
+                .bind(&id)
+                .fetch_one(&mut *write)
+                .await
+                .map_err(failed())?;
+                let page = page_of(&row)?;
+                sqlx::query(
+                    "INSERT INTO attempts (page_id, number, started_at, outcome) VALUES (?, ?, ?, 'running')",
+                )
+                .bind(&id)
+                .bind(page.attempts)
+                .bind(now.as_nanos())
+                .execute(&mut *write)
+                .await
+                .map_err(failed())?;
+                let thread = thread_of(&mut write, &page).await?;
+                found.push(Claimed { page, thread });
+            }
+        }
+        if found.is_empty() {
+            return Ok(found);
         }
         write.commit().await.map_err(failed())?;
         Ok(found)
@@ -102,26 +91,36 @@ impl Outbox {
         Ok(done.rows_affected())
     }
 
-    async fn waiting(&self) -> Result<Vec<TargetId>, StateError> {
-        let targets: Vec<String> = sqlx::query_scalar(
-            "SELECT target FROM pages WHERE state = 'queued'
-             UNION SELECT target FROM pages WHERE state = 'superseded' AND merged_into IS NULL ORDER BY target",
+    async fn list_waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, StateError> {
+        let rows = sqlx::query(
+            "SELECT target, 0 AS folds, min(CASE
+                 WHEN EXISTS (
+                     SELECT 1 FROM pages AS other
+                     WHERE other.state = 'sending' AND other.subject_kind = page.subject_kind
+                       AND other.subject_id = page.subject_id AND other.target = page.target) THEN NULL
+                 WHEN next_attempt_at > ?2 AND changed_at > ?1 THEN ?1
+                 ELSE next_attempt_at END) AS due
+             FROM pages AS page WHERE state = 'queued' GROUP BY target
+             UNION ALL
+             SELECT target, 1, NULL FROM pages WHERE state = 'superseded' AND merged_into IS NULL GROUP BY target",
         )
+        .bind(now.as_nanos())
+        .bind((now + PAUSE_MAX).as_nanos())
         .fetch_all(self.database.readers())
         .await
         .map_err(StateError::query("list targets"))?;
-        Ok(targets.into_iter().map(TargetId).collect())
-    }
-
-    async fn earliest(&self, target: &TargetId) -> Result<Option<Timestamp>, StateError> {
-        let due: Option<i64> = sqlx::query_scalar(
-            "SELECT min(next_attempt_at) FROM pages WHERE target = ? AND state = 'queued'",
-        )
-        .bind(&target.0)
-        .fetch_one(self.database.readers())
-        .await
-        .map_err(StateError::query("find the next page"))?;
-        Ok(due.map(Timestamp::from_nanos))
+        let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
+        for row in rows {
+            let name: String = row.get(0);
+            let one = waiting.entry(name.clone()).or_insert(Waiting {
+                target: TargetId(name),
+                due: None,
+                folds: false,
+            });
+            one.folds |= row.get::<bool, _>(1);
+            one.due = one.due.or(row.get::<Option<i64>, _>(2).map(Timestamp::from_nanos));
+        }
+        Ok(waiting.into_values().collect())
     }
 
     async fn hurry(&self, target: &TargetId, now: Timestamp) -> Result<(), StateError> {
@@ -137,6 +136,27 @@ impl Outbox {
         .await
         .map_err(failed())?;
         write.commit().await.map_err(failed())
+    }
+
+    async fn let_go(&self, subject: &Subject, now: Timestamp) -> Result<u64, StateError> {
+        let failed = || StateError::query("release pages");
+        let mut write = self.database.write().await?;
+        let done = sqlx::query(
+            "UPDATE pages SET
+                 next_attempt_at = min(next_attempt_at, CASE WHEN fallback_of IS NULL THEN ?1 ELSE ?2 END),
+                 due_at = min(next_attempt_at, CASE WHEN fallback_of IS NULL THEN ?1 ELSE ?2 END)
+             WHERE subject_kind = ?3 AND subject_id = ?4 AND state = 'queued' AND attempts = 0
+               AND next_attempt_at > ?1",
+        )
+        .bind(now.as_nanos())
+        .bind((now + FALLBACK_AFTER).as_nanos())
+        .bind(subject.kind.as_str())
+        .bind(&subject.id)
+        .execute(&mut *write)
+        .await
+        .map_err(failed())?;
+        write.commit().await.map_err(failed())?;
+        Ok(done.rows_affected())
     }
 
     async fn gather(&self, target: &TargetId, now: Timestamp) -> Result<Option<PageId>, StateError> {
@@ -277,17 +297,14 @@ pub(crate) async fn insert_all(
     Ok(count)
 }
 
-async fn next_claimable<'e, E>(
-    executor: E,
+async fn next_claimable(
+    connection: &mut SqliteConnection,
     target: &TargetId,
     now: Timestamp,
-) -> Result<Option<String>, StateError>
-where
-    E: sqlx::Executor<'e, Database = Sqlite>,
-{
+) -> Result<Option<String>, StateError> {
     sqlx::query_scalar(
         "SELECT id FROM pages AS page
-         WHERE target = ?1 AND state = 'queued' AND (next_attempt_at <= ?2 OR next_attempt_at > ?3)
+         WHERE target = ?1 AND state = 'queued' AND (next_attempt_at <= ?2 OR (next_attempt_at > ?3 AND changed_at > ?2))
            AND NOT EXISTS (
                SELECT 1 FROM pages AS other
                WHERE other.state = 'sending' AND other.subject_kind = page.subject_kind
@@ -297,9 +314,25 @@ where
     .bind(&target.0)
     .bind(now.as_nanos())
     .bind((now + PAUSE_MAX).as_nanos())
-    .fetch_optional(executor)
+    .fetch_optional(connection)
     .await
     .map_err(StateError::query("find a due page"))
+}
+
+/// The provider's reference of what was delivered of the page's subject last.
+async fn thread_of(connection: &mut SqliteConnection, page: &Page) -> Result<Option<String>, StateError> {
+    sqlx::query_scalar(
+        "SELECT reference FROM pages
+         WHERE subject_kind = ? AND subject_id = ? AND target = ? AND event IN ('trigger', 'update')
+           AND state = 'delivered' AND reference IS NOT NULL
+         ORDER BY changed_at DESC, id DESC LIMIT 1",
+    )
+    .bind(page.new.subject.kind.as_str())
+    .bind(&page.new.subject.id)
+    .bind(&page.new.target.0)
+    .fetch_optional(connection)
+    .await
+    .map_err(StateError::query("find what a page answers"))
 }
 
 fn refused(error: StateError) -> StoreError {
@@ -324,34 +357,31 @@ impl OutboxStore for Outbox {
         self.requeue(now).await.map_err(refused)
     }
 
-    async fn waiting_targets(&self) -> Result<Vec<TargetId>, StoreError> {
-        self.waiting().await.map_err(refused)
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
+        self.list_waiting(now).await.map_err(refused)
     }
 
-    async fn claim(
-        &self,
-        target: &TargetId,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        self.take(target, now, limit).await.map_err(refused)
+    async fn claim(&self, wanted: &[(TargetId, usize)], now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+        self.take(wanted, now).await.map_err(refused)
     }
 
-    async fn next_due(&self, target: &TargetId) -> Result<Option<Timestamp>, StoreError> {
-        self.earliest(target).await.map_err(refused)
-    }
-
-    async fn finish(&self, page: &PageId, now: Timestamp, finish: Finish) -> Result<(), StoreError> {
+    async fn finish(&self, ended: &[(PageId, Finish)], now: Timestamp) -> Result<(), StoreError> {
         let work = async {
             let mut write = self.database.write().await?;
-            settle::finish(&mut write, page, now, finish).await?;
-            write.commit().await.map_err(StateError::query("finish an attempt"))
+            for (page, finish) in ended {
+                settle::finish(&mut write, page, now, finish.clone()).await?;
+            }
+            write.commit().await.map_err(StateError::query("finish attempts"))
         };
         work.await.map_err(refused)
     }
 
     async fn hasten(&self, target: &TargetId, now: Timestamp) -> Result<(), StoreError> {
         self.hurry(target, now).await.map_err(refused)
+    }
+
+    async fn release(&self, subject: &Subject, now: Timestamp) -> Result<u64, StoreError> {
+        self.let_go(subject, now).await.map_err(refused)
     }
 
     async fn fold(&self, target: &TargetId, now: Timestamp) -> Result<Option<PageId>, StoreError> {

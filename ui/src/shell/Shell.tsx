@@ -18,6 +18,7 @@ import {
   IconListCheck,
   IconLock,
   IconLogout,
+  IconMenu2,
   IconMoon,
   IconPhoneCall,
   IconRuler2,
@@ -35,7 +36,7 @@ import {
   IconUsers,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { openStream, useStreamState } from "../api/events";
 import { useIncidents, useSignOut } from "../api/hooks";
@@ -101,6 +102,9 @@ const TEAM_PAGES = [
   "/people",
 ];
 
+/** What a thumb reaches at once on a phone: what is opened at night. All else is behind the last button. */
+const PHONE_PAGES = ["/incidents", "/alerts", "/oncall", "/", "/search"];
+
 /** A path lights up its own entry: an incident room belongs to the incidents, a promise to the board. */
 const belongsTo = (path: string) =>
   path.startsWith("/slo")
@@ -128,6 +132,9 @@ export function Shell({ children, language, setLanguage, session }: Props) {
   const places = pages().filter(isShown);
   const nodePlaces = nodePages().filter(isShown);
   const active = belongsTo(path);
+  const [more, setMore] = useState(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever has gone somewhere has found it
+  useEffect(() => setMore(false), [path]);
   const entry = ([to, label, Icon]:
     | ReturnType<typeof pages>[number]
     | ReturnType<typeof nodePages>[number]) => (
@@ -140,7 +147,7 @@ export function Shell({ children, language, setLanguage, session }: Props) {
   return (
     <div className={styles.shell} data-wall={wall || undefined}>
       {!wall && (
-        <nav className={styles.nav} aria-label={t("Main")}>
+        <nav className={styles.nav} aria-label={t("Main")} data-more={more || undefined}>
           <Link href={href("/")} className={styles.logo} aria-label="Nines">
             <Logo />
           </Link>
@@ -161,6 +168,18 @@ export function Shell({ children, language, setLanguage, session }: Props) {
               <Shortcuts />
               <Account session={session} />
             </div>
+          </div>
+          <div className={styles.bar}>
+            {PHONE_PAGES.flatMap((to) => places.filter((place) => place[0] === to)).map(entry)}
+            <button
+              type="button"
+              className={styles.entry}
+              aria-expanded={more}
+              onClick={() => setMore(!more)}
+            >
+              <IconMenu2 size={17} stroke={1.7} aria-hidden="true" />
+              <span>{t("More")}</span>
+            </button>
           </div>
         </nav>
       )}

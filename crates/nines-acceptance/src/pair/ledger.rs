@@ -67,7 +67,7 @@ impl Receiver {
         let router = axum::Router::new()
             .route("/{name}", post(keep))
             .with_state((postgres.epochs(), Arc::clone(&taken)));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let listener = tokio::net::TcpListener::bind((postgres.here(), 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { url, taken })

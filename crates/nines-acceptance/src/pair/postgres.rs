@@ -14,12 +14,15 @@ use tokio::process::Child;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::wires::{Host, Wires};
 use crate::eventually;
 
 /// Stopped when it is dropped.
 pub struct Postgres {
     pub port: u16,
     _child: Child,
+    /// The network on which it is a machine of its own; else it is on this one.
+    pub wires: Option<Wires>,
     line: Arc<Mutex<Option<PgConnection>>>,
 }
 
@@ -31,8 +34,13 @@ fn binaries() -> Option<PathBuf> {
 }
 
 impl Postgres {
-    /// `None`: this machine has none, and says so.
+    /// On this machine. `None`: it has none, and says so.
     pub async fn start(folder: &Path) -> anyhow::Result<Option<Self>> {
+        Self::start_on(folder, None).await
+    }
+
+    /// The same as a machine of that network.
+    pub async fn start_on(folder: &Path, wires: Option<Wires>) -> anyhow::Result<Option<Self>> {
         let Some(binaries) = binaries() else {
             println!("skipped: there is no PostgreSQL on this machine (apt-get install postgresql)");
             return Ok(None);
@@ -51,7 +59,15 @@ impl Postgres {
             let path = binaries.join(name);
             match user {
                 Some((user, group)) => {
-                    let mut command = program("setpriv");
+                    let mut command = match &wires {
+                        Some(wires) => {
+                            let [ip, rest @ ..] = wires.on(Host::Postgres);
+                            let mut command = program(ip);
+                            command.args(rest).arg("setpriv");
+                            command
+                        }
+                        None => program("setpriv"),
+                    };
                     command.args([
                         format!("--reuid={user}"),
                         format!("--regid={group}"),
@@ -70,25 +86,41 @@ impl Postgres {
             .output()
             .await?;
         ensure!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        if let Some(wires) = &wires {
+            let allowed = data.join("pg_hba.conf");
+            let known = std::fs::read_to_string(&allowed)?;
+            std::fs::write(&allowed, format!("{known}\nhost all all {} trust\n", wires.network()))?;
+        }
         let port = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+        let host =
+            wires.as_ref().map_or_else(|| "127.0.0.1".to_owned(), |wires| wires.address(Host::Postgres));
         let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("postgres.log"))?;
         let child = run("postgres")
             .arg("-D")
             .arg(&data)
-            .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""])
+            .args(["-p", &port.to_string(), "-h", &host, "-k", ""])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?;
-        let postgres = Self { port, _child: child, line: Arc::default() };
+        let postgres = Self { port, wires, _child: child, line: Arc::default() };
         eventually("PostgreSQL to answer", || async { Ok(postgres.text("SELECT 'up'").await.ok()) }).await?;
         Ok(Some(postgres))
     }
 
     /// As a client that goes through another port reaches it.
     pub fn url(&self, port: u16) -> String {
-        format!("postgres://nines@127.0.0.1:{port}/postgres")
+        let host = match &self.wires {
+            Some(wires) => wires.address(Host::Postgres),
+            None => "127.0.0.1".to_owned(),
+        };
+        format!("postgres://nines@{host}:{port}/postgres")
+    }
+
+    /// Where the nodes reach this process.
+    pub fn here(&self) -> String {
+        self.wires.as_ref().map_or_else(|| "127.0.0.1".to_owned(), Wires::here)
     }
 
     /// The one text that a statement gives; empty if it gives none.

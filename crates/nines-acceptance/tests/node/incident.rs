@@ -12,11 +12,11 @@ use crate::subscribers;
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 #[derive(Clone, Default)]
-struct FakeSlack(Arc<Mutex<Vec<(String, Value)>>>);
+pub struct FakeSlack(Arc<Mutex<Vec<(String, Value)>>>);
 
 impl FakeSlack {
     /// Bodies of one method, in order.
-    fn of(&self, method: &str) -> Vec<Value> {
+    pub fn of(&self, method: &str) -> Vec<Value> {
         self.0
             .lock()
             .unwrap()
@@ -37,7 +37,7 @@ async fn answer(
 }
 
 /// Slack's SDK signs and sends; each answer is a status and a body for each time it was sent.
-async fn press(node: &Node, calls: Value) -> anyhow::Result<Vec<Vec<(u16, String)>>> {
+pub async fn press(node: &Node, calls: Value) -> anyhow::Result<Vec<Vec<(u16, String)>>> {
     let asked = json!({"base": node.addresses.http, "secret": SECRET, "calls": calls}).to_string();
     let root = workspace_root();
     let python = root.join("target/oncall-venv/bin/python");
@@ -45,7 +45,7 @@ async fn press(node: &Node, calls: Value) -> anyhow::Result<Vec<Vec<(u16, String
     Ok(serde_json::from_str(&told)?)
 }
 
-fn interaction(user: &str, base: &str, rest: Value) -> Value {
+pub fn interaction(user: &str, base: &str, rest: Value) -> Value {
     let mut payload = json!({
         "type": "block_actions", "user": {"id": user, "username": "anybody"}, "trigger_id": "1.2.3",
         "response_url": format!("{base}/response"),
@@ -56,27 +56,15 @@ fn interaction(user: &str, base: &str, rest: Value) -> Value {
     json!({"path": "/api/v1/chat/slack/interactions", "form": {"payload": payload.to_string()}})
 }
 
-fn command(user: &str, text: &str) -> Value {
+pub fn command(user: &str, text: &str) -> Value {
     json!({"path": "/api/v1/chat/slack/commands", "form": {"user_id": user, "command": "/nines", "text": text}})
 }
 
 #[tokio::test]
 async fn an_incident_is_run_from_a_chat_told_to_the_public_and_learnt_from() -> anyhow::Result<()> {
     let _machine = alone().await;
-    run_tool("/bin/sh", &["tests/oncall/setup.sh"], &workspace_root()).await?;
     let folder = tempfile::tempdir()?;
-    let secret = folder.path().join("slack");
-    {
-        use std::io::Write;
-        let mut file = std::fs::OpenOptions::new().create_new(true).write(true).open(&secret)?;
-        file.write_all(SECRET.as_bytes())?;
-    }
-    let slack = FakeSlack::default();
-    let router =
-        axum::Router::new().route("/{method}", axum::routing::post(answer)).with_state(slack.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let base = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (slack, base, secret) = slack_of(folder.path()).await?;
     let secret = secret.to_str().context("the path is UTF-8")?;
     let more = [
         "--allow-egress",
@@ -99,6 +87,25 @@ async fn an_incident_is_run_from_a_chat_told_to_the_public_and_learnt_from() -> 
     tickets_and_telegram(&node, &owner).await.context("tickets and Telegram")?;
     learnt(&owner, &id).await.context("learning")?;
     node.stop().await
+}
+
+/// A Slack that takes every call, its address, and the file with the secret by which it signs. The SDK that speaks for it is
+/// set up.
+pub async fn slack_of(folder: &std::path::Path) -> anyhow::Result<(FakeSlack, String, std::path::PathBuf)> {
+    run_tool("/bin/sh", &["tests/oncall/setup.sh"], &workspace_root()).await?;
+    let secret = folder.join("slack");
+    {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new().create_new(true).write(true).open(&secret)?;
+        file.write_all(SECRET.as_bytes())?;
+    }
+    let slack = FakeSlack::default();
+    let router =
+        axum::Router::new().route("/{method}", axum::routing::post(answer)).with_state(slack.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((slack, base, secret))
 }
 
 fn documents(base: &str) -> String {

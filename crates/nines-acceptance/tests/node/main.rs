@@ -31,6 +31,7 @@ mod paging;
 mod pair;
 mod patterns;
 mod people;
+mod phone;
 mod policy_actions;
 mod prometheus_files;
 mod proposals;

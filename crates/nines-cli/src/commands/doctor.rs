@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use nines_api::Status;
+use nines_api::{PairStatus, Status};
 use nines_base::ByteSize;
 use nines_model::Timestamp;
 use serde::Serialize;
@@ -57,6 +57,13 @@ const SILENCE_WARN_SECS: f64 = 60.0;
 const DISK_WARN_BYTES: u64 = 10 << 30;
 const DISK_FAIL_BYTES: u64 = 1 << 30;
 
+/// The other node of a pair tells PostgreSQL every two seconds that it is there.
+const OTHER_SEEN_WARN_SECS: f64 = 30.0;
+/// What the other has not applied yet; it reads 256 writes every fifth of a second.
+const OTHER_BEHIND_WARN_WRITES: u64 = 1_000;
+/// After a takeover the next step of an escalation comes earlier or later by as much.
+const CLOCK_WARN_SECS: f64 = 1.0;
+
 /// A disk whose fsync takes this long holds back every acknowledgement.
 const FSYNC_WARN_MS: f64 = 100.0;
 
@@ -70,7 +77,7 @@ pub async fn run(session: &Session) -> anyhow::Result<Code> {
 }
 
 fn examine(ready: bool, status: &Status) -> Vec<Check> {
-    vec![
+    let checks = [
         check(
             "ready",
             if ready { Verdict::Ok } else { Verdict::Failed },
@@ -100,7 +107,8 @@ fn examine(ready: bool, status: &Status) -> Vec<Check> {
             if status.damage.is_empty() { "none found".to_owned() } else { status.damage.join("; ") },
             "the named parts cannot be read: restore them from a backup, or accept the loss",
         ),
-    ]
+    ];
+    checks.into_iter().chain(status.pair.as_ref().map(pair)).collect()
 }
 
 fn check(name: &'static str, verdict: Verdict, found: String, hint: &'static str) -> Check {
@@ -192,6 +200,66 @@ fn disk(status: &Status) -> Check {
     check("disk", verdict, found, "make room or shorten retention before the journal cannot grow")
 }
 
+/// Whether the other node could take over now, and this one go on without PostgreSQL.
+fn pair(pair: &PairStatus) -> Check {
+    let mut found = vec![format!("{} of {} in epoch {}", pair.role, pair.name, pair.epoch)];
+    let mut ills: Vec<(Verdict, String, &'static str)> = Vec::new();
+    if let Some(trouble) = &pair.trouble {
+        ills.push((Verdict::Failed, trouble.clone(), "this node cannot take part until that is mended"));
+    }
+    if !pair.reaches_postgresql {
+        let how = if pair.by_promise { "goes on by the other's promise" } else { "is about to stop" };
+        let verdict = if pair.by_promise { Verdict::Warning } else { Verdict::Failed };
+        ills.push((verdict, format!("PostgreSQL does not answer; it {how}"), "bring PostgreSQL back"));
+    }
+    if pair.backlog_writes > 0 && pair.reaches_postgresql {
+        let waiting = format!("{} writes wait for PostgreSQL's log", pair.backlog_writes);
+        ills.push((Verdict::Warning, waiting, "they are shipped; if the number stays, read the node's log"));
+    }
+    match (&pair.other, pair.other_seen_secs, pair.other_behind_writes) {
+        (Some(other), Some(seen), behind) => {
+            let behind = behind.unwrap_or(0);
+            found.push(format!("{other} seen {} ago, {behind} writes behind", duration(seen)));
+            if seen > OTHER_SEEN_WARN_SECS {
+                ills.push((Verdict::Failed, "nobody would take over".to_owned(), "start the other node"));
+            } else if behind > OTHER_BEHIND_WARN_WRITES {
+                let late = "a takeover would wait for these writes".to_owned();
+                ills.push((Verdict::Warning, late, "is the other node's disk or way to PostgreSQL slow?"));
+            }
+        }
+        _ => {
+            ills.push((Verdict::Failed, "there is no other node".to_owned(), "start it: docs/guides/pair.md"))
+        }
+    }
+    if let Some(ahead) = pair.other_clock_secs {
+        found.push(format!("its clock {:+.2} s", ahead));
+        if ahead.abs() > CLOCK_WARN_SECS {
+            let apart = "the clocks are apart".to_owned();
+            ills.push((Verdict::Warning, apart, "synchronise both: escalations are due by the clock"));
+        }
+    }
+    match pair.peer_answers {
+        Some(true) => found.push("it answers directly".to_owned()),
+        Some(false) => ills.push((
+            Verdict::Warning,
+            "it does not answer at --pair-peer".to_owned(),
+            "without that way this node stops as soon as PostgreSQL does",
+        )),
+        None => {}
+    }
+    // The gravest names what to do.
+    let verdict = if ills.iter().any(|ill| ill.0 == Verdict::Failed) {
+        Verdict::Failed
+    } else if ills.is_empty() {
+        Verdict::Ok
+    } else {
+        Verdict::Warning
+    };
+    let hint = ills.iter().find(|ill| ill.0 == verdict).map_or("", |ill| ill.2);
+    found.extend(ills.into_iter().map(|ill| ill.1));
+    check("pair", verdict, found.join("; "), hint)
+}
+
 fn show(report: &Report) -> String {
     let mut text = String::new();
     for check in &report.checks {
@@ -267,5 +335,34 @@ mod tests {
         check(|status| status.disk_free_bytes = 5 << 30, &[("disk", Verdict::Warning)]);
         check(|status| status.disk_free_bytes = 5 << 20, &[("disk", Verdict::Failed)]);
         check(|status| status.damage = vec!["segment 7".to_owned()], &[("damage", Verdict::Failed)]);
+    }
+
+    #[test]
+    fn a_pair_that_could_not_take_over_is_found() {
+        let paired = |change: fn(&mut PairStatus)| {
+            move |status: &mut Status| {
+                let mut pair: PairStatus = serde_json::from_value(json!({
+                    "name": "a", "role": "leader", "epoch": 3, "leader": "a", "leader_url": "http://a",
+                    "reaches_postgresql": true, "by_promise": false, "vouches": false, "permitted_secs": 4.0,
+                    "backlog_writes": 0, "other": "b", "other_seen_secs": 0.4, "other_behind_writes": 2,
+                    "other_clock_secs": -0.01, "peer_answers": true,
+                }))
+                .unwrap();
+                change(&mut pair);
+                status.pair = Some(pair);
+            }
+        };
+        check(paired(|_| ()), &[]);
+        let warning = [("pair", Verdict::Warning)];
+        let failed = [("pair", Verdict::Failed)];
+        check(paired(|pair| pair.peer_answers = Some(false)), &warning);
+        check(paired(|pair| pair.other_clock_secs = Some(2.5)), &warning);
+        check(paired(|pair| pair.other_behind_writes = Some(5_000)), &warning);
+        check(paired(|pair| pair.backlog_writes = 7), &warning);
+        check(paired(|pair| (pair.reaches_postgresql, pair.by_promise) = (false, true)), &warning);
+        check(paired(|pair| pair.reaches_postgresql = false), &failed);
+        check(paired(|pair| pair.other_seen_secs = Some(45.0)), &failed);
+        check(paired(|pair| (pair.other, pair.other_seen_secs) = (None, None)), &failed);
+        check(paired(|pair| pair.trouble = Some("its files differ".to_owned())), &failed);
     }
 }

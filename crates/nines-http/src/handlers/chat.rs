@@ -34,8 +34,12 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const LISTED_MAX: usize = 15;
 
 const HELP: &str = "`/nines list` · `/nines ack INC-…` · `/nines escalate INC-… [why]` · `/nines confirm INC-… P1` · \
-    `/nines update INC-… text` · `/nines note INC-… text` · `/nines mitigate INC-… [how]` · `/nines resolve INC-… [how]` · \
-    `/nines oncall`";
+    `/nines update INC-… text` · `/nines note INC-… text` · `/nines assign INC-… who` · `/nines mitigate INC-… [how]` · \
+    `/nines resolve INC-… [how]` · `/nines review INC-… [what was learnt]` · `/nines oncall`";
+
+/// What can be typed, and what can be pressed.
+const STEPS: [&str; 9] =
+    ["acknowledge", "escalate", "confirm", "update", "note", "assign", "mitigate", "resolve", "review"];
 
 /// A slash command.
 pub async fn slack_command(State(app): State<SharedApp>, request: Request) -> ApiResult<Response> {
@@ -210,9 +214,7 @@ async fn typed(app: &SharedApp, who: &Who, text: &str) -> ApiResult<String> {
         "ack" => "acknowledge".to_owned(),
         other => other.to_owned(),
     };
-    if !["acknowledge", "escalate", "confirm", "update", "note", "mitigate", "resolve"]
-        .contains(&step.as_str())
-    {
+    if !STEPS.contains(&step.as_str()) {
         return Err(ApiError::invalid(format!("I do not know `{}`. {HELP}", cut(word, 40))));
     }
     act(app, who, id, &step, rest.trim()).await
@@ -230,10 +232,14 @@ async fn act(app: &SharedApp, who: &Who, id: &str, step: &str, text: &str) -> Ap
     let text = Some(text.to_owned()).filter(|text| !text.is_empty());
     let request = match step {
         "confirm" => StepRequest { level: text, ..StepRequest::default() },
+        "assign" => StepRequest { commander: text, ..StepRequest::default() },
         _ => StepRequest { text, ..StepRequest::default() },
     };
     let before = app.incidents.get(id).await?;
     crate::policies::check_incident_step(app, who, step, &before).await?;
+    if step == "review" {
+        super::learning::check_reviewed(app, &before).await?;
+    }
     let command = command(step, request, app.clock.now())?;
     let incident = app.incidents.act(id, &command, &Actor::person(who.name.clone())).await?;
     Ok(told(&incident))

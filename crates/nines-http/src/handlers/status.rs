@@ -165,6 +165,10 @@ fn pair(pair: &api::PairStatus, metric: &mut impl FnMut(&str, &str, &str, &[(Str
     one("nines_pair_other_behind_writes", "How many writes the other node is behind.", behind);
     let seen = pair.other_seen_secs.unwrap_or(f64::NAN);
     one("nines_pair_other_seen_seconds", "Since PostgreSQL last saw the other node.", seen);
+    let ahead = pair.other_clock_secs.unwrap_or(f64::NAN);
+    one("nines_pair_other_clock_seconds", "How far the other node's clock is ahead of this one's.", ahead);
+    let answers = pair.peer_answers.map_or(f64::NAN, f64::from);
+    one("nines_pair_peer_up", "1 if the other node answers at --pair-peer; the leader asks.", answers);
 }
 
 /// Prometheus' text format: `nines_<part>_<what>_<unit>[_total]`. Labels are datasets and refusal reasons, which are few

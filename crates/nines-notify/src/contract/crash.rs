@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use super::{Store, page, target};
 use crate::{
     Attempt, Channel, ChannelKind, Claimed, Deliverer, DelivererConfig, Delivery, Event, Finish, Limits,
-    NewPage, OutboxStore, Outcome, Page, PageFilter, PageId, PageState, StoreError, Target, TargetId,
-    Targets,
+    NewPage, OutboxStore, Outcome, Page, PageFilter, PageId, PageState, StoreError, Subject, Target,
+    TargetId, Targets, Waiting,
 };
 
 /// Where a story may end. Counts the steps; at the fatal one, and after it, nothing goes on.
@@ -69,25 +69,20 @@ impl OutboxStore for Mortal {
     async fn recover(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.around(self.inner.recover(now)).await
     }
-    async fn waiting_targets(&self) -> Result<Vec<TargetId>, StoreError> {
-        self.inner.waiting_targets().await
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.waiting(now).await
     }
-    async fn claim(
-        &self,
-        target: &TargetId,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        self.around(self.inner.claim(target, now, limit)).await
+    async fn claim(&self, wanted: &[(TargetId, usize)], now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+        self.around(self.inner.claim(wanted, now)).await
     }
-    async fn next_due(&self, target: &TargetId) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.next_due(target).await
-    }
-    async fn finish(&self, page: &PageId, now: Timestamp, finish: Finish) -> Result<(), StoreError> {
-        self.around(self.inner.finish(page, now, finish)).await
+    async fn finish(&self, ended: &[(PageId, Finish)], now: Timestamp) -> Result<(), StoreError> {
+        self.around(self.inner.finish(ended, now)).await
     }
     async fn hasten(&self, target: &TargetId, now: Timestamp) -> Result<(), StoreError> {
         self.around(self.inner.hasten(target, now)).await
+    }
+    async fn release(&self, subject: &Subject, now: Timestamp) -> Result<u64, StoreError> {
+        self.around(self.inner.release(subject, now)).await
     }
     async fn fold(&self, target: &TargetId, now: Timestamp) -> Result<Option<PageId>, StoreError> {
         self.around(self.inner.fold(target, now)).await
@@ -146,6 +141,9 @@ fn story() -> Vec<Vec<NewPage>> {
         // Begun and over before anything was sent: a digest.
         vec![page("c", "1", Event::Trigger, "y", 3), page("c", "2", Event::Resolve, "y", 4)],
         vec![page("a", "2", Event::Resolve, "x", 5)],
+        vec![page("d", "1", Event::Trigger, "x", 6), page("d", "1", Event::Trigger, "y", 6)],
+        vec![page("d", "2", Event::Update, "x", 7)],
+        vec![page("e", "n", Event::Notice, "y", 8)],
     ]
 }
 
@@ -253,7 +251,7 @@ async fn live(
             mortal.insert(pages).await.unwrap();
             deliverer.wake();
         }
-        while !store.waiting_targets().await.unwrap().is_empty() || is_sending(store).await {
+        while !store.waiting(clock.now()).await.unwrap().is_empty() || is_sending(store).await {
             deliverer.wake();
             clock.sleep(Duration::from_millis(1)).await;
         }

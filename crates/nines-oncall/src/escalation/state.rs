@@ -76,6 +76,8 @@ pub enum Phase {
 pub enum Hold {
     Maintenance(String),
     Silence(String),
+    /// An open incident of a service that this one needs, in words.
+    Explained(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,6 +379,7 @@ impl fmt::Display for Hold {
         match self {
             Self::Maintenance(name) => write!(f, "maintenance window {name}"),
             Self::Silence(name) => write!(f, "silence {name}"),
+            Self::Explained(why) => write!(f, "what it needs, {why}"),
         }
     }
 }

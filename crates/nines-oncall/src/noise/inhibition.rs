@@ -83,6 +83,11 @@ impl Dependencies {
         Self(calls.into_iter().map(|(service, calls)| (service, calls.into_iter().collect())).collect())
     }
 
+    /// Whether nobody is known to need anybody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// From calls seen one by one: caller and callee. A service that calls itself needs nobody.
     pub fn of_calls(calls: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut needs: HashMap<String, BTreeSet<String>> = HashMap::new();
@@ -207,10 +212,10 @@ impl Inhibitor {
             let below = path.last()?;
             // Where services need each other, the older fault is the cause; else they would hold each other back.
             let is_circle =
-                self.graph.below(below).iter().any(|path| path.last().is_some_and(|last| last == service));
+                || self.graph.below(below).iter().any(|path| path.last().is_some_and(|last| last == service));
             let explains = |fault: &&Fault| {
                 !level.is_graver_than(fault.level)
-                    && (!is_circle || (fault.since, &fault.fingerprint) < (since, &alert.fingerprint.id))
+                    && ((fault.since, &fault.fingerprint) < (since, &alert.fingerprint.id) || !is_circle())
             };
             let fault = self.by_service.get(below).and_then(|faults| faults.iter().find(explains));
             // An incident that the service has a part in already is its own, and explains nothing away.
@@ -218,7 +223,7 @@ impl Inhibitor {
                 incident.services.contains(below)
                     && !incident.services.iter().any(|its| its == service)
                     && !level.is_graver_than(incident.level)
-                    && (!is_circle || incident.since < since)
+                    && (incident.since < since || !is_circle())
             };
             let by = match fault {
                 Some(fault) => Cause::Alert(fault.fingerprint.clone()),

@@ -78,7 +78,7 @@ async fn perform(app: &SharedApp, order: &PendingOrder) -> anyhow::Result<()> {
     let Some(Told { text, run }) = attempt(app, order, now).await? else { return Ok(()) };
     // Said before the order is done: said twice after a crash rather than never.
     write(app, order, text, run.as_ref().map(link), now).await;
-    app.oncall.repository.order_done(&order.key, now).await?;
+    app.oncall.repository.orders_done(std::slice::from_ref(&order.key), now).await?;
     app.feed.publish("oncall", Some(order.incident.clone()));
     Ok(())
 }

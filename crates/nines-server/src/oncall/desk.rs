@@ -16,14 +16,15 @@ use nines_model::Timestamp;
 use nines_oncall::alert::{AlertStatus, IncomingAlert};
 use nines_oncall::escalation::Hold;
 use nines_oncall::noise::{
-    AlertBook, AlertEntry, Dependencies, FLAP_WINDOW, Gate, Grouper, OpenIncident, Preview, REOPEN_WITHIN,
-    Received, Silence, Suppression,
+    AlertBook, AlertEntry, Dependencies, FLAP_WINDOW, Gate, Grouper, Preview, REOPEN_WITHIN, Received,
+    Silence, Suppression,
 };
 use nines_oncall::{OncallRepository, Roster, Rota};
 use nines_state::intake::{ForeignAlert, Intake};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::holds::explaining;
 use super::opener::{Opener, Task, Waiting};
 use super::{Shared, held};
 
@@ -441,12 +442,7 @@ impl DeskWorker {
         match self.parts.incidents.open().await {
             Ok(open) => {
                 let real = open.into_iter().filter(|incident| !incident.is_drill);
-                self.gate.inhibitor.follow_incidents(real.map(|incident| OpenIncident {
-                    id: incident.id.to_string(),
-                    level: incident.level(),
-                    since: incident.marks.fault_start,
-                    services: incident.services,
-                }));
+                self.gate.inhibitor.follow_incidents(real.map(explaining));
             }
             Err(error) => {
                 tracing::warn!(%error, "open incidents cannot be read, so they explain what they did")

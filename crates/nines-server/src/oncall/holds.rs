@@ -1,12 +1,18 @@
-//! Whether people have said that they do not want to hear of something now.
+//! Whether people have said that they do not want to hear of something now, or need not: an incident of a service that this
+//! one needs explains it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use nines_incidents::Incident;
+use nines_incidents::{Incident, Origin};
 use nines_model::Timestamp;
 use nines_oncall::Roster;
 use nines_oncall::alert::{AlertStatus, Fingerprint, IncomingAlert, Source};
 use nines_oncall::escalation::Hold;
+use nines_oncall::noise::{Dependencies, Inhibitor, OpenIncident, Suppression};
+
+use super::{Shared, is_foreign};
 
 /// What holds the alert back now, and until when: a maintenance window, else a silence.
 pub fn held(roster: &Roster, alert: &IncomingAlert, now: Timestamp) -> Option<(Timestamp, Hold)> {
@@ -18,6 +24,46 @@ pub fn held(roster: &Roster, alert: &IncomingAlert, now: Timestamp) -> Option<(T
         Some((silence.range.end, Hold::Silence(silence.id.to_string())))
     };
     window.or_else(silence)
+}
+
+/// How long an incident is held for its cause at most. One that outlives it calls somebody, once a day.
+const EXPLAINED_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// Which incidents of our own promises are explained by which others, as things are now.
+pub struct Explainer(Inhibitor);
+
+impl Explainer {
+    /// `None`: nobody is known to need anybody.
+    pub fn new(shared: &Shared, roster: &Roster, open: impl IntoIterator<Item = Incident>) -> Option<Self> {
+        let seen = Arc::clone(&shared.dependencies.lock());
+        if seen.is_empty() && roster.needs.is_empty() {
+            return None;
+        }
+        let mut inhibitor = Inhibitor::new(Vec::new(), Dependencies::clone(&seen).with(&roster.needs));
+        inhibitor.follow_incidents(open.into_iter().filter(|incident| !incident.is_drill).map(explaining));
+        Some(Self(inhibitor))
+    }
+
+    /// What holds the calls about an incident back, and until when. Only those that promises opened: alerts of other systems
+    /// are held before they have an incident, and whoever reports one wants somebody to come.
+    pub fn explains(&self, incident: &Incident, now: Timestamp) -> Option<(Timestamp, Hold)> {
+        let is_of_promise = matches!(incident.origin, Origin::Alert(_)) && !is_foreign(incident);
+        if !is_of_promise || incident.is_drill {
+            return None;
+        }
+        let why = self.0.inhibits(&of_incident(incident), incident.marks.fault_start)?;
+        Some((now + EXPLAINED_FOR, Hold::Explained(Suppression::Inhibition(why).to_string())))
+    }
+}
+
+/// An incident as a cause of others.
+pub(super) fn explaining(incident: Incident) -> OpenIncident {
+    OpenIncident {
+        id: incident.id.to_string(),
+        level: incident.level(),
+        since: incident.marks.fault_start,
+        services: incident.services,
+    }
 }
 
 /// An incident as silences and maintenance windows see it: its service, title and level, and the rule of its first alert

@@ -94,6 +94,7 @@ enum PhaseV1 {
     Acked { by: String, at: i64, unack_at: Option<i64> },
     HeldByMaintenance { until: i64, name: String },
     HeldBySilence { until: i64, name: String },
+    HeldByCause { until: i64, why: String },
     Exhausted { at: i64, alerts: u32 },
     Resolved { at: i64 },
     Cancelled { at: i64 },
@@ -330,6 +331,9 @@ fn phase_v1(phase: &Phase) -> PhaseV1 {
         Phase::Held { until, why: Hold::Silence(name) } => {
             PhaseV1::HeldBySilence { until: until.as_nanos(), name }
         }
+        Phase::Held { until, why: Hold::Explained(why) } => {
+            PhaseV1::HeldByCause { until: until.as_nanos(), why }
+        }
         Phase::Exhausted { at, alerts } => PhaseV1::Exhausted { at: at.as_nanos(), alerts },
         Phase::Over { at, how } => {
             let at = at.as_nanos();
@@ -355,6 +359,7 @@ fn phase(v1: PhaseV1) -> Phase {
             Phase::Held { until: at(until), why: Hold::Maintenance(name) }
         }
         PhaseV1::HeldBySilence { until, name } => Phase::Held { until: at(until), why: Hold::Silence(name) },
+        PhaseV1::HeldByCause { until, why } => Phase::Held { until: at(until), why: Hold::Explained(why) },
         PhaseV1::Exhausted { at: when, alerts } => Phase::Exhausted { at: at(when), alerts },
         PhaseV1::Resolved { at } => over(at, Over::Resolved),
         PhaseV1::Cancelled { at } => over(at, Over::Cancelled),

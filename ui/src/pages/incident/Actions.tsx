@@ -47,8 +47,9 @@ export function Actions({ incident, draft }: { incident: Incident; draft: string
   const [mode, setMode] = useState<Mode | null>(null);
   const step = useStep(incident.id);
   const steps = possible(incident);
+  // An answer closes its own form and not the one that was opened since.
   const send = (name: Step, body: StepRequest) =>
-    step.mutate({ step: name, body }, { onSuccess: () => setMode(null) });
+    step.mutate({ step: name, body }, { onSuccess: () => setMode((open) => (open === name ? null : open)) });
   const choose = (next: Mode) => {
     if (next === "acknowledge") send("acknowledge", {});
     else setMode(next === mode ? null : next);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nines_acceptance::pair::{Postgres, fail_over_again_and_again, verdict, without_postgresql};
+use nines_acceptance::pair::{Postgres, Wires, fail_over_again_and_again, verdict, without_postgresql};
 
 /// `--failovers N` and `--seed N`; without, 20 and 1.
 pub async fn fail_over(arguments: &[String]) -> anyhow::Result<()> {
@@ -12,7 +12,9 @@ pub async fn fail_over(arguments: &[String]) -> anyhow::Result<()> {
     };
     let (failovers, seed) = (number("--failovers").unwrap_or(20), number("--seed").unwrap_or(1));
     let folder = tempfile::tempdir()?;
-    let Some(postgres) = Postgres::start(folder.path()).await? else { return Ok(()) };
+    // Where networks of its own are permitted, packets get lost on them too.
+    let wires = Wires::lay().await?;
+    let Some(postgres) = Postgres::start_on(folder.path(), wires).await? else { return Ok(()) };
     let failovers = usize::try_from(failovers)?;
     let done =
         fail_over_again_and_again(folder.path(), postgres, failovers, seed, |ledger| println!("{ledger}"))

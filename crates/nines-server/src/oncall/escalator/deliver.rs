@@ -15,13 +15,19 @@ use nines_oncall::{PendingOrder, PersonId, Roster, Stored};
 use nines_state::alerts::AlertFilter;
 use serde_json::Value;
 
-use super::{Escalator, ORDERS_PER_ROUND};
+use super::{Escalator, Notes, ORDERS_PER_ROUND, TOGETHER_MAX, note};
 use crate::oncall::calls::{self, Call};
 
 /// A provider that has not taken a call in this time gives way to the person's next channel (reliability B3).
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(30);
 /// Pages of one incident that are looked at for failures; an escalation makes a few for each step.
 const PAGES_LOOKED_AT: u32 = 500;
+
+/// What carries out an order, and what the timeline says of it.
+struct Performed {
+    pages: Vec<NewPage>,
+    said: String,
+}
 
 impl Escalator {
     /// Calls that a provider refused for good, or has not taken in 30 s, each told once.
@@ -79,40 +85,62 @@ impl Escalator {
         roster: &Roster,
         known: &HashMap<String, Stored>,
         incidents: &HashMap<String, Incident>,
+        notes: &mut Notes,
     ) -> anyhow::Result<()> {
         let mut pending = self.parts.repository.pending_orders(ORDERS_PER_ROUND).await?;
         // The gravest first: the limit of a person is not to be used up by what can wait.
         let level = |order: &PendingOrder| incidents.get(&order.incident).map(Incident::level);
         pending.sort_by_key(level);
-        for order in pending {
-            let is_for_machines = matches!(order.what, What::Action { .. });
-            if is_for_machines || self.digesting.contains_key(&order.key) {
+        pending.retain(|order| {
+            // Somebody else carries those for machines out, so that no call waits for a cloud.
+            !matches!(order.what, What::Action { .. }) && !self.digesting.contains_key(&order.key)
+        });
+        for some in pending.chunks(TOGETHER_MAX) {
+            let (mut pages, mut keys) = (Vec::new(), Vec::new());
+            let now = self.parts.clock.now();
+            for order in some {
+                let incident = match incidents.get(&order.incident) {
+                    Some(incident) => incident.clone(),
+                    None => self.parts.incidents.get(order.incident.parse()?).await?,
+                };
+                let stored = match known.get(&order.incident) {
+                    Some(stored) => Some(stored.clone()),
+                    None => self.parts.repository.escalation(&order.incident).await?,
+                };
+                let state = stored.as_ref().map(|stored| &stored.state);
+                let Some(performed) = self.perform(roster, &incident, order, state, now).await? else {
+                    continue;
+                };
+                pages.extend(performed.pages);
+                keys.push(order.key.clone());
+                notes.push(note(incident.id, performed.said, now));
+            }
+            if keys.is_empty() {
                 continue;
             }
-            let incident = match incidents.get(&order.incident) {
-                Some(incident) => incident.clone(),
-                None => self.parts.incidents.get(order.incident.parse()?).await?,
-            };
-            let stored = match known.get(&order.incident) {
-                Some(stored) => Some(stored.clone()),
-                None => self.parts.repository.escalation(&order.incident).await?,
-            };
-            self.perform(roster, &incident, &order, stored.as_ref().map(|stored| &stored.state)).await?;
+            self.parts.outbox.insert(&pages).await?;
+            self.parts.deliverer.wake();
+            self.parts.repository.orders_done(&keys, now).await?;
+            for order in some {
+                self.granted.remove(&order.key);
+                self.parts.feed.publish("oncall", Some(order.incident.clone()));
+            }
         }
         Ok(())
     }
 
+    /// `None`: it waits for a person's digest.
     async fn perform(
         &mut self,
         roster: &Roster,
         incident: &Incident,
         order: &PendingOrder,
         state: Option<&Escalation>,
-    ) -> anyhow::Result<()> {
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Performed>> {
         let is_answered = state.is_some_and(|state| state.is_acked() || state.is_over());
         let running = state.and_then(|state| state.policy.steps.get(state.step));
         let step = running.map(|step| step.name.as_str());
-        let now = self.parts.clock.now();
         let (pages, said) = match &order.what {
             _ if is_answered => {
                 (Vec::new(), format!("{}: not carried out, somebody has answered", describe(&order.what)))
@@ -120,7 +148,7 @@ impl Escalator {
             What::Send { person, channel, .. } => match self.grant(order, person, incident, now) {
                 Verdict::Digest { .. } => {
                     self.digesting.insert(order.key.clone(), person.clone());
-                    return Ok(());
+                    return Ok(None);
                 }
                 Verdict::Send => {
                     let routes = self.routes(std::slice::from_ref(channel));
@@ -147,8 +175,7 @@ impl Escalator {
                 };
                 (self.pages(incident, order, None, &routes, step, now).await?, said)
             }
-            // Somebody else carries these out, so that no call waits for a cloud.
-            What::Action { .. } => return Ok(()),
+            What::Action { .. } => return Ok(None),
             What::FirstLine => {
                 let routes = self.parts.keeper.duty().first_line();
                 let said = match routes.is_empty() {
@@ -158,13 +185,7 @@ impl Escalator {
                 (self.pages(incident, order, None, &routes, step, now).await?, said)
             }
         };
-        self.parts.outbox.insert(&pages).await?;
-        self.parts.deliverer.wake();
-        self.parts.repository.order_done(&order.key, now).await?;
-        self.granted.remove(&order.key);
-        self.write(incident.id, said, now).await;
-        self.parts.feed.publish("oncall", Some(order.incident.clone()));
-        Ok(())
+        Ok(Some(Performed { pages, said }))
     }
 
     /// Whether the message may go out now. The limiter is asked once for each order, however often the rest is tried.
@@ -255,8 +276,8 @@ impl Escalator {
                 .map(|(key, _)| key.clone())
                 .collect();
             tracing::warn!(person = %digest.person, messages = held.len(), "too many calls for one person go out as a digest");
+            self.parts.repository.orders_done(&held, now).await?;
             for key in held {
-                self.parts.repository.order_done(&key, now).await?;
                 self.digesting.remove(&key);
             }
         }
