@@ -376,5 +376,5 @@ impl Keeper {
 }
 
 fn clock_ms() -> i64 {
-    i64::try_from(SystemClock::shared().now().as_nanos() / 1_000_000).unwrap_or(0)
+    SystemClock::shared().now().as_nanos() / 1_000_000
 }

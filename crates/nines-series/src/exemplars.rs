@@ -34,18 +34,26 @@ pub fn sort(exemplars: &mut Vec<Exemplar>) {
 pub fn thin(exemplars: &mut Vec<Exemplar>, slot_ms: i64, count_max: usize) {
     let mut slot_ms = slot_ms;
     loop {
-        exemplars.dedup_by(|later, earlier| {
-            let same = later.t_ms.div_euclid(slot_ms) == earlier.t_ms.div_euclid(slot_ms);
-            if same && later.value.total_cmp(&earlier.value).is_gt() {
-                std::mem::swap(later, earlier);
-            }
-            same
-        });
-        if exemplars.len() <= count_max.max(1) || slot_ms > i64::MAX / 2 {
+        keep_greatest(exemplars, |a, b| a.t_ms.div_euclid(slot_ms) == b.t_ms.div_euclid(slot_ms));
+        if exemplars.len() <= count_max.max(1) {
             return;
         }
-        slot_ms *= 2;
+        let Some(doubled) = slot_ms.checked_mul(2) else { break };
+        slot_ms = doubled;
     }
+    // What is left are the two sides of the epoch, which no slot spans.
+    keep_greatest(exemplars, |_, _| true);
+}
+
+/// Of neighbours that are in the same slot.
+fn keep_greatest(exemplars: &mut Vec<Exemplar>, are_together: impl Fn(&Exemplar, &Exemplar) -> bool) {
+    exemplars.dedup_by(|later, earlier| {
+        let together = are_together(later, earlier);
+        if together && later.value.total_cmp(&earlier.value).is_gt() {
+            std::mem::swap(later, earlier);
+        }
+        together
+    });
 }
 
 #[cfg(test)]

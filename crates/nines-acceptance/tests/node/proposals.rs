@@ -189,10 +189,10 @@ async fn logs_alone_are_enough_and_say_what_they_cannot() -> anyhow::Result<()> 
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;
     let access = |number: u64| {
-        let status = if number % 500 == 0 { "502" } else { "200" };
+        let status = if number.is_multiple_of(500) { "502" } else { "200" };
         json!({"severityNumber": 9, "attributes": [{"key": "http.response.status_code", "value": {"intValue": status}}]})
     };
-    let lines = |number: u64| json!({"severityNumber": if number % 50 == 0 { 17 } else { 9 }});
+    let lines = |number: u64| json!({"severityNumber": if number.is_multiple_of(50) { 17 } else { 9 }});
     let send = async |body: Vec<u8>| {
         let (status, answer) = api.call("POST", "/v1/logs", Some(("application/json", body))).await?;
         ensure!(status == 200, "{answer}");

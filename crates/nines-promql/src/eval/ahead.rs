@@ -3,7 +3,7 @@
 //! The series are cut into chunks. Thread k of n makes the chunks k, k + n, k + 2n, …; the evaluator takes one after the
 //! other in order, so that sums add up as they would on one thread, and whoever is ahead waits.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::error::QueryError;
@@ -12,8 +12,12 @@ use crate::labels::Labels;
 use crate::row::ABSENT;
 use crate::source::{SeriesData, SeriesView, SharedSeries, SourceError};
 
-/// Values of one chunk: a megabyte. A thread has at most two chunks: the one that it makes, and one that waits.
+/// Values of one chunk: a megabyte.
 const CHUNK_VALUES: usize = 128 * 1024;
+/// Chunks of one thread that wait for the evaluator, beside the one that it makes.
+const WAITING_MAX: usize = 1;
+/// Chunks whose memory waits to be used again: all that a thread has.
+const SPARE_MAX: usize = WAITING_MAX + 1;
 /// Series of one chunk, however short their rows are.
 const CHUNK_SERIES_MAX: usize = 1024;
 
@@ -58,8 +62,8 @@ pub(super) fn each_ahead(
     thread::scope(|scope| {
         let lanes: Vec<_> = (0..threads)
             .map(|first| {
-                let (made, chunks_made) = sync_channel(1);
-                let (spent, spare) = channel();
+                let (made, chunks_made) = sync_channel(WAITING_MAX);
+                let (spent, spare) = sync_channel(SPARE_MAX);
                 let maker = Maker { shared, steps, size, cleans, fill, made, spare };
                 scope.spawn(move || maker.run((first..chunks).step_by(threads)));
                 (chunks_made, spent)
@@ -77,7 +81,7 @@ pub(super) fn each_ahead(
 fn deliver(
     mut chunk: Chunk,
     steps: usize,
-    spent: &Sender<Chunk>,
+    spent: &SyncSender<Chunk>,
     each: &mut dyn FnMut(Ahead<'_>) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     let mut at = 0;
@@ -91,7 +95,7 @@ fn deliver(
         }
     }
     // The thread may be done.
-    let _ = spent.send(chunk);
+    let _ = spent.try_send(chunk);
     Ok(())
 }
 
