@@ -6393,8 +6393,15 @@ export interface components {
             other?: string | null;
             /** Format: int64 */
             other_behind_writes?: number | null;
+            /**
+             * Format: double
+             * @description How far the other's clock is ahead of this node's.
+             */
+            other_clock_secs?: number | null;
             /** Format: double */
             other_seen_secs?: number | null;
+            /** @description At the leader: whether the other answers at `--pair-peer`. */
+            peer_answers?: boolean | null;
             /**
              * Format: double
              * @description For how long it may send if nothing else happens.
