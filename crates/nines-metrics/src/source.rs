@@ -8,6 +8,9 @@ use nines_series::{self as series, Counts, DamagedPart, Select, SeriesError, Ser
 use parking_lot::Mutex;
 use smol_str::SmolStr;
 
+/// Series whose chunks are let go before the answer: starting a thread costs as much.
+const DROPPED_INLINE_MAX: usize = 1_000;
+
 /// A store that one question reads. Not shared between questions: it keeps what was damaged.
 pub struct StoreSource<'a> {
     store: &'a SeriesStore,
@@ -75,7 +78,7 @@ impl promql::Source for StoreSource<'_> {
             Err(SeriesError::Cancelled) => return Err(over(self.control)),
             other => other.map_err(source_error)?,
         };
-        Ok(Box::new(Found { source: self, selected: Some(selected), ..Found::nothing(self) }))
+        Ok(Box::new(Found::new(self, selected)))
     }
 }
 
@@ -107,9 +110,9 @@ struct Found<'s> {
 }
 
 impl<'s> Found<'s> {
-    fn nothing(source: &'s StoreSource<'s>) -> Self {
+    fn new(source: &'s StoreSource<'s>, selected: series::Selected) -> Self {
         let (latest, current) = (series::SeriesData::default(), Current::default());
-        Self { source, selected: None, decoded: Vec::new().into_iter(), latest, current }
+        Self { source, selected: Some(selected), decoded: Vec::new().into_iter(), latest, current }
     }
 
     fn decode(&mut self, selected: series::Selected) -> Result<(), promql::SourceError> {
@@ -122,6 +125,16 @@ impl<'s> Found<'s> {
         self.source.damaged.lock().extend(selection.damaged);
         self.decoded = selection.series.into_iter();
         Ok(())
+    }
+}
+
+impl Drop for Found<'_> {
+    /// Tens of thousands of chunks take milliseconds to let go, and the answer need not wait for that.
+    fn drop(&mut self) {
+        if let Some(selected) = self.selected.take().filter(|selected| selected.len() > DROPPED_INLINE_MAX) {
+            // Without a thread they are dropped here.
+            let _ = std::thread::Builder::new().name("let-go".into()).spawn(move || drop(selected));
+        }
     }
 }
 

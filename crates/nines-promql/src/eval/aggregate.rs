@@ -135,16 +135,15 @@ impl Tally {
         let steps = row.values.len();
         match self.op {
             AggregateOp::Sum => {
-                for step in 0..steps {
-                    let value = row.values[step];
-                    if is_absent(value) {
+                let sums = self.floats.iter_mut().zip(&mut self.second);
+                for (value, (sum, lost)) in row.values.iter().zip(sums) {
+                    if is_absent(*value) {
                         continue;
                     }
-                    let sum = self.floats[step];
-                    if is_absent(sum) {
-                        self.floats[step] = value;
+                    if is_absent(*sum) {
+                        *sum = *value;
                     } else {
-                        (self.floats[step], self.second[step]) = kahan(value, sum, self.second[step]);
+                        (*sum, *lost) = kahan(*value, *sum, *lost);
                     }
                 }
             }

@@ -50,15 +50,17 @@ impl Extent {
     /// By how much the growth between the samples is multiplied. For counters `zero` is the value of the first sample:
     /// the counter cannot have been below zero before it.
     pub fn factor(&self, growth: f64, zero: Option<f64>) -> f64 {
-        let mut before = self.before;
-        if let Some(first) = zero
-            && growth > 0.0
-            && first >= 0.0
-            && self.covered * first < before * growth
-        {
-            before = self.covered * (first / growth);
-        }
+        let before = match zero {
+            Some(first) if self.is_cut(growth, first) => self.covered * (first / growth),
+            _ => self.before,
+        };
         (self.covered + before + self.after) / self.covered
+    }
+
+    /// Whether a counter would have been below zero at the begin of the window.
+    #[inline]
+    fn is_cut(&self, growth: f64, first: f64) -> bool {
+        growth > 0.0 && first >= 0.0 && self.covered * first < self.before * growth
     }
 }
 
@@ -79,11 +81,11 @@ pub(super) fn slides(id: Id, view: &SeriesView<'_>, windows: &Windows, values: &
     let mut high = 0;
     let mut reset_low = 0;
     let mut reset_high = 0;
-    // Steps and samples are mostly regular, so one window reaches as far as the one before it.
-    let mut known = (
-        Reach { before: -1, covered: 0, after: 0, gaps: 0 },
-        Extent { covered: 0.0, before: 0.0, after: 0.0 },
-    );
+    let scaled = |factor: f64| if per_second { factor / seconds } else { factor };
+    // Steps and samples are mostly regular, so one window reaches as far as the one before it, and unless it is cut at zero
+    // its factor is the same: two divisions fewer a step.
+    let mut known = Reach { before: -1, covered: 0, after: 0, gaps: 0 };
+    let (mut extent, mut whole) = (Extent { covered: 0.0, before: 0.0, after: 0.0 }, 0.0);
     let (times, samples) = (view.times, &view.values[..view.times.len()]);
     for (step, out) in values.iter_mut().enumerate() {
         let (start, end) = windows.bounds(step);
@@ -113,13 +115,13 @@ pub(super) fn slides(id: Id, view: &SeriesView<'_>, windows: &Windows, values: &
             after: end - times[high - 1],
             gaps: high - low - 1,
         };
-        if reach != known.0 {
-            known = (reach, Extent::of(reach));
+        if reach != known {
+            known = reach;
+            extent = Extent::of(reach);
+            whole = scaled(extent.factor(growth, None));
         }
-        let mut factor = known.1.factor(growth, counter.then_some(first));
-        if per_second {
-            factor /= seconds;
-        }
+        let is_cut = counter && extent.is_cut(growth, first);
+        let factor = if is_cut { scaled(extent.factor(growth, Some(first))) } else { whole };
         *out = present(growth * factor);
     }
     true
