@@ -64,19 +64,7 @@ pub fn command(user: &str, text: &str) -> Value {
 async fn an_incident_is_run_from_a_chat_told_to_the_public_and_learnt_from() -> anyhow::Result<()> {
     let _machine = alone().await;
     let folder = tempfile::tempdir()?;
-    let (slack, base, secret) = slack_of(folder.path()).await?;
-    let secret = secret.to_str().context("the path is UTF-8")?;
-    let more = [
-        "--allow-egress",
-        "127.0.0.0/8",
-        "--slack-signing-secret",
-        secret,
-        "--slack-user",
-        "U1=mei:responder",
-        "--slack-user",
-        "U2=guest:viewer",
-    ];
-    let node = Node::start(&folder.path().join("data"), &more).await?;
+    let (node, slack, base) = node_with_slack(folder.path(), "guest:viewer").await?;
     let owner = node.api()?;
     owner.apply(&documents(&base)).await?;
     let id = from_a_chat(&node, &owner, &slack, &base).await.context("the chat")?;
@@ -89,9 +77,12 @@ async fn an_incident_is_run_from_a_chat_told_to_the_public_and_learnt_from() -> 
     node.stop().await
 }
 
-/// A Slack that takes every call, its address, and the file with the secret by which it signs. The SDK that speaks for it is
-/// set up.
-pub async fn slack_of(folder: &std::path::Path) -> anyhow::Result<(FakeSlack, String, std::path::PathBuf)> {
+/// A node that knows `U1` of Slack as a responder called mei and `U2` as `second`, a Slack that takes every call, and its
+/// address. The SDK that speaks for it is set up.
+pub async fn node_with_slack(
+    folder: &std::path::Path,
+    second: &str,
+) -> anyhow::Result<(Node, FakeSlack, String)> {
     run_tool("/bin/sh", &["tests/oncall/setup.sh"], &workspace_root()).await?;
     let secret = folder.join("slack");
     {
@@ -105,7 +96,18 @@ pub async fn slack_of(folder: &std::path::Path) -> anyhow::Result<(FakeSlack, St
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let base = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok((slack, base, secret))
+    let (secret, second) = (secret.to_str().context("the path is UTF-8")?, format!("U2={second}"));
+    let more = [
+        "--allow-egress",
+        "127.0.0.0/8",
+        "--slack-signing-secret",
+        secret,
+        "--slack-user",
+        "U1=mei:responder",
+        "--slack-user",
+        &second,
+    ];
+    Ok((Node::start(&folder.join("data"), &more).await?, slack, base))
 }
 
 fn documents(base: &str) -> String {

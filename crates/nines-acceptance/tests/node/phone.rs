@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use nines_acceptance::{Api, Browser, Node, Provider, alone, eventually, workspace_root};
 use serde_json::{Value, json};
 
-use crate::incident::{command, interaction, press, slack_of};
+use crate::incident::{command, interaction, node_with_slack, press};
 
 const PAGE: &str =
     "{\"title\": \"Shop\", \"components\": [{\"name\": \"Payments\", \"services\": [\"shop\"]}]}";
@@ -74,19 +74,7 @@ async fn an_incident_is_run_by_touch_on_two_phones() -> anyhow::Result<()> {
 async fn an_incident_is_run_by_slack_alone() -> anyhow::Result<()> {
     let _machine = alone().await;
     let folder = tempfile::tempdir()?;
-    let (slack, base, secret) = slack_of(folder.path()).await?;
-    let secret = secret.to_str().context("the path is UTF-8")?;
-    let more = [
-        "--allow-egress",
-        "127.0.0.0/8",
-        "--slack-signing-secret",
-        secret,
-        "--slack-user",
-        "U1=mei:responder",
-        "--slack-user",
-        "U2=bo:responder",
-    ];
-    let node = Node::start(&folder.path().join("data"), &more).await?;
+    let (node, slack, base) = node_with_slack(folder.path(), "bo:responder").await?;
     let owner = node.api()?;
     let channel = |name: &str| {
         format!("{{type: slack, apiUrl: '{base}', token: xoxb-1, channel: D-{name}, interactive: true}}")

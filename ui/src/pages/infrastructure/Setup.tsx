@@ -1,9 +1,6 @@
 // Before anything has reported: the three ways that hosts, pods and containers come in, ready to be copied.
-import { Button, CopyButton, SegmentedControl } from "@mantine/core";
-import { useState } from "react";
-import { Empty } from "../../components/states";
+import { Ways } from "../../components/Ways";
 import { t } from "../../lib/i18n";
-import styles from "./Infrastructure.module.css";
 
 const snippets = (origin: string) => ({
   agent: `NINES_URL=${origin} NINES_KEY=<ingest key> nines agent run`,
@@ -22,36 +19,15 @@ exporters:
 });
 
 export function Setup({ title, children }: { title: string; children: React.ReactNode }) {
-  const [way, setWay] = useState<keyof ReturnType<typeof snippets>>("agent");
-  const text = snippets(location.origin)[way];
+  const { agent, prometheus, collector } = snippets(location.origin);
+  const ways = [
+    { value: "agent", label: t("Agent"), text: agent },
+    { value: "prometheus", label: "Prometheus", text: prometheus },
+    { value: "collector", label: t("OpenTelemetry Collector"), text: collector },
+  ];
   return (
-    <Empty
-      title={title}
-      action={
-        <div className={styles.setup}>
-          <SegmentedControl
-            size="xs"
-            value={way}
-            onChange={(next) => setWay(next as typeof way)}
-            data={[
-              { value: "agent", label: t("Agent") },
-              { value: "prometheus", label: "Prometheus" },
-              { value: "collector", label: t("OpenTelemetry Collector") },
-            ]}
-            aria-label={t("How it comes in")}
-          />
-          <pre className="mono">{text}</pre>
-          <CopyButton value={text}>
-            {({ copied, copy }) => (
-              <Button size="xs" variant="default" onClick={copy}>
-                {copied ? t("Copied") : t("Copy")}
-              </Button>
-            )}
-          </CopyButton>
-        </div>
-      }
-    >
+    <Ways title={title} ways={ways}>
       {children}
-    </Empty>
+    </Ways>
   );
 }

@@ -1,9 +1,6 @@
 // Before the first metric: how to send some, ready to be copied, with this node's own address.
-import { Button, CopyButton, SegmentedControl } from "@mantine/core";
-import { useState } from "react";
-import { Empty } from "../../components/states";
+import { Ways } from "../../components/Ways";
 import { t } from "../../lib/i18n";
-import styles from "./Metrics.module.css";
 
 const snippets = (origin: string) => ({
   prometheus: `remote_write:
@@ -26,38 +23,18 @@ secureJsonData:
 });
 
 export function Setup() {
-  const [way, setWay] = useState<keyof ReturnType<typeof snippets>>("prometheus");
-  const text = snippets(location.origin)[way];
+  const { prometheus, otlp, sdk, grafana } = snippets(location.origin);
+  const ways = [
+    { value: "prometheus", label: "Prometheus", text: prometheus },
+    { value: "otlp", label: t("OpenTelemetry Collector"), text: otlp },
+    { value: "sdk", label: t("OpenTelemetry SDK"), text: sdk },
+    { value: "grafana", label: t("Ask from Grafana"), text: grafana },
+  ];
   return (
-    <Empty
-      title={t("No metric has come in yet")}
-      action={
-        <div className={styles.setup}>
-          <SegmentedControl
-            size="xs"
-            value={way}
-            onChange={(next) => setWay(next as typeof way)}
-            data={[
-              { value: "prometheus", label: "Prometheus" },
-              { value: "otlp", label: t("OpenTelemetry Collector") },
-              { value: "sdk", label: t("OpenTelemetry SDK") },
-              { value: "grafana", label: t("Ask from Grafana") },
-            ]}
-          />
-          <pre className="mono">{text}</pre>
-          <CopyButton value={text}>
-            {({ copied, copy }) => (
-              <Button size="xs" variant="default" onClick={copy}>
-                {copied ? t("Copied") : t("Copy")}
-              </Button>
-            )}
-          </CopyButton>
-        </div>
-      }
-    >
+    <Ways title={t("No metric has come in yet")} ways={ways}>
       {t(
         "Point what you have at this node. The ingest key is in first-run/ingest.key of its data directory.",
       )}
-    </Empty>
+    </Ways>
   );
 }

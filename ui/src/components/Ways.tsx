@@ -1,0 +1,43 @@
+// Before anything has come in: the ways to send it, each ready to be copied.
+import { Button, CopyButton, SegmentedControl } from "@mantine/core";
+import { useState } from "react";
+import { t } from "../lib/i18n";
+import { Empty } from "./states";
+import styles from "./Ways.module.css";
+
+export interface Way {
+  value: string;
+  label: string;
+  text: string;
+}
+
+export function Ways({ title, ways, children }: { title: string; ways: Way[]; children: React.ReactNode }) {
+  const [chosen, setChosen] = useState(ways[0]?.value);
+  const text = ways.find((way) => way.value === chosen)?.text ?? "";
+  return (
+    <Empty
+      title={title}
+      action={
+        <div className={styles.ways}>
+          <SegmentedControl
+            size="xs"
+            value={chosen}
+            onChange={setChosen}
+            data={ways.map(({ value, label }) => ({ value, label }))}
+            aria-label={t("How it comes in")}
+          />
+          <pre className="mono">{text}</pre>
+          <CopyButton value={text}>
+            {({ copied, copy }) => (
+              <Button size="xs" variant="default" onClick={copy}>
+                {copied ? t("Copied") : t("Copy")}
+              </Button>
+            )}
+          </CopyButton>
+        </div>
+      }
+    >
+      {children}
+    </Empty>
+  );
+}
