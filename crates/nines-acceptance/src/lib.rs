@@ -29,12 +29,17 @@ use std::time::Duration;
 /// How long a test waits for a condition before it calls the node broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+static MACHINE: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 
 /// Held by a test that has the machine to itself: a whole node, a browser and a hundred thousand spans of somebody else at
 /// the same time would make a small machine answer for what is not the node's fault.
-pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
-    MACHINE.lock().await
+pub async fn alone() -> tokio::sync::RwLockWriteGuard<'static, ()> {
+    MACHINE.write().await
+}
+
+/// Held by a test that mostly waits, or whose figures do not depend on who else is there: others like it may run.
+pub async fn shared() -> tokio::sync::RwLockReadGuard<'static, ()> {
+    MACHINE.read().await
 }
 
 /// Polls until `check` gives a value. The error says what was awaited.

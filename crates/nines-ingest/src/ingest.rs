@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -12,11 +11,12 @@ use nines_base::{KIB, MIB, Random, SharedClock};
 use nines_model::{Batch, Timestamp};
 use nines_storage::Store;
 use nines_storage::format::{FormatError, decode_batch, encode_batch};
-use nines_wal::{Journal, JournalConfig, JournalRecovery, Ticket};
+use nines_wal::{Journal, JournalConfig, JournalRecovery};
 
 use crate::IngestError;
 use crate::error::RETRY_AFTER;
-use crate::publisher::{Message, Observer, Publisher, Request, Scrubber};
+use crate::publisher::{Message, Observer, Part, Publisher, Request, Scrubber};
+use crate::queue::Queue;
 use crate::stats::IngestStats;
 
 /// Requests that wait for their acknowledgement. The bytes are bounded apart; this bounds what each one costs besides
@@ -89,9 +89,8 @@ struct Inner {
     disk: SharedDisk,
     journal: Journal,
     shared: Arc<Shared>,
-    /// Held while a request gets its sequence numbers and its place in the queue, so that both orders are the same.
-    /// `None` once closed.
-    queue: Mutex<Option<SyncSender<Message>>>,
+    /// Its line is held while a request gets its sequence numbers and its place, so that both orders are the same.
+    queue: Arc<Queue>,
     publisher: Mutex<Option<thread::JoinHandle<()>>>,
     free_space: Mutex<Option<(Duration, u64)>>,
 }
@@ -135,15 +134,18 @@ impl Ingest {
         };
         let (journal, publisher, recovery) = opening.await??;
         store.attach_journal(journal.clone());
-        let (sender, receiver) = sync_channel(INFLIGHT_REQUESTS_MAX as usize);
-        let thread = thread::Builder::new().name("publisher".into()).spawn(move || publisher.run(&receiver));
+        let queue = Arc::new(Queue::default());
+        let told = Arc::clone(&queue);
+        journal.on_commit(move || told.tell());
+        let served = Arc::clone(&queue);
+        let thread = thread::Builder::new().name("publisher".into()).spawn(move || publisher.run(&served));
         let inner = Inner {
             config,
             store,
             disk,
             journal,
             shared,
-            queue: Mutex::new(Some(sender)),
+            queue,
             publisher: Mutex::new(Some(thread.map_err(IngestError::Start)?)),
             free_space: Mutex::new(None),
         };
@@ -190,13 +192,12 @@ impl Ingest {
             encode(batches, self.0.config.scrubber.as_deref())
         };
         let (ack, answer) = oneshot::channel();
-        let queue = self.0.queue.lock();
-        let sender = queue.as_ref().ok_or(IngestError::Closed)?;
-        let mut parts: Vec<(Ticket, Batch)> = Vec::with_capacity(encoded.len());
+        let mut line = self.0.queue.line().ok_or(IngestError::Closed)?;
+        let mut parts = Vec::with_capacity(encoded.len());
         let mut refusal = None;
         for (payload, batch) in encoded {
             match self.0.journal.append(payload) {
-                Ok(ticket) => parts.push((ticket, batch)),
+                Ok(ticket) => parts.push(Part::new(ticket, batch)),
                 Err(error) => {
                     refusal = Some(IngestError::Journal(error));
                     break;
@@ -210,10 +211,7 @@ impl Ingest {
         }
         // What has a sequence number must be published, even if the request as a whole is refused.
         let request = Request { parts, bytes, submitted, ack, in_flight };
-        if sender.try_send(Message::Request(request)).is_err() {
-            // The queue has room for all requests in flight, so the publisher is gone.
-            return Err(IngestError::Closed);
-        }
+        line.push(Message::Request(request));
         refusal.map_or(Ok(Some(answer)), Err)
     }
 
@@ -317,10 +315,8 @@ impl Ingest {
             // Nobody waits any more: the act stands.
             let _ = send.send(result);
         }));
-        let sent = self.0.queue.lock().as_ref().map(|queue| queue.try_send(cut).is_ok());
-        if sent != Some(true) {
-            return Err(IngestError::Closed);
-        }
+        self.0.queue.line().ok_or(IngestError::Closed)?.push(cut);
+        self.0.queue.tell();
         answer.await.map_err(|_| IngestError::Closed)
     }
 
@@ -337,7 +333,7 @@ impl Ingest {
 
     /// Refuses new requests, finishes those in flight and closes the journal. Close the store after this.
     pub async fn close(&self) -> Result<(), IngestError> {
-        drop(self.0.queue.lock().take());
+        self.0.queue.close();
         let publisher = self.0.publisher.lock().take();
         let journal = self.0.journal.clone();
         tokio::task::spawn_blocking(move || {
@@ -348,6 +344,12 @@ impl Ingest {
         })
         .await?;
         Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 

@@ -19,6 +19,7 @@
 mod error;
 mod ingest;
 mod publisher;
+mod queue;
 mod stats;
 mod tenants;
 

@@ -1,18 +1,23 @@
 //! The one thread that makes batches visible.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use nines_model::Batch;
+use nines_model::{Batch, Dataset};
 use nines_storage::Store;
-use nines_wal::Ticket;
+use nines_wal::{JournalError, Ticket};
 
 use crate::IngestError;
 use crate::ingest::{Ack, InFlight, Shared};
+use crate::queue::Queue;
+
+/// Senders of what shared a commit are answered together, so that a thread that answers is woken once; but after so many
+/// events at the latest, a few milliseconds of work.
+const EVENTS_BETWEEN_ANSWERS: u64 = 2_000;
 
 /// Sees every batch, in order of sequence number, on the publisher's thread and before the batch is acknowledged:
 /// whatever it takes, every client waits for. It must not block. A panic is caught and counted.
@@ -32,11 +37,37 @@ pub(crate) enum Message {
 }
 
 pub(crate) struct Request {
-    pub parts: Vec<(Ticket, Batch)>,
+    pub parts: Vec<Part>,
     pub bytes: u64,
     pub submitted: Duration,
     pub ack: oneshot::Sender<Result<Ack, IngestError>>,
     pub in_flight: InFlight,
+}
+
+/// A batch with its place in the journal.
+pub(crate) struct Part {
+    ticket: Ticket,
+    outcome: Option<Result<u64, JournalError>>,
+    batch: Batch,
+}
+
+impl Part {
+    pub fn new(ticket: Ticket, batch: Batch) -> Self {
+        Self { ticket, outcome: None, batch }
+    }
+}
+
+impl Message {
+    /// Whether it is known what became of all its records.
+    pub fn is_ready(&mut self) -> bool {
+        let Self::Request(request) = self else { return true };
+        request.parts.iter_mut().all(|part| {
+            if part.outcome.is_none() {
+                part.outcome = part.ticket.try_wait();
+            }
+            part.outcome.is_some()
+        })
+    }
 }
 
 pub(crate) struct Publisher {
@@ -45,23 +76,55 @@ pub(crate) struct Publisher {
     pub shared: Arc<Shared>,
 }
 
+/// A request that is published and not answered yet.
+struct Published {
+    request: Answerable,
+    outcome: Result<Ack, IngestError>,
+    accepted: Vec<(Dataset, u64)>,
+}
+
+struct Answerable {
+    bytes: u64,
+    submitted: Duration,
+    ack: oneshot::Sender<Result<Ack, IngestError>>,
+    in_flight: InFlight,
+}
+
 impl Publisher {
-    pub fn run(mut self, queue: &Receiver<Message>) {
-        while let Ok(message) = queue.recv() {
-            match message {
-                Message::Request(request) => self.publish_request(request),
-                Message::Cut(cut) => cut(&mut self),
-            }
+    pub fn run(mut self, queue: &Queue) {
+        // If this thread ever panics, requests must fail rather than wait for ever.
+        let _abandon = AbandonOnDrop(queue);
+        while let Some(messages) = queue.next() {
+            self.publish_all(messages);
         }
     }
 
-    fn publish_request(&self, request: Request) {
+    fn publish_all(&mut self, messages: VecDeque<Message>) {
+        let (mut published, mut events) = (Vec::with_capacity(messages.len()), 0);
+        for message in messages {
+            match message {
+                Message::Request(request) => {
+                    let done = self.publish_request(request);
+                    events += done.accepted.iter().map(|(_, events)| events).sum::<u64>();
+                    published.push(done);
+                }
+                Message::Cut(cut) => cut(self),
+            }
+            if events >= EVENTS_BETWEEN_ANSWERS {
+                self.answer(published.drain(..));
+                events = 0;
+            }
+        }
+        self.answer(published.drain(..));
+    }
+
+    fn publish_request(&self, request: Request) -> Published {
         let Request { parts, bytes, submitted, ack, in_flight } = request;
         let mut done = Ack::default();
         let mut failure = None;
         let mut accepted = Vec::with_capacity(parts.len());
-        for (ticket, batch) in parts {
-            match ticket.wait() {
+        for Part { ticket, outcome, batch } in parts {
+            match outcome.unwrap_or_else(|| ticket.wait()) {
                 Ok(sequence) => {
                     self.publish(sequence, &batch);
                     done.sequence = sequence;
@@ -72,24 +135,36 @@ impl Publisher {
                 Err(error) => failure = Some(IngestError::Journal(error)),
             }
         }
-        drop(in_flight);
-        let outcome = failure.map_or(Ok(done), Err);
-        {
+        let request = Answerable { bytes, submitted, ack, in_flight };
+        Published { request, outcome: failure.map_or(Ok(done), Err), accepted }
+    }
+
+    fn answer(&self, published: impl Iterator<Item = Published>) {
+        let now = self.shared.clock.monotonic();
+        let answers: Vec<_> = {
             let mut stats = self.shared.stats.lock();
-            stats.ack_latency.record(self.shared.clock.monotonic().saturating_sub(submitted));
-            for (dataset, events) in accepted {
-                *stats.accepted_events.entry(dataset).or_default() += events;
-            }
-            match &outcome {
-                Ok(_) => {
-                    stats.accepted_requests += 1;
-                    stats.accepted_bytes += bytes;
+            let count = |Published { request, outcome, accepted }| {
+                let Answerable { bytes, submitted, ack, in_flight } = request;
+                stats.ack_latency.record(now.saturating_sub(submitted));
+                for (dataset, events) in accepted {
+                    *stats.accepted_events.entry(dataset).or_default() += events;
                 }
-                Err(error) => *stats.refused_requests.entry(error.reason()).or_default() += 1,
-            }
+                match &outcome {
+                    Ok(_) => {
+                        stats.accepted_requests += 1;
+                        stats.accepted_bytes += bytes;
+                    }
+                    Err(error) => *stats.refused_requests.entry(error.reason()).or_default() += 1,
+                }
+                drop(in_flight);
+                (ack, outcome)
+            };
+            published.map(count).collect()
+        };
+        for (ack, outcome) in answers {
+            // The client may have gone away; the rows stand.
+            let _ = ack.send(outcome);
         }
-        // The client may have gone away; the rows stand.
-        let _ = ack.send(outcome);
     }
 
     /// As [`Publisher::publish`], at recovery: observers see exactly what was not sealed yet.
@@ -116,5 +191,13 @@ impl Publisher {
                 self.shared.stats.lock().observer_panics += 1;
             }
         }
+    }
+}
+
+struct AbandonOnDrop<'a>(&'a Queue);
+
+impl Drop for AbandonOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }

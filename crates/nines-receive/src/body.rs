@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -26,12 +27,24 @@ pub(crate) async fn read(
     clock: &SharedClock,
     held: &mut Held,
 ) -> Result<Vec<u8>, Refusal> {
+    let mut reading = std::pin::pin!(read_all(body, limit, held));
+    // A small body is there with its headers: no timer is set for it.
+    if let Some(read) = poll_fn(|cx| Poll::Ready(ready(reading.as_mut().poll(cx)))).await {
+        return read;
+    }
     tokio::select! {
-        read = read_all(body, limit, held) => read,
+        read = reading => read,
         () = clock.sleep(timeout) => {
             let message = format!("body did not arrive within {} s", timeout.as_secs());
             Err(Refusal::new(Cause::Unavailable, message))
         }
+    }
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }
 

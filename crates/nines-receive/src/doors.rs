@@ -19,9 +19,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use nines_base::ErrorKind;
 use nines_base::decompress::{Encoding, decompress};
 use nines_model::{Batch, Timestamp};
@@ -89,6 +89,23 @@ impl Doors {
         Self { series: Some(series), ..self }
     }
 
+    /// The doors that are sent one event a request, by the one spelling of their paths.
+    pub const BUSY: [&'static str; 8] = [
+        "/api/v1/ingest/logs",
+        "/api/v1/ingest/beacons",
+        "/api/v1/ingest/probes",
+        "/api/v1/ingest/changes",
+        "/elastic/_bulk",
+        "/loki/api/v1/push",
+        "/services/collector",
+        "/services/collector/event",
+    ];
+
+    /// Whether a request can be answered without a router.
+    pub(crate) fn is_busy(method: &Method, path: &str) -> bool {
+        method == Method::POST && Self::BUSY.contains(&path)
+    }
+
     /// Answers a request to any door, by its path. The peer's address is expected as [`OtlpReceiver::http_router`] does.
     /// Boxed, so that what runs for every request is compiled with this crate's optimisation and not the caller's.
     pub fn handle(
@@ -98,7 +115,14 @@ impl Doors {
         Box::pin(self.answer(request))
     }
 
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let mut response = self.knock(request).await;
+        // Answers repeat what a sender wrote; a browser must not take them for more than they say they are.
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    async fn knock(&self, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
         if let Some(path) = path.strip_prefix("/elastic") {
             let path = path.to_owned();

@@ -39,7 +39,7 @@ pub use doors::{Doors, Receipts, ReceiptsError};
 pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity, key};
 pub use metered::Metered;
 pub use receiver::OtlpReceiver;
-pub use serve::serve;
+pub use serve::{Site, serve};
 pub use sink::{Sink, SinkError};
 pub use stats::Stats;
 pub use syslog::{Syslog, SyslogLimits, SyslogStats};

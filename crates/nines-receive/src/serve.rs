@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::Limits;
+use crate::doors::Doors;
 use crate::grpc;
 use crate::receiver::OtlpReceiver;
 
@@ -49,16 +52,44 @@ impl OtlpReceiver {
     }
 }
 
-/// Serves a router over HTTP/1 and HTTP/2 until `shutdown` begins; then stops accepting and returns when the open
+/// What is behind a listener.
+#[derive(Clone)]
+pub struct Site {
+    router: Router,
+    doors: Option<Arc<Doors>>,
+}
+
+impl Site {
+    /// The doors that take one event a request are found by their exact path, before any routing, which would cost as much
+    /// as all else together. The router must have them too: it answers every other spelling.
+    #[must_use]
+    pub fn with_doors(self, doors: Doors) -> Self {
+        Self { doors: Some(Arc::new(doors)), ..self }
+    }
+
+    fn door(&self, request: &hyper::Request<Incoming>) -> Option<Arc<Doors>> {
+        let doors = self.doors.as_ref()?;
+        Doors::is_busy(request.method(), request.uri().path()).then(|| Arc::clone(doors))
+    }
+}
+
+impl From<Router> for Site {
+    fn from(router: Router) -> Self {
+        Self { router, doors: None }
+    }
+}
+
+/// Serves a site over HTTP/1 and HTTP/2 until `shutdown` begins; then stops accepting and returns when the open
 /// requests are answered, or cut off after [`Limits::drain_timeout`]. A request carries its peer as
 /// `ConnectInfo<SocketAddr>`.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    site: impl Into<Site>,
     limits: &Limits,
     clock: &SharedClock,
     shutdown: &Shutdown,
 ) {
+    let site = site.into();
     let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let mut open = JoinSet::new();
     loop {
@@ -68,7 +99,7 @@ pub async fn serve(
         };
         let Some((stream, peer, slot)) = accepted else { continue };
         let connection =
-            connection(stream, peer, router.clone(), limits.clone(), Arc::clone(clock), shutdown.clone());
+            connection(stream, peer, site.clone(), limits.clone(), Arc::clone(clock), shutdown.clone());
         open.spawn(async move {
             connection.await;
             drop(slot);
@@ -88,7 +119,7 @@ pub async fn serve(
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    site: Site,
     limits: Limits,
     clock: SharedClock,
     shutdown: Shutdown,
@@ -97,10 +128,13 @@ async fn connection(
         return;
     }
     let builder = connection_builder(&limits);
-    let inner = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(site.router.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        inner.call(request)
+        match site.door(&request) {
+            Some(doors) => Either::Left(async move { Ok(doors.answer(request.map(Body::new)).await) }),
+            None => Either::Right(router.call(request)),
+        }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);

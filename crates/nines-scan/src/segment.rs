@@ -26,6 +26,7 @@ use nines_storage::{BLOCK_BYTES, SegmentFile};
 
 use crate::cache::Cache;
 use crate::facts::Facts;
+use crate::pages::Pages;
 use crate::rows::Rows;
 use crate::stats::Counters;
 
@@ -44,13 +45,16 @@ pub(crate) struct Footer {
     index: Option<SegmentIndex>,
 }
 
-/// Footers by segment id.
+/// What is kept of segments between questions: footers by segment id, and pages.
 #[derive(Debug)]
-pub(crate) struct Footers(Cache<i64, Footer>);
+pub(crate) struct Footers {
+    footers: Cache<i64, Footer>,
+    pages: Pages,
+}
 
 impl Default for Footers {
     fn default() -> Self {
-        Self(Cache::new(FOOTERS_BYTES_MAX))
+        Self { footers: Cache::new(FOOTERS_BYTES_MAX), pages: Pages::default() }
     }
 }
 
@@ -62,15 +66,15 @@ impl Footers {
             segment: Arc::clone(file),
             counters: Arc::clone(counters),
         };
-        let footer = match self.0.get(&file.id) {
+        let footer = match self.footers.get(&file.id) {
             Some(footer) => footer,
             None => {
                 let footer = Arc::new(Footer::read(&bytes)?);
-                self.0.put(file.id, Arc::clone(&footer), footer.bytes());
+                self.footers.put(file.id, Arc::clone(&footer), footer.bytes());
                 footer
             }
         };
-        Ok(Segment { file: Arc::clone(file), footer, bytes })
+        Ok(Segment { file: Arc::clone(file), footer, bytes, pages: self.pages.clone() })
     }
 }
 
@@ -138,9 +142,18 @@ pub(crate) struct Segment {
     pub file: Arc<SegmentFile>,
     footer: Arc<Footer>,
     bytes: SegmentBytes,
+    pages: Pages,
 }
 
 impl Segment {
+    pub fn metadata(&self) -> &ParquetMetaData {
+        self.footer.metadata.metadata()
+    }
+
+    pub fn bytes(&self) -> Arc<SegmentBytes> {
+        Arc::new(self.bytes.clone())
+    }
+
     pub fn row_groups(&self) -> usize {
         self.footer.metadata.metadata().num_row_groups()
     }
@@ -174,6 +187,9 @@ impl Segment {
     /// The chosen rows of the given columns, in batches of at most [`BATCH_ROWS`]. A batch has its columns in the order of
     /// the file, whatever the order in `columns`.
     pub fn read(&self, row_group: usize, columns: &[usize], rows: &Rows) -> Result<ParquetRecordBatchReader> {
+        if let Some(reader) = self.pages.read(self, row_group, columns, rows)? {
+            return Ok(reader);
+        }
         let metadata = self.footer.metadata.clone();
         let projection = ProjectionMask::leaves(metadata.parquet_schema(), columns.iter().copied());
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), metadata)

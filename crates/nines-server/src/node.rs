@@ -17,7 +17,7 @@ use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
 use nines_oncall::{OncallRepository, Rota};
 use nines_pair::Leadership;
 use nines_query::{Engine, EngineConfig};
-use nines_receive::{Limits, Metered, OtlpReceiver, Syslog, SyslogLimits, serve};
+use nines_receive::{Limits, Metered, OtlpReceiver, Site, Syslog, SyslogLimits, serve};
 use nines_slo::{LiveSlis, RecentChanges};
 use nines_state::access::SqliteAccess;
 use nines_state::alerts::Alerts;
@@ -551,9 +551,10 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     let mut tasks = vec![tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
         async move {
+            let doors = app.doors.clone();
             serve(
                 http,
-                router(app),
+                Site::from(router(app)).with_doors(doors),
                 &Limits { drain_timeout: HTTP_DRAIN, ..Limits::default() },
                 &clock,
                 &stop,

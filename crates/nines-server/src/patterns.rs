@@ -6,8 +6,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,14 +15,16 @@ use nines_http::SharedBook;
 use nines_ingest::Observer;
 use nines_model::{Batch, Dataset, SmolStr, Timestamp, field};
 use nines_patterns::{Book, Config, Line, PatternView};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 /// Lines of each class (plain, severe) that are looked at in a second: about 2 % of a core each.
 const LINES_PER_SECOND_MAX: u64 = 20_000;
 /// OpenTelemetry's WARN: from here on a line is severe.
 const SEVERE_FROM: i64 = 13;
-/// Batches that wait for the thread. At the rate above they are less than a second of work.
-const QUEUE_BATCHES: usize = 64;
+/// Lines that wait for the thread: what the rate above lets through in two seconds.
+const WAITING_MAX: usize = 4 * LINES_PER_SECOND_MAX as usize;
+/// The thread looks for lines so often. Nobody wakes it: one event a request would wake it as often.
+const NAP: Duration = Duration::from_millis(100);
 /// A text is cut here: patterns do not look further.
 const TEXT_BYTES_MAX: usize = 4096;
 /// What is new or surging is looked up so often, for the alerts that may follow.
@@ -73,26 +73,34 @@ impl Rate {
 /// What the publisher calls.
 pub struct PatternObserver {
     clock: SharedClock,
-    rates: Mutex<[Rate; 2]>,
-    queue: Mutex<Option<SyncSender<Vec<Picked>>>>,
-    /// Lines that were not learned because the thread could not follow.
-    left_out: AtomicU64,
+    waiting: Mutex<Waiting>,
+    stopping: Condvar,
 }
 
-impl PatternObserver {
-    fn pick(&self, batch: &Batch) -> Vec<Picked> {
-        let second = self.clock.monotonic().as_secs();
-        let mut rates = self.rates.lock();
-        let mut picked = Vec::new();
+#[derive(Default)]
+struct Waiting {
+    rates: [Rate; 2],
+    lines: Vec<Picked>,
+    /// Lines that were not learned because the thread could not follow.
+    left_out: u64,
+    stopped: bool,
+}
+
+impl Waiting {
+    fn pick(&mut self, batch: &Batch, second: u64) {
         for event in batch.rows.iter() {
             let Some(body) = event.get_str(field::BODY) else { continue };
             let severity_number =
                 event.get(field::SEVERITY_NUMBER).and_then(|value| value.as_int()).unwrap_or(0);
-            let Some(weight) = rates[usize::from(severity_number >= SEVERE_FROM)].pick(second) else {
+            let Some(weight) = self.rates[usize::from(severity_number >= SEVERE_FROM)].pick(second) else {
                 continue;
             };
+            if self.lines.len() >= WAITING_MAX {
+                self.left_out += 1;
+                continue;
+            }
             let end = (0..=body.len().min(TEXT_BYTES_MAX)).rev().find(|&end| body.is_char_boundary(end));
-            picked.push(Picked {
+            self.lines.push(Picked {
                 text: body[..end.unwrap_or(0)].to_owned(),
                 at: event.timestamp(),
                 received_at: batch.received_at,
@@ -101,23 +109,25 @@ impl PatternObserver {
                 weight,
             });
         }
-        picked
+    }
+}
+
+impl PatternObserver {
+    /// What came since the last look, `None` once stopped and empty.
+    fn take(&self) -> Option<Vec<Picked>> {
+        let mut waiting = self.waiting.lock();
+        if !waiting.stopped {
+            self.stopping.wait_for(&mut waiting, NAP);
+        }
+        let lines = std::mem::take(&mut waiting.lines);
+        (!(waiting.stopped && lines.is_empty())).then_some(lines)
     }
 }
 
 impl Observer for PatternObserver {
     fn observe(&self, _: u64, batch: &Batch) {
-        if batch.dataset != Dataset::Logs {
-            return;
-        }
-        let picked = self.pick(batch);
-        if picked.is_empty() {
-            return;
-        }
-        let lines = picked.len() as u64;
-        let sent = self.queue.lock().as_ref().is_some_and(|queue| queue.try_send(picked).is_ok());
-        if !sent {
-            self.left_out.fetch_add(lines, Ordering::Relaxed);
+        if batch.dataset == Dataset::Logs {
+            self.waiting.lock().pick(batch, self.clock.monotonic().as_secs());
         }
     }
 }
@@ -146,25 +156,27 @@ impl PatternKeeper {
             book = Book::new(Config::default(), clock.now());
         }
         let book = Arc::new(Mutex::new(book));
-        let (sender, receiver) = sync_channel(QUEUE_BATCHES);
-        let observer = PatternObserver {
+        let observer = Arc::new(PatternObserver {
             clock: Arc::clone(&clock),
-            rates: Mutex::default(),
-            queue: Mutex::new(Some(sender)),
-            left_out: AtomicU64::new(0),
-        };
+            waiting: Mutex::default(),
+            stopping: Condvar::new(),
+        });
         let news = News::default();
         let thread = std::thread::Builder::new().name("patterns".to_owned()).spawn({
-            let (book, news) = (Arc::clone(&book), Arc::clone(&news));
-            move || learn(&book, &news, &receiver, &clock, &|book| save(book, &path, &disk))
+            let (book, news, observer) = (Arc::clone(&book), Arc::clone(&news), Arc::clone(&observer));
+            move || learn(&book, &news, &observer, &clock, &|book| save(book, &path, &disk))
         })?;
-        Ok(Self { book, news, observer: Arc::new(observer), thread: Some(thread) })
+        Ok(Self { book, news, observer, thread: Some(thread) })
     }
 
     /// Learns what waits, writes the book down and ends.
     pub fn stop(&mut self) {
-        drop(self.observer.queue.lock().take());
-        let left_out = self.observer.left_out.load(Ordering::Relaxed);
+        let left_out = {
+            let mut waiting = self.observer.waiting.lock();
+            waiting.stopped = true;
+            waiting.left_out
+        };
+        self.observer.stopping.notify_all();
         if left_out > 0 {
             tracing::warn!(
                 lines = left_out,
@@ -180,30 +192,26 @@ impl PatternKeeper {
 fn learn(
     book: &SharedBook,
     news: &News,
-    queue: &Receiver<Vec<Picked>>,
+    observer: &PatternObserver,
     clock: &SharedClock,
     save: &dyn Fn(&SharedBook),
 ) {
     let (mut saved_at, mut told_at) = (clock.monotonic(), clock.monotonic());
     let mut changed = false;
-    loop {
-        match queue.recv_timeout(NEWS_EVERY) {
-            Ok(lines) => {
-                changed = true;
-                let mut book = book.lock();
-                for line in &lines {
-                    book.observe(Line {
-                        text: &line.text,
-                        at: line.at,
-                        received_at: line.received_at,
-                        severity_number: line.severity_number,
-                        service: line.service.as_deref(),
-                        weight: line.weight,
-                    });
-                }
+    while let Some(lines) = observer.take() {
+        if !lines.is_empty() {
+            changed = true;
+            let mut book = book.lock();
+            for line in &lines {
+                book.observe(Line {
+                    text: &line.text,
+                    at: line.at,
+                    received_at: line.received_at,
+                    severity_number: line.severity_number,
+                    service: line.service.as_deref(),
+                    weight: line.weight,
+                });
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
         }
         let now = clock.monotonic();
         if now.saturating_sub(told_at) >= NEWS_EVERY {

@@ -2,12 +2,12 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use nines_base::disk::SharedDisk;
 use nines_base::{MIB, Random, SharedClock};
@@ -55,7 +55,11 @@ pub(crate) struct Shared {
     pub state: Mutex<State>,
     /// Signalled when there is something to commit, and at closing.
     pub work: Condvar,
+    pub committed: OnceLock<Committed>,
 }
+
+/// Called on the writer's thread.
+pub(crate) type Committed = Box<dyn Fn() + Send + Sync>;
 
 pub(crate) struct State {
     pub queue: VecDeque<Pending>,
@@ -112,12 +116,20 @@ impl Journal {
             stats: JournalStats { durable_sequence: recovery.last_sequence, ..JournalStats::default() },
         };
         let (state, work) = (Mutex::new(state), Condvar::new());
-        let shared = Arc::new(Shared { config, disk, clock, random, state, work });
+        let shared =
+            Arc::new(Shared { config, disk, clock, random, state, work, committed: OnceLock::new() });
         let writer = Writer::new(Arc::clone(&shared));
         let thread = thread::Builder::new().name("journal".into()).spawn(move || writer.run());
         let thread =
             thread.map_err(|error| JournalError::io("start the writer of", &shared.config.folder, error))?;
         Ok((Self(Arc::new(Handle { shared, writer: Mutex::new(Some(thread)) })), recovery))
+    }
+
+    /// Has `act` called after each commit, when all its tickets have resolved, and once more when the writer ends: for
+    /// whoever waits for many tickets and asks them with [`Ticket::try_wait`]. It must be quick. Only the first call counts.
+    pub fn on_commit(&self, act: impl Fn() + Send + Sync + 'static) {
+        let is_first = self.0.shared.committed.set(Box::new(act)).is_ok();
+        debug_assert!(is_first, "a journal has one owner");
     }
 
     /// Queues a record; the ticket resolves once it is durable or known not to be. Returns at once. Records are
@@ -220,6 +232,15 @@ impl Drop for Handle {
 impl Ticket {
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// `None` while it is not known; asked again after that, [`JournalError::Closed`].
+    pub fn try_wait(&mut self) -> Option<Result<u64, JournalError>> {
+        match self.done.try_recv() {
+            Ok(outcome) => Some(outcome.map(|()| self.sequence)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Closed) => Some(Err(JournalError::Closed)),
+        }
     }
 
     /// As awaiting, for threads that are not part of the async runtime.

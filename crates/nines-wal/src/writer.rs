@@ -47,10 +47,12 @@ impl Writer {
             let outcome = self.commit(&group);
             let latency = self.shared.clock.monotonic().saturating_sub(started);
             self.account(&group, &outcome, latency);
-            for pending in group {
+            // The last one first: who waits for the first of them is woken when all have resolved, and sleeps once.
+            for pending in group.into_iter().rev() {
                 // The caller may have gone away; the record stands all the same.
                 let _ = pending.done.send(outcome.clone());
             }
+            self.shared.tell();
         }
         // Nothing is added to it any more, so it can be truncated like the others.
         self.retire_segment();
@@ -192,12 +194,23 @@ fn describe(error: &JournalError) -> String {
     }
 }
 
+impl Shared {
+    fn tell(&self) {
+        if let Some(act) = self.committed.get() {
+            act();
+        }
+    }
+}
+
 struct CloseOnDrop(Arc<Shared>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        state.closing = true;
-        state.queue.clear();
+        {
+            let mut state = self.0.state.lock();
+            state.closing = true;
+            state.queue.clear();
+        }
+        self.0.tell();
     }
 }

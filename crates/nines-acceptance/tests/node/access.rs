@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use nines_acceptance::{Api, Node, alone, workspace_root};
+use nines_acceptance::{Api, Node, shared, workspace_root};
 use nines_api::{Access, Method, ROUTES, Reach, Role, Route};
 use serde_json::json;
 
@@ -28,7 +28,7 @@ struct Visitor {
 
 #[tokio::test]
 async fn every_route_admits_exactly_whom_the_table_says() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--anonymous-ingest", "false"]).await?;
     node.api()?.apply(TEAM).await?;
@@ -76,7 +76,7 @@ fn wait_status(route: &Route) -> u16 {
 
 #[tokio::test]
 async fn another_spelling_of_a_path_is_never_a_way_round() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--anonymous-ingest", "false"]).await?;
     let stranger = Api::new(&node.addresses.http, "");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, Spans, alone, command, eventually};
+use nines_acceptance::{Api, Node, Spans, command, eventually, shared};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -54,7 +54,7 @@ async fn send(address: String, now: u64, stop: watch::Receiver<bool>, acked: wat
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_busy_node_goes_on_where_it_was_and_damage_is_named() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let (data, repository) = (folder.path().join("data"), folder.path().join("backups"));
     let anchors = folder.path().join("anchors");

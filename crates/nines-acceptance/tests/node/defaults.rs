@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use nines_acceptance::{Node, Provider, Spans, alone, eventually};
+use nines_acceptance::{Node, Provider, Spans, eventually, shared};
 use nines_base::SystemClock;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn given(answer: &Value) -> Vec<(String, String, bool)> {
 
 #[tokio::test]
 async fn a_registered_service_promises_pages_and_is_drawn_by_itself() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let provider = Provider::start().await?;
     let node = Node::start(&folder.path().join("data"), &["--allow-egress", "127.0.0.0/8"]).await?;
@@ -112,7 +112,7 @@ async fn a_registered_service_promises_pages_and_is_drawn_by_itself() -> anyhow:
 
 #[tokio::test]
 async fn a_service_without_a_past_promises_the_default_and_is_not_shown_as_good() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::ensure;
-use nines_acceptance::{Api, Node, alone};
+use nines_acceptance::{Api, Node, shared};
 use serde_json::{Value, json};
 
 struct Case {
@@ -114,7 +114,7 @@ fn malformed() -> Vec<Case> {
 
 #[tokio::test]
 async fn malformed_input_at_every_door_is_refused_precisely_and_changes_nothing() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;
@@ -213,7 +213,7 @@ fn snappy_bombs() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn bombs_at_every_door_are_contained() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

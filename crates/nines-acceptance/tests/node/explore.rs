@@ -1,7 +1,7 @@
 //! Search that guides, over HTTP as the web application asks: comparisons, neighbours, streams, saved questions, replay.
 
 use anyhow::Context;
-use nines_acceptance::{Api, Node, PATIENCE, alone, command, eventually};
+use nines_acceptance::{Api, Node, PATIENCE, command, eventually, shared};
 use serde_json::{Value, json};
 
 /// Seconds since the epoch of the first record; what is sent lies before now.
@@ -57,7 +57,7 @@ async fn fill(api: &Api, base: i64) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn search_guides_to_the_cause_and_streams_what_it_finds() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;
@@ -196,7 +196,7 @@ async fn dashboards_are_documents(
 
 #[tokio::test]
 async fn questions_are_saved_for_everybody_and_survive_a_restart() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let node = Node::start(&data, &[]).await?;
@@ -266,7 +266,7 @@ spec:
 
 #[tokio::test]
 async fn a_stored_window_is_put_through_a_rule_that_did_not_exist_yet() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

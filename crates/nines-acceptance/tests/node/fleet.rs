@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use nines_acceptance::remote_write::{Series, written};
-use nines_acceptance::{Api, Node, alone, client, command, eventually};
+use nines_acceptance::{Api, Node, client, command, eventually, shared};
 use serde_json::{Value, json};
 
 const HOSTS: [&str; 6] = ["web-1", "web-2", "web-3", "web-4", "web-5", "web-6"];
@@ -99,7 +99,7 @@ fn millis(time: &Value) -> anyhow::Result<i64> {
 
 #[tokio::test]
 async fn who_falls_silent_is_told_of_and_what_fills_is_foreseen() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let node = Node::start(&data, &[]).await?;

@@ -1,10 +1,10 @@
 //! The guides under `docs/guides` are run as they stand: every `sh` block of a file, in order, in one shell.
 
-use nines_acceptance::{Node, alone, run_tool, workspace_root};
+use nines_acceptance::{Node, run_tool, shared, workspace_root};
 
 #[tokio::test]
 async fn every_command_of_the_guides_works() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let mut ran = 0;

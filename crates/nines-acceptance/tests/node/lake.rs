@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Node, alone, client, run_tool, workspace_root};
+use nines_acceptance::{Node, client, run_tool, shared, workspace_root};
 use serde_json::{Value, json};
 
 /// What DuckDB answers to each query.
@@ -29,7 +29,7 @@ fn lines(service: &str, first: i64, count: i64, attribute: &str) -> String {
 
 #[tokio::test]
 async fn duckdb_reads_the_segments_as_they_lie() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     run_tool("/bin/sh", &["tests/lake/setup.sh"], &workspace_root()).await?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context;
-use nines_acceptance::{Api, Node, alone, workspace_root};
+use nines_acceptance::{Api, Node, shared, workspace_root};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn malformed_input_of_every_kind_is_refused_precisely_and_changes_nothing() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

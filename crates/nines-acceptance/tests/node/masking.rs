@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, eventually};
+use nines_acceptance::{Api, Node, eventually, shared};
 use serde_json::{Value, json};
 
 /// What the rules below must find. None of it occurs in what a node writes by itself.
@@ -111,7 +111,7 @@ async fn everything_stored(api: &Api) -> anyhow::Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_masked_secret_is_in_no_byte_that_is_written() -> anyhow::Result<()> {
-    let _alone = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let node = Node::start(&data, &[]).await?;
@@ -169,7 +169,7 @@ async fn a_masked_secret_is_in_no_byte_that_is_written() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_that_cannot_work_are_refused_when_they_are_applied() -> anyhow::Result<()> {
-    let _alone = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use anyhow::ensure;
 use nines_acceptance::remote_write::{Series, written};
-use nines_acceptance::{Api, Node, alone, client, command, eventually, run_tool, workspace_root};
+use nines_acceptance::{Api, Node, client, command, eventually, run_tool, shared, workspace_root};
 use serde_json::{Value, json};
 
 /// Debian's package of this name; `scripts/tools test` installs it.
@@ -28,7 +28,7 @@ async fn both(api: &Api, peer: &str, question: &str) -> anyhow::Result<(Value, V
 
 #[tokio::test]
 async fn a_real_prometheus_writes_and_both_answer_the_same() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     if run_tool(PROMETHEUS, &["--version"], Path::new(".")).await.is_err() {
         println!("skipped: no prometheus (Debian's package of that name)");
         return Ok(());
@@ -253,7 +253,7 @@ fn otlp(now: i64) -> Value {
 
 #[tokio::test]
 async fn otlp_is_series_and_rows_and_grafana_finds_its_way() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let (data, repository) = (folder.path().join("data"), folder.path().join("backups"));
     let node = Node::start(&data, &[]).await?;
@@ -369,7 +369,7 @@ async fn otlp_is_series_and_rows_and_grafana_finds_its_way() -> anyhow::Result<(
 /// Exemplars lead to traces, whatever happened to the node since.
 #[tokio::test]
 async fn exemplars_of_otlp_are_answered_after_a_kill() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

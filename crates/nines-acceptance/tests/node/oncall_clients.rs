@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, eventually, run_tool, workspace_root};
+use nines_acceptance::{Api, Node, eventually, run_tool, shared, workspace_root};
 use serde_json::{Value, json};
 
 use crate::oncall::documents;
@@ -11,7 +11,7 @@ use crate::reports::receiver;
 
 #[tokio::test]
 async fn prometheus_amtool_pagerduty_and_a_calendar_are_served_as_they_expect() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let root = workspace_root();
     run_tool("/bin/sh", &["tests/oncall/setup.sh"], &root).await?;
     let folder = tempfile::tempdir()?;

@@ -1,7 +1,7 @@
 //! Patterns of the lines that a node took in: over all of them, over a filter, and across a restart.
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, eventually};
+use nines_acceptance::{Api, Node, eventually, shared};
 use serde_json::{Value, json};
 
 fn record(body: &str, severity: u8) -> Value {
@@ -30,7 +30,7 @@ fn told(answer: &Value) -> Vec<(String, u64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn patterns_are_counted_and_keep_their_ids() -> anyhow::Result<()> {
-    let _alone = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let node = Node::start(&data, &[]).await?;

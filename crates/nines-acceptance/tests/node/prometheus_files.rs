@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, ensure};
 use nines_acceptance::{
-    Api, Node, alone, client, command, eventually, run_tool, shared_folder, workspace_root,
+    Api, Node, client, command, eventually, run_tool, shared, shared_folder, workspace_root,
 };
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ async fn apply(node: &Node, owner: &str, files: &[&str]) -> anyhow::Result<Strin
 
 #[tokio::test]
 async fn the_same_files_do_the_same_as_in_a_real_prometheus_and_outlive_a_kill() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     if run_tool(PROMETHEUS, &["--version"], Path::new(".")).await.is_err() {
         println!("skipped: no prometheus (Debian's package of that name)");
         return Ok(());

@@ -3,7 +3,7 @@
 
 use anyhow::ensure;
 use nines_acceptance::remote_write::{Series, written};
-use nines_acceptance::{Api, Node, alone, client, eventually};
+use nines_acceptance::{Api, Node, client, eventually, shared};
 use nines_base::SystemClock;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn durations(requests: u64, at: u64) -> Value {
 
 #[tokio::test]
 async fn metrics_of_opentelemetry_alone_are_enough() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;
@@ -117,7 +117,7 @@ async fn metrics_of_opentelemetry_alone_are_enough() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn counters_of_prometheus_alone_are_enough() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;
@@ -184,7 +184,7 @@ fn records(service: &str, count: u64, of: impl Fn(u64) -> Value) -> Vec<u8> {
 
 #[tokio::test]
 async fn logs_alone_are_enough_and_say_what_they_cannot() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

@@ -3,7 +3,7 @@
 
 use anyhow::ensure;
 use nines_acceptance::remote_write::{Sample, Series, compressed, written};
-use nines_acceptance::{Node, alone, client};
+use nines_acceptance::{Node, client, shared};
 use prost::Message;
 use serde_json::json;
 
@@ -59,7 +59,7 @@ struct Case<'a> {
 
 #[tokio::test]
 async fn remote_write_is_spoken_to_the_letter() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let api = node.api()?;

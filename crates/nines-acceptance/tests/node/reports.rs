@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use nines_acceptance::{Api, Node, alone, eventually};
+use nines_acceptance::{Api, Node, eventually, shared};
 use serde_json::{Value, json};
 
 pub type Taken = Arc<Mutex<Vec<Value>>>;
@@ -43,7 +43,7 @@ fn report() -> Value {
 
 #[tokio::test]
 async fn a_report_on_a_service_without_a_promise_reaches_the_first_line() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &["--allow-egress", "127.0.0.0/8"]).await?;
     let api = Api::new(&node.addresses.http, &node.key("owner.key")?);
@@ -78,7 +78,7 @@ async fn a_report_on_a_service_without_a_promise_reaches_the_first_line() -> any
 
 #[tokio::test]
 async fn sign_ins_changes_and_refusals_are_in_an_unbroken_audit_log() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let node = Node::start(&folder.path().join("data"), &[]).await?;
     let owner = Api::new(&node.addresses.http, &node.key("owner.key")?);

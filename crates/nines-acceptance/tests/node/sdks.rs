@@ -1,12 +1,12 @@
 //! The official Python and Node SDKs send 100 000 items of each protocol; SQL finds exactly those, value by value.
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, run_tool, workspace_root};
+use nines_acceptance::{Api, Node, run_tool, shared, workspace_root};
 use serde_json::Value;
 
 #[tokio::test]
 async fn counts_and_values_in_sql_are_exactly_those_that_the_sdks_sent() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let root = workspace_root();
     run_tool("/bin/sh", &["tests/otlp/setup.sh"], &root).await?;
     let folder = tempfile::tempdir()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, binary, command, eventually, run_tool};
+use nines_acceptance::{Api, Node, binary, command, eventually, run_tool, shared};
 use serde_json::{Value, json};
 
 use crate::reports::receiver;
@@ -42,7 +42,7 @@ async fn open_alerts(api: &Api) -> anyhow::Result<Vec<String>> {
 #[tokio::test]
 async fn what_goes_down_calls_the_person_on_call_survives_a_crash_and_is_over_when_it_is_up()
 -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let (hook, taken) = receiver().await?;
@@ -228,7 +228,7 @@ async fn tried(folder: &Path, documents: &str) -> anyhow::Result<Vec<Value>> {
 #[tokio::test]
 async fn a_runner_elsewhere_keeps_what_the_node_has_not_and_nothing_is_lost_or_counted_twice()
 -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let shop = Shop::open("127.0.0.1:0").await?;
@@ -335,7 +335,7 @@ async fn agent(api: &Api, url: &str, key: &str, kubelet: &str, folder: &Path) ->
 #[tokio::test]
 async fn a_runner_that_is_cut_off_pages_nobody_and_says_so() -> anyhow::Result<()> {
     const HERE: &str = "10.231.77.1";
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let Some(space) = targets::NetworkSpace::make("nines-probe", HERE, "10.231.77.2").await? else {
         println!("skipped: this test needs root and network namespaces");

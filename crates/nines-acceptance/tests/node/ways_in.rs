@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, alone, command, eventually, run_tool, workspace_root};
+use nines_acceptance::{Api, Node, command, eventually, run_tool, shared, workspace_root};
 use serde_json::Value;
 
 #[tokio::test]
 async fn what_real_clients_send_is_what_sql_finds() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let root = workspace_root();
     run_tool("/bin/sh", &["tests/ways-in/setup.sh"], &root).await?;
     let folder = tempfile::tempdir()?;
@@ -69,7 +69,7 @@ const MESSAGES: usize = 200;
 
 #[tokio::test]
 async fn rsyslog_sends_over_udp_tcp_and_tls() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let Some(rsyslogd) =
         ["/usr/sbin/rsyslogd", "/sbin/rsyslogd"].into_iter().find(|path| Path::new(path).is_file())
     else {
@@ -151,7 +151,7 @@ const DOCUMENTS: usize = 500;
 /// rsyslog's sender of bulk requests, which of all clients asks for the least: no product header, no version.
 #[tokio::test]
 async fn rsyslog_sends_bulk_requests() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let module = format!("/usr/lib/{}-linux-gnu/rsyslog/omelasticsearch.so", std::env::consts::ARCH);
     if !Path::new("/usr/sbin/rsyslogd").is_file() || !Path::new(&module).is_file() {
         println!("skipped: rsyslog-elasticsearch is not installed (`scripts/tools test` does that)");
@@ -248,7 +248,7 @@ const IIS: &str = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-
 
 #[tokio::test]
 async fn imported_logs_answer_the_sql_of_before_and_a_second_import_adds_nothing() -> anyhow::Result<()> {
-    let _machine = alone().await;
+    let _machine = shared().await;
     let folder = tempfile::tempdir()?;
     let at = folder.path();
     let node = Node::start(&at.join("data"), &[]).await?;
