@@ -70,6 +70,45 @@ async fn rows_are_objects_without_nulls_and_with_what_overflowed() {
 }
 
 #[tokio::test]
+async fn few_rows_are_the_same_from_pages_that_were_kept_and_from_the_disk() {
+    const ROWS: i64 = 40_000;
+    // Neighbours: each trace lies in one page or two of each column.
+    const ROWS_OF_A_TRACE: i64 = 40;
+    let fixture = Fixture::new().await;
+    let body = |number: i64| format!("line {number} of {}", number * 7_919 % 104_729);
+    let trace = |number: i64| format!("{:032x}", number / ROWS_OF_A_TRACE + 1);
+    let row = |number: i64| {
+        let (body, trace) = (body(number), trace(number));
+        let level = ["INFO", "WARN"][usize::from(number % 10 == 0)];
+        let fields = [
+            ("body", body.as_str().into()),
+            ("trace_id", trace.as_str().into()),
+            ("severity_text", level.into()),
+        ];
+        event(number, &fields)
+    };
+    fixture.append(Dataset::Logs, (0..ROWS).map(row).collect());
+    fixture.seal().await;
+    let asked = async |traces: &[i64]| {
+        let wanted = |number: &i64| traces.contains(&(number / ROWS_OF_A_TRACE));
+        let ids = traces.iter().map(|of| format!("trace_id: {:032x}", of + 1)).collect::<Vec<_>>();
+        let found = fixture.search(Dataset::Logs, &ids.join(" or ")).await;
+        let bodies: Vec<_> = found.rows.iter().map(|row| row["body"].as_str().unwrap().to_owned()).collect();
+        let expected: Vec<_> = (0..ROWS).filter(wanted).rev().map(body).collect();
+        assert_eq!(bodies, expected, "{traces:?}");
+        assert!(found.rows.iter().all(|row| row.contains_key("severity_text")));
+        found.stats.bytes_scanned
+    };
+    let fresh = asked(&[500]).await;
+    let again = asked(&[500]).await;
+    assert!(again < fresh / 2, "{again} bytes read again, {fresh} at first");
+    // Kept pages before, after and between such as nobody has read.
+    for traces in [&[500, 800][..], &[100, 500], &[101, 300, 801], &[0, 999]] {
+        asked(traces).await;
+    }
+}
+
+#[tokio::test]
 async fn segments_outside_the_range_are_not_read() {
     let fixture = Fixture::new().await;
     for hour in 0..4 {
