@@ -16,6 +16,7 @@ pub struct Status {
     /// When is a write acknowledged: `fsync`.
     pub durability: String,
     pub ingest: IngestStatus,
+    pub listeners: Vec<ListenerStatus>,
     pub storage: Vec<DatasetStatus>,
     /// Metrics as series; their rows are the dataset `metrics`.
     pub series: SeriesStatus,
@@ -70,6 +71,19 @@ pub struct PairStatus {
     /// Why this node cannot take part, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+/// The connections of one listener.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListenerStatus {
+    /// `web`, `otlp_grpc`, `otlp_http`, `syslog_tcp`, `syslog_tls`.
+    pub name: String,
+    pub open: u64,
+    /// More get the room of those that are idle.
+    pub max: u64,
+    /// Cut by the node: `crowded` (idle longest when the listener was full), `silent` (did not say in time what it wants),
+    /// `stalled` (did not take its answer in time), `protocol` (broke it).
+    pub cut: Vec<Refused>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

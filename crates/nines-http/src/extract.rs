@@ -102,9 +102,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// The whole body, refused as soon as it is longer than `limit`.
+/// For a whole body to arrive: a sender of a byte now and then would hold its request for ever.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The whole body, refused as soon as it is longer than `limit`, or if it takes longer than [`BODY_TIMEOUT`].
 pub async fn bytes(request: Request, limit: usize) -> ApiResult<Vec<u8>> {
-    let body = axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
+    let body = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), limit));
+    let body = body.await.map_err(|_| {
+        ApiError::invalid(format!("the body was not whole after {} s", BODY_TIMEOUT.as_secs()))
+    })?;
+    let body = body.map_err(|error| {
         let mut source: Option<&dyn std::error::Error> = Some(&error);
         while let Some(cause) = source {
             if cause.to_string().contains("length limit") {

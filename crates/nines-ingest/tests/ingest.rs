@@ -5,6 +5,8 @@
 mod crashes;
 #[path = "ingest/cuts.rs"]
 mod cuts;
+#[path = "ingest/everything.rs"]
+mod everything;
 #[path = "ingest/full.rs"]
 mod full;
 #[path = "ingest/limits.rs"]

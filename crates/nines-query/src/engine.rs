@@ -10,12 +10,12 @@ use datafusion::catalog::{
 };
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use nines_base::SharedClock;
@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::cooperate::YieldAboveJoins;
 use crate::error::{QueryError, Step, translate};
-use crate::functions::quantile;
+use crate::functions::{BoundedConcat, bounded, quantile};
 use crate::stats::ScanCounters;
 use crate::table::DatasetTable;
 
@@ -68,6 +68,13 @@ struct Inner {
     threads: Option<tokio::runtime::Runtime>,
 }
 
+/// What one function may make of one batch, of a question's memory: this is not counted in it.
+const TEXT_SHARE: usize = 4;
+
+/// The planner calls itself for each step of a chain of operators; [`crate::shape`] bounds the chains. Only what is used of
+/// it takes memory.
+const STACK_BYTES: usize = 64 << 20;
+
 /// Compiled footers of segments, kept between questions: about 10 kB each.
 const METADATA_CACHE_BYTES: usize = 32 << 20;
 
@@ -84,6 +91,7 @@ impl Engine {
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.concurrency.max(1))
             .thread_name("nines-query")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(|source| QueryError::Internal { source: Box::new(source) })?;
@@ -181,7 +189,12 @@ fn sessions(config: &EngineConfig) -> Result<impl Fn() -> SessionContext + use<>
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(YieldAboveJoins))
         .build();
-    datafusion::execution::FunctionRegistry::register_udaf(&mut template, Arc::new(quantile()))?;
+    let text_bytes_max = config.memory_bytes / TEXT_SHARE;
+    for function in bounded(template.scalar_functions(), text_bytes_max) {
+        template.register_udf(Arc::new(function))?;
+    }
+    template.register_expr_planner(Arc::new(BoundedConcat::new(text_bytes_max)))?;
+    template.register_udaf(Arc::new(quantile()))?;
     let memory_bytes = config.memory_bytes;
     Ok(move || {
         let mut runtime_env = RuntimeEnv::clone(&shared_env);

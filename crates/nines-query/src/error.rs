@@ -150,6 +150,14 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
                 Some("see the constants of the query".into()),
             )
         }
+        // A regular expression that cannot be read, or is too large, is an internal error to the operator `~`.
+        DataFusionError::Internal(message) if message.contains(NO_REGEX) => {
+            let (_, reason) = message.split_once(NO_REGEX).unwrap_or(("", message));
+            invalid(
+                format!("regular expression cannot be used{}", first_line(reason)),
+                Some("make it simpler: repetitions within repetitions are what makes it large".into()),
+            )
+        }
         // The planner checks some things late and calls them internal; nothing has run yet.
         DataFusionError::Internal(_) | DataFusionError::ArrowError(..) if step == Step::Planning => {
             tracing::debug!(error = %error, "query cannot be planned");
@@ -167,6 +175,9 @@ pub(crate) fn translate(error: DataFusionError, step: Step, memory_limit: u64) -
         _ => QueryError::Internal { source: Box::new(error) },
     }
 }
+
+/// How Arrow says it.
+const NO_REGEX: &str = "Regular expression did not compile";
 
 /// The innermost error of DataFusion's own kind.
 fn root_of(error: &DataFusionError) -> &DataFusionError {

@@ -20,6 +20,7 @@ mod functions;
 mod lines;
 mod questions;
 mod segments;
+mod shape;
 mod sql;
 mod stats;
 mod table;

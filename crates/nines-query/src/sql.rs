@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::engine::{Engine, Query};
 use crate::error::{QueryError, Step};
+use crate::shape;
 
 /// The longest SQL text: a page of it is 4 KiB.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
@@ -102,9 +103,11 @@ async fn plan(query: &Query, sql: &str) -> Result<DataFrame, QueryError> {
     if sql.trim().is_empty() {
         return Err(QueryError::invalid("query is empty").hint("try `select * from logs limit 10`"));
     }
+    shape::check_text(sql)?;
     let state = query.context().state();
     let statement = state.sql_to_statement(sql, &Dialect::Generic).map_err(planning)?;
     refuse_changes(&statement)?;
+    shape::check_statement(&statement)?;
     let references = state.resolve_table_references(&statement).map_err(planning)?;
     for dataset in wanted(&references) {
         let snapshot = query.snapshot(dataset, TimeRange::ALL).await?;

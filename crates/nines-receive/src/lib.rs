@@ -12,7 +12,7 @@
 //!   is 429 or 503 with `Retry-After`, or `UNAVAILABLE` (a limit that somebody set: `RESOURCE_EXHAUSTED`) with `RetryInfo`;
 //!   what can never succeed is 400, 413 or 415, or `INVALID_ARGUMENT` or `RESOURCE_EXHAUSTED` without `RetryInfo`.
 //! - **Memory is bounded** whatever clients do: by requests, by bytes in flight, by the size after decompression (which
-//!   stops at the limit, not after it), by connections, and by time for a slow sender.
+//!   stops at the limit, not after it), by connections, and by time for a slow sender or reader ([`Connections`]).
 //!
 //! gRPC is spoken here directly (a unary call is a five-byte prefix and two trailers) rather than through a server
 //! library, so that the limits, the one decompressor and the exact status codes are ours. Either kind of listener
@@ -21,6 +21,7 @@
 mod body;
 mod budget;
 mod config;
+mod connections;
 mod doors;
 mod gate;
 mod grpc;
@@ -33,8 +34,10 @@ mod serve;
 mod sink;
 mod stats;
 mod syslog;
+mod watch;
 
 pub use config::Limits;
+pub use connections::{ConnectionStats, Connections, Cut};
 pub use doors::{Doors, Receipts, ReceiptsError};
 pub use gate::{AnonymousGate, GateError, IngestGate, IngestIdentity, key};
 pub use metered::Metered;

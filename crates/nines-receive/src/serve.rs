@@ -1,6 +1,9 @@
 //! The listener loop, for the receivers and for whoever else serves HTTP.
 
+use std::convert::Infallible;
+use std::error::Error as _;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +18,14 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use nines_base::{SharedClock, Shutdown};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::Limits;
+use crate::connections::{Connections, Cut, Place};
 use crate::doors::Doors;
 use crate::grpc;
 use crate::receiver::OtlpReceiver;
+use crate::watch::{Answer, Flow, WatchedIo};
 
 /// After a failed accept (no file descriptors left, usually): time for some to be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -32,12 +36,24 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Between two looks at a connection that has sent a part of the preface.
 const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Headers of one request.
+/// Headers of one request. Over HTTP/1 the library takes a hundred at most.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
+
+/// Streams that a peer opened and reset before they were looked at; more end the connection (CVE-2023-44487).
+const RESETS_UNSEEN_MAX: usize = 20;
+
+/// Streams that were reset because of a mistake of the peer's; more end the connection (CVE-2025-8671).
+const RESETS_FOR_MISTAKES_MAX: usize = 100;
+
+/// Of answers that the peer's windows have no room for, per stream.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Flow-control windows: what a peer may send before it is asked for, per stream and per connection.
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Looks, in [`Limits::answer_timeout`], at whether a peer takes its answers.
+const LOOKS_PER_TIMEOUT: u32 = 4;
 
 /// A silent HTTP/2 peer is asked whether it is there, and dropped if it does not answer.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -46,9 +62,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 impl OtlpReceiver {
     /// Serves OTLP over gRPC and over HTTP on `listener` (bind it first, to know the port) until `shutdown` begins;
     /// then as [`serve`].
-    pub async fn serve(&self, listener: TcpListener, shutdown: Shutdown) {
+    pub async fn serve(&self, listener: TcpListener, connections: &Connections, shutdown: Shutdown) {
         let router = self.grpc_router().merge(self.http_router()).fallback(grpc::unknown_path);
-        serve(listener, router, &self.inner.limits, &self.inner.clock, &shutdown).await;
+        let inner = &self.inner;
+        serve(listener, router, &inner.limits, connections, &inner.clock, &shutdown).await;
     }
 }
 
@@ -82,28 +99,32 @@ impl From<Router> for Site {
 /// Serves a site over HTTP/1 and HTTP/2 until `shutdown` begins; then stops accepting and returns when the open
 /// requests are answered, or cut off after [`Limits::drain_timeout`]. A request carries its peer as
 /// `ConnectInfo<SocketAddr>`.
+///
+/// Every listener of HTTP is served by this, so what bounds a connection stands in this file and in [`Limits`] alone.
 pub async fn serve(
     listener: TcpListener,
     site: impl Into<Site>,
     limits: &Limits,
+    connections: &Connections,
     clock: &SharedClock,
     shutdown: &Shutdown,
 ) {
     let site = site.into();
-    let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &slots, clock) => accepted,
+            accepted = accept(&listener, connections, clock) => accepted,
             () = shutdown.begun() => break,
         };
-        let Some((stream, peer, slot)) = accepted else { continue };
-        let connection =
-            connection(stream, peer, site.clone(), limits.clone(), Arc::clone(clock), shutdown.clone());
-        open.spawn(async move {
-            connection.await;
-            drop(slot);
-        });
+        let Some((stream, peer, place)) = accepted else { continue };
+        let connection = Connection {
+            peer,
+            place,
+            limits: limits.clone(),
+            clock: Arc::clone(clock),
+            shutdown: shutdown.clone(),
+        };
+        open.spawn(connection.run(stream, site.clone()));
         while open.try_join_next().is_some() {}
     }
     drop(listener);
@@ -116,53 +137,91 @@ pub async fn serve(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+struct Connection {
     peer: SocketAddr,
-    site: Site,
+    place: Arc<Place>,
     limits: Limits,
     clock: SharedClock,
     shutdown: Shutdown,
-) {
-    if !has_begun(&stream, limits.head_timeout, &clock, &shutdown).await {
-        return;
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, site: Site) {
+        let begun = tokio::select! {
+            begun = has_begun(&stream, self.limits.head_timeout, &self.clock, &self.shutdown) => begun,
+            () = self.place.is_wanted() => Err(Some(Cut::Crowded)),
+        };
+        let reason = match begun {
+            // Behind a pointer, so that whoever says nothing takes little room.
+            Ok(()) => Box::pin(self.speak(stream, site)).await,
+            Err(reason) => reason,
+        };
+        if let Some(reason) = reason {
+            self.place.count(reason);
+            tracing::debug!(peer = %self.peer, reason = reason.as_str(), "connection cut");
+        }
     }
-    let builder = connection_builder(&limits);
-    let router = TowerToHyperService::new(site.router.clone());
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        match site.door(&request) {
-            Some(doors) => Either::Left(async move { Ok(doors.answer(request.map(Body::new)).await) }),
-            None => Either::Right(router.call(request)),
+
+    /// Until either side ends it; says why if it was the node.
+    async fn speak(&self, stream: TcpStream, site: Site) -> Option<Cut> {
+        let flow = Flow::new(&self.clock);
+        let router = TowerToHyperService::new(site.router.clone());
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+            let (busy, flow) = (self.place.begin(), Arc::clone(&flow));
+            let is_split = request.version() == hyper::Version::HTTP_2;
+            request.extensions_mut().insert(ConnectInfo(self.peer));
+            let answer = match site.door(&request) {
+                Some(doors) => Either::Left(async move { Ok(doors.answer(request.map(Body::new)).await) }),
+                None => Either::Right(router.call(request)),
+            };
+            async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer::new(body, is_split, &flow, busy))) }
+        });
+        let io = WatchedIo::new(TokioIo::new(stream), Arc::clone(&flow));
+        let builder = connection_builder(&self.limits);
+        let mut connection = pin!(builder.serve_connection(io, service));
+        let mut is_stopping = false;
+        loop {
+            tokio::select! {
+                result = connection.as_mut() => return self.reason(result.err()?.as_ref()),
+                () = self.place.is_wanted() => return Some(Cut::Crowded),
+                () = self.clock.sleep(self.limits.answer_timeout / LOOKS_PER_TIMEOUT) => {
+                    if flow.stalled_for() >= self.limits.answer_timeout {
+                        return Some(Cut::Stalled);
+                    }
+                }
+                () = self.shutdown.begun(), if !is_stopping => {
+                    is_stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
         }
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = shutdown.begun() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    }
+
+    /// `None` where the peer went away.
+    fn reason(&self, error: &(dyn std::error::Error + 'static)) -> Option<Cut> {
+        tracing::debug!(peer = %self.peer, %error, "connection ended with an error");
+        let hyper = error.downcast_ref::<hyper::Error>()?;
+        if hyper.is_timeout() {
+            return Some(Cut::Silent);
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%peer, %error, "connection ended with an error");
+        let http2 = hyper.source().and_then(|source| source.downcast_ref::<h2::Error>());
+        let is_protocol = hyper.is_parse() || http2.is_some_and(|error| error.is_library() && !error.is_io());
+        is_protocol.then_some(Cut::Protocol)
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    connections: &Connections,
     clock: &SharedClock,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
+) -> Option<(TcpStream, SocketAddr, Arc<Place>)> {
     match listener.accept().await {
         Ok((stream, peer)) => {
             // Answers are small: waiting to fill a packet would delay every acknowledgement by 40 ms.
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
             }
-            Some((stream, peer, slot))
+            Some((stream, peer, connections.place(clock).await))
         }
         Err(error) => {
             tracing::warn!(%error, "could not accept a connection");
@@ -173,24 +232,30 @@ async fn accept(
 }
 
 /// Waits until it is clear which version of HTTP the peer speaks. The server library decides by the first bytes and
-/// has no timeout for them, so a peer that sends none, or `PRI`, would hold a connection for ever.
-async fn has_begun(stream: &TcpStream, timeout: Duration, clock: &SharedClock, shutdown: &Shutdown) -> bool {
+/// has no timeout for them, so a peer that sends none, or `PRI`, would hold a connection for ever. An error says why the node
+/// wants no more of it, `None` that the peer went away or the node stops.
+async fn has_begun(
+    stream: &TcpStream,
+    timeout: Duration,
+    clock: &SharedClock,
+    shutdown: &Shutdown,
+) -> Result<(), Option<Cut>> {
     let is_clear = async {
         let mut start = [0; HTTP2_PREFACE.len()];
         loop {
             match stream.peek(&mut start).await {
-                Ok(0) | Err(_) => return false,
+                Ok(0) | Err(_) => return Err(None),
                 Ok(length) if length < start.len() && HTTP2_PREFACE.starts_with(&start[..length]) => {
                     clock.sleep(PREFACE_PAUSE).await;
                 }
-                Ok(_) => return true,
+                Ok(_) => return Ok(()),
             }
         }
     };
     tokio::select! {
         is_clear = is_clear => is_clear,
-        () = clock.sleep(timeout) => false,
-        () = shutdown.begun() => false,
+        () = clock.sleep(timeout) => Err(Some(Cut::Silent)),
+        () = shutdown.begun() => Err(None),
     }
 }
 
@@ -206,6 +271,9 @@ fn connection_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(HEAD_BYTES_MAX)
         .max_concurrent_streams(limits.streams_per_connection)
+        .max_pending_accept_reset_streams(RESETS_UNSEEN_MAX)
+        .max_local_error_reset_streams(RESETS_FOR_MISTAKES_MAX)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(PING_INTERVAL)

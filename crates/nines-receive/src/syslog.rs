@@ -30,7 +30,7 @@ use crate::sink::Sink;
 pub struct SyslogLimits {
     /// Of one message; what is beyond is cut off and counted. RFC 5425 asks for 8 KiB, Java stack traces for more.
     pub message_bytes: usize,
-    /// Open connections of all listeners; more wait in the listen queue.
+    /// Open connections of one listener; more get the room of those that are idle.
     pub connections: usize,
     /// Open connections of one address; more are closed at once, so that one sender cannot shut out the others.
     pub connections_per_address: usize,

@@ -13,11 +13,12 @@ use nines_ingest::{Ingest, Tenants};
 use nines_model::{Dataset, Timestamp};
 use nines_notify::{OutboxStore, PageState};
 use nines_oncall::Rota;
-use nines_receive::OtlpReceiver;
+use nines_receive::{Connections, Cut, OtlpReceiver};
 use nines_storage::{Limit, Notice, Store};
 use parking_lot::Mutex;
 
 use crate::audit_anchors::AuditAlarm;
+use crate::listeners::Listeners;
 use crate::oncall::Shared;
 use crate::paging::{Vitals, count};
 use crate::promises::PromiseKeeper;
@@ -42,6 +43,7 @@ pub struct NodeHealth {
     pub shared: Arc<Shared>,
     /// All that take telemetry over HTTP and gRPC.
     pub receivers: Vec<OtlpReceiver>,
+    pub listeners: Listeners,
     /// What recovery found damaged, in words.
     pub recovery_damage: Vec<String>,
     pub audit_alarm: AuditAlarm,
@@ -126,6 +128,7 @@ impl Health for NodeHealth {
                     .max()
                     .map(|at| at.to_string()),
             },
+            listeners: self.listeners.all().map(listener).into(),
             storage: Dataset::ALL
                 .into_iter()
                 .map(|dataset| {
@@ -220,6 +223,17 @@ impl Health for NodeHealth {
 
 /// How removals name what deletes series of metrics: retention and their part of the disk budget.
 const LIMITS_ON_SERIES: &str = "limits on series of metrics";
+
+fn listener(connections: &Connections) -> api::ListenerStatus {
+    let stats = connections.stats();
+    let cut = Cut::ALL.iter().zip(stats.cut);
+    api::ListenerStatus {
+        name: stats.listener.to_owned(),
+        open: stats.open as u64,
+        max: stats.max as u64,
+        cut: cut.map(|(reason, count)| api::Refused { reason: reason.as_str().to_owned(), count }).collect(),
+    }
+}
 
 impl NodeHealth {
     fn removals(&self) -> Vec<api::Removal> {

@@ -18,6 +18,7 @@ mod gate;
 mod health;
 mod inventory;
 mod learning;
+mod listeners;
 mod mail_door;
 mod masking;
 mod memory;

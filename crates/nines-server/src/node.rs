@@ -45,6 +45,7 @@ use crate::gate::KeyGate;
 use crate::health::NodeHealth;
 use crate::inventory;
 use crate::learning;
+use crate::listeners::Listeners;
 use crate::mail_door::{MailDesk, MailSocket};
 use crate::masking::MaskingSwitch;
 use crate::memory::{self, MemoryShares};
@@ -226,6 +227,7 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     let http = bind("listen", config.listen).await?;
     let grpc = bind("otlp-grpc", config.otlp_grpc).await?;
     let otlp_http = bind("otlp-http", config.otlp_http).await?;
+    let listeners = Listeners::open();
     let syslog_sockets = SyslogSockets::bind(&config).await?;
     let statsd_sockets = StatsdSockets::bind(&config).await?;
     let mail_socket = MailSocket::bind(&config).await?;
@@ -484,6 +486,7 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         vitals,
         rota: rota.clone(),
         shared,
+        listeners: listeners.clone(),
         receivers: vec![web_receiver.clone(), grpc_receiver.clone(), http_receiver.clone()],
         recovery_damage,
         audit_alarm,
@@ -550,25 +553,28 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     let acting = oncall::actions::start(&app, &shutdown);
     let mut tasks = vec![tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
+        let web_connections = listeners.web.clone();
         async move {
             let doors = app.doors.clone();
             serve(
                 http,
                 Site::from(router(app)).with_doors(doors),
                 &Limits { drain_timeout: HTTP_DRAIN, ..Limits::default() },
+                &web_connections,
                 &clock,
                 &stop,
             )
             .await
         }
     })];
-    for (listener, receiver) in [(grpc, grpc_receiver), (otlp_http, http_receiver)] {
+    let otlp = [(grpc, grpc_receiver, listeners.otlp_grpc), (otlp_http, http_receiver, listeners.otlp_http)];
+    for (listener, receiver, connections) in otlp {
         let stop = shutdown.clone();
-        tasks.push(tokio::spawn(async move { receiver.serve(listener, stop).await }));
+        tasks.push(tokio::spawn(async move { receiver.serve(listener, &connections, stop).await }));
     }
     let senders = Metered { tenant: tenants.tenant(None), sink: Arc::new(ingest.clone()) };
     let syslog = Syslog::new(SyslogLimits::default(), Arc::new(senders), Arc::clone(&clock));
-    tasks.extend(syslog_sockets.serve(&syslog, &shutdown));
+    tasks.extend(syslog_sockets.serve(&syslog, [listeners.syslog_tcp, listeners.syslog_tls], &shutdown));
     tasks.extend(mail_socket.serve(mail_desk, &clock, &shutdown));
     let statsd = StatsdParts {
         clock: Arc::clone(&clock),

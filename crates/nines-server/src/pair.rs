@@ -20,7 +20,7 @@ use nines_base::disk::RealDisk;
 use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_notify::Permission;
 use nines_pair::{Answer, File, Leadership, PROMISE_PATH, Pair, STATUS_PATH, Settings, Status};
-use nines_receive::{Limits, serve};
+use nines_receive::{Connections, Limits, serve};
 
 use crate::config::{Config, PairSettings};
 use crate::first_run::write_private;
@@ -134,7 +134,8 @@ async fn stand_by(
         .with_state(pair.clone());
     let over = Shutdown::new();
     let limits = Limits { drain_timeout: STANDBY_DRAIN, ..Limits::default() };
-    let serving = serve(listener, router, &limits, clock, &over);
+    let connections = Connections::new("standby", limits.connections);
+    let serving = serve(listener, router, &limits, &connections, clock, &over);
     let waiting = async {
         let leading = tokio::select! {
             leading = pair.leads() => Some(leading),

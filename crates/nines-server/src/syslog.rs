@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use nines_base::Shutdown;
-use nines_receive::Syslog;
+use nines_receive::{Connections, Syslog};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -56,19 +56,21 @@ impl SyslogSockets {
         all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
     }
 
-    pub fn serve(self, syslog: &Syslog, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
+    /// The connections of `all` are for each listener in turn: TCP, TLS.
+    pub fn serve(self, syslog: &Syslog, all: [Connections; 2], shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
         let mut tasks = Vec::new();
+        let [of_tcp, of_tls] = all;
         if let Some(socket) = self.udp {
             let (syslog, stop) = (syslog.clone(), shutdown.clone());
             tasks.push(tokio::spawn(async move { syslog.serve_udp(socket, stop).await }));
         }
         if let Some(listener) = self.tcp {
             let (syslog, stop) = (syslog.clone(), shutdown.clone());
-            tasks.push(tokio::spawn(async move { syslog.serve_tcp(listener, stop).await }));
+            tasks.push(tokio::spawn(async move { syslog.serve_tcp(listener, of_tcp, stop).await }));
         }
         if let Some((listener, tls)) = self.tls {
             let (syslog, stop) = (syslog.clone(), shutdown.clone());
-            tasks.push(tokio::spawn(async move { syslog.serve_tls(listener, tls, stop).await }));
+            tasks.push(tokio::spawn(async move { syslog.serve_tls(listener, tls, of_tls, stop).await }));
         }
         tasks
     }

@@ -43,6 +43,8 @@ pub struct Limits {
     pub mistakes: usize,
     /// How long a sender may say nothing.
     pub idle: Duration,
+    /// How long one connection may last, however busy: a sender of a byte now and then is never idle.
+    pub conversation: Duration,
     /// How long TLS may take to be agreed on.
     pub handshake: Duration,
 }
@@ -57,6 +59,7 @@ impl Default for Limits {
             commands: 10_000,
             mistakes: 20,
             idle: Duration::from_secs(60),
+            conversation: Duration::from_secs(600),
             handshake: Duration::from_secs(10),
         }
     }

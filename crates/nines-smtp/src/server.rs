@@ -83,8 +83,13 @@ impl Smtp {
             let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
             open.spawn(async move {
                 let _held = (slot, seat);
-                if let Err(error) = converse(&shared, acceptor, stream, address).await {
-                    tracing::debug!(%error, peer = %address, "a conversation by SMTP ended badly");
+                tokio::select! {
+                    ended = converse(&shared, acceptor, stream, address) => if let Err(error) = ended {
+                        tracing::debug!(%error, peer = %address, "a conversation by SMTP ended badly");
+                    },
+                    () = shared.clock.sleep(shared.limits.conversation) => {
+                        tracing::debug!(peer = %address, "a conversation by SMTP took too long");
+                    }
                 }
             });
         }

@@ -39,6 +39,7 @@ const LIMITS: Limits = Limits {
     commands: 12,
     mistakes: 3,
     idle: Duration::from_secs(60),
+    conversation: Duration::from_secs(600),
     handshake: Duration::from_secs(10),
 };
 

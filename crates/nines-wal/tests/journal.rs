@@ -155,7 +155,7 @@ fn a_flipped_bit_loses_only_the_record_it_is_in() {
     let random = Random::from_seed(seed);
     // `NINES_LONG_TESTS` flips every bit of some 64 KiB in turn.
     let is_long = std::env::var_os("NINES_LONG_TESTS").is_some();
-    let (disk, path, records, places) = written(if is_long { 300 } else { 60 }, 400);
+    let (disk, path, records, places) = written(if is_long { 310 } else { 60 }, 400);
     let size = disk.size(&path).unwrap();
     let bits = if is_long { size * 8 } else { FLIPS };
     for turn in 0..bits {

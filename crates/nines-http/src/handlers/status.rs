@@ -147,6 +147,21 @@ fn scopes(scopes: &[api::ScopeStatus], metric: &mut impl FnMut(&str, &str, &str,
 }
 
 /// How this node of a pair stands.
+fn listeners(all: &[api::ListenerStatus], metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
+    let each = |value: fn(&api::ListenerStatus) -> u64| -> Vec<(String, f64)> {
+        all.iter().map(|one| (format!("{{listener={:?}}}", one.name), value(one) as f64)).collect()
+    };
+    metric("nines_connections_open", "gauge", "Connections that are open.", &each(|one| one.open));
+    let help = "Connections that a listener has room for; more get the room of those that are idle.";
+    metric("nines_connections_max", "gauge", help, &each(|one| one.max));
+    let cut: Vec<_> = all
+        .iter()
+        .flat_map(|one| one.cut.iter().map(move |cut| (one, cut)))
+        .map(|(one, cut)| (format!("{{listener={:?},reason={:?}}}", one.name, cut.reason), cut.count as f64))
+        .collect();
+    metric("nines_connections_cut_total", "counter", "Connections that the node cut, by reason.", &cut);
+}
+
 fn pair(pair: &api::PairStatus, metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
     let mut one = |name: &str, help: &str, value: f64| {
         metric(name, "gauge", help, &[(String::new(), value)]);
@@ -214,6 +229,7 @@ fn exposition(status: &api::Status) -> String {
         "Requests with telemetry, by how they were answered; the deferred ones were told to come back.",
         &answered.map(|(outcome, count)| (format!("{{outcome={outcome:?}}}"), count as f64)),
     );
+    listeners(&status.listeners, &mut metric);
     let by_dataset = |value: fn(&api::DatasetStatus) -> u64| -> Vec<(String, f64)> {
         status
             .storage

@@ -47,7 +47,16 @@ impl Node {
         disk: &SimDisk,
         observers: Vec<Arc<dyn Observer>>,
     ) -> Result<Self, IngestError> {
-        let clock = ManualClock::at(START);
+        Self::start_at(config, store, disk, observers, ManualClock::at(START)).await
+    }
+
+    pub async fn start_at(
+        config: IngestConfig,
+        store: StoreConfig,
+        disk: &SimDisk,
+        observers: Vec<Arc<dyn Observer>>,
+        clock: Arc<ManualClock>,
+    ) -> Result<Self, IngestError> {
         let (store, _) = Store::open(store, disk.shared(), clock.clone()).await.expect("the store opens");
         let random = Random::from_seed(disk.operations());
         let (ingest, recovery) =
@@ -66,15 +75,19 @@ impl Node {
 }
 
 pub fn numbered(dataset: Dataset, ids: std::ops::Range<i64>) -> Batch {
+    numbered_at(dataset, START, ids)
+}
+
+pub fn numbered_at(dataset: Dataset, received_at: Timestamp, ids: std::ops::Range<i64>) -> Batch {
     let resource = Arc::new(Resource { attributes: vec![("service.name".into(), "api".into())] });
     let events: Vec<_> = ids
         .map(|id| Event {
-            timestamp: START + Duration::from_nanos(id as u64),
+            timestamp: received_at + Duration::from_nanos(id as u64),
             resource: Arc::clone(&resource),
             fields: vec![("id".into(), Value::Int(id))],
         })
         .collect();
-    Batch::of_events(dataset, START, &events)
+    Batch::of_events(dataset, received_at, &events)
 }
 
 /// How often each id is stored.

@@ -21,9 +21,12 @@ impl Evaluator<'_> {
             ))
         })?;
         let mut rows = self.rows(&args[0])?;
+        let references = replacement.matches('$').count();
+        let mut made = Made::by("label_replace()");
         for row in &mut rows {
             let value = row.labels.get(&source).to_owned();
             let Some(captures) = regex.captures(&value) else { continue };
+            made.add(replacement.len() + references * value.len())?;
             let mut expanded = String::new();
             captures.expand(&replacement, &mut expanded);
             self.set_label(row, &target, &expanded);
@@ -39,8 +42,10 @@ impl Evaluator<'_> {
             args[3..].iter().map(|arg| self.label_name(arg, what)).collect();
         let sources = sources?;
         let mut rows = self.rows(&args[0])?;
+        let mut made = Made::by("label_join()");
         for row in &mut rows {
             let values: Vec<&str> = sources.iter().map(|name| row.labels.get(name)).collect();
+            made.add(values.iter().map(|value| value.len() + separator.len()).sum())?;
             let joined = values.join(&separator);
             self.set_label(row, &target, &joined);
         }
@@ -52,6 +57,34 @@ impl Evaluator<'_> {
         if name == METRIC_NAME {
             row.drop_name = false;
         }
+    }
+}
+
+/// Of one value that a function makes; what senders give is far below it. Functions within functions double it each time.
+const LABEL_BYTES_MAX: usize = 64 * 1024;
+/// Of all values that one call makes: a kilobyte for each of 64 thousand series.
+const LABELS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What a function makes of labels, counted before it is made.
+struct Made {
+    function: &'static str,
+    bytes: usize,
+}
+
+impl Made {
+    fn by(function: &'static str) -> Self {
+        Self { function, bytes: 0 }
+    }
+
+    fn add(&mut self, bytes: usize) -> Result<(), QueryError> {
+        self.bytes += bytes;
+        let (what, limit) = match () {
+            () if bytes > LABEL_BYTES_MAX => ("a label", LABEL_BYTES_MAX),
+            () if self.bytes > LABELS_BYTES_MAX => ("labels", LABELS_BYTES_MAX),
+            () => return Ok(()),
+        };
+        let function = self.function;
+        Err(QueryError::execution(format!("{function} would make {what} of more than {limit} bytes")))
     }
 }
 

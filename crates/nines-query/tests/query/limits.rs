@@ -69,6 +69,69 @@ async fn a_query_that_is_too_long_is_refused() {
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
 
+/// Chains that are as long as they may be, and longer: the planner calls itself for each step, and must not run out of stack.
+#[tokio::test]
+async fn a_statement_of_any_shape_is_answered_or_refused_with_a_reason() {
+    let fixture = fixture(EngineConfig { memory_bytes: 32 << 20, ..EngineConfig::default() }).await;
+    let chain = |count: usize, separator: &str, item: &str| vec![item; count].join(separator);
+    let tables: Vec<String> = (0..101).map(|at| format!("(select 1) t{at}")).collect();
+    let doubled = (0..20)
+        .fold("select 'text' as x".to_owned(), |inner, _| format!("select x || x as x from ({inner})"));
+    for (query, refusal) in [
+        (format!("select max({}) from logs", chain(900, "+", "n")), ""),
+        (format!("select count(*) from logs where {}", chain(400, " and ", "n > 1")), ""),
+        (format!("select length({})", chain(900, "||", "'text'")), ""),
+        (chain(100, " union all ", "select 1"), ""),
+        (format!("select {}", chain(15_000, "+", "1")), "more than 1000 operators"),
+        (
+            format!("select count(*) from logs where {}", chain(4_000, " and ", "n>1")),
+            "more than 1000 operators",
+        ),
+        (chain(3_000, " union all ", "select 1"), "more than 100 SELECTs"),
+        (format!("select count(*) from {}", tables.join(",")), "more than 100 SELECTs"),
+        (format!("select count(*) from {}", chain(200, ",", "logs")), "more than 100 tables"),
+        (
+            "select count(*) from logs group by cube(n, n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8)".into(),
+            "more than 256 ways",
+        ),
+        ("select length(repeat('x', 2000000000))".into(), "more than 32.0 MiB"),
+        (
+            "select max(length(lpad(body, 2000000000, 'x'))) from (values ('text')) t(body)".into(),
+            "more than 32.0 MiB",
+        ),
+        ("select replace(repeat('a', 5000), 'a', repeat('b', 5000))".into(), "more than 32.0 MiB"),
+        (format!("select max(length(x)) from ({doubled})"), ""),
+        (format!("select max(length(x)) from (select x from ({doubled}), logs)"), ""),
+        (
+            "select count(*) from logs where regexp_like('text' || n, '(a{1000}){1000}')".into(),
+            "regular expression cannot be used",
+        ),
+    ] {
+        let start = &query[..query.len().min(80)];
+        let answer = fixture.engine.sql(SqlRequest { query: query.clone(), ..SqlRequest::default() }).await;
+        match answer {
+            Ok(answer) => assert!(refusal.is_empty(), "{start}: {:?}", answer.rows),
+            Err(error) => {
+                let text = error.to_string();
+                let is_kind = matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Exhausted);
+                assert!(is_kind && !refusal.is_empty() && text.contains(refusal), "{start}: {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn functions_that_make_texts_make_the_same_as_ever() {
+    let fixture = Fixture::new().await;
+    let query = "select 'a' || 'b' || 1, 'a' || null, concat('a', null, 'b'), concat_ws('-', 'a', null, 'b'), \
+                 repeat('ab', 3), lpad('a', 3, 'xy'), rpad('a', 3), replace('banana', 'an', 'x'), \
+                 regexp_replace('banana', 'a', 'o', 'g'), overlay('abc' placing 'x' from 2)";
+    let found = fixture.sql(query).await;
+    let expected =
+        serde_json::json!(["ab1", null, "ab", "a-b", "ababab", "xya", "a  ", "bxxa", "bonono", "axc"]);
+    assert_eq!(Value::Array(found.rows[0].clone()), expected);
+}
+
 #[tokio::test]
 async fn a_damaged_segment_is_left_out_and_named() {
     let fixture = Fixture::new().await;

@@ -14,12 +14,12 @@ use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::frame::Framer;
 use super::{Inner, Syslog, set_sender};
+use crate::connections::{Connections, Cut, Place};
 
 /// Read at once, and how much of it is stored together if the sender has more at hand.
 const READ_BYTES: usize = 32 * 1024;
@@ -30,21 +30,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Syslog {
     /// Serves syslog over TCP until `shutdown` begins; returns when what was read is stored.
-    pub async fn serve_tcp(&self, listener: TcpListener, shutdown: Shutdown) {
-        self.serve(listener, None, shutdown).await;
+    pub async fn serve_tcp(&self, listener: TcpListener, connections: Connections, shutdown: Shutdown) {
+        self.serve(listener, None, connections, shutdown).await;
     }
 
     /// As [`Syslog::serve_tcp`], over TLS.
-    pub async fn serve_tls(&self, listener: TcpListener, tls: Arc<ServerConfig>, shutdown: Shutdown) {
-        self.serve(listener, Some(TlsAcceptor::from(tls)), shutdown).await;
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        connections: Connections,
+        shutdown: Shutdown,
+    ) {
+        self.serve(listener, Some(TlsAcceptor::from(tls)), connections, shutdown).await;
     }
 
-    async fn serve(&self, listener: TcpListener, tls: Option<TlsAcceptor>, shutdown: Shutdown) {
-        let slots = Arc::new(Semaphore::new(self.inner.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    async fn serve(
+        &self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        connections: Connections,
+        shutdown: Shutdown,
+    ) {
         let peers = Arc::new(Peers::default());
         let mut open = JoinSet::new();
         loop {
-            let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = shutdown.begun() => break,
@@ -62,10 +72,15 @@ impl Syslog {
                 tracing::debug!(%peer, "syslog connection refused: too many from this address");
                 continue;
             };
+            let place = connections.place(&self.inner.clock).await;
             let (inner, tls, shutdown) = (Arc::clone(&self.inner), tls.clone(), shutdown.clone());
             open.spawn(async move {
-                inner.connection(stream, peer, tls, &shutdown).await;
-                drop((seat, slot));
+                tokio::select! {
+                    () = inner.connection(stream, peer, tls, &place, &shutdown) => {}
+                    // Only between two batches, so nothing that was read is lost.
+                    () = place.is_wanted() => place.count(Cut::Crowded),
+                }
+                drop(seat);
             });
             while open.try_join_next().is_some() {}
         }
@@ -80,23 +95,31 @@ impl Inner {
         stream: TcpStream,
         peer: SocketAddr,
         tls: Option<TlsAcceptor>,
+        place: &Arc<Place>,
         shutdown: &Shutdown,
     ) {
-        let Some(tls) = tls else { return self.read(stream, peer, shutdown).await };
+        let Some(tls) = tls else { return self.read(stream, peer, place, shutdown).await };
         let accepted = tokio::select! {
             accepted = tls.accept(stream) => accepted,
             () = self.clock.sleep(self.limits.handshake_timeout) => {
+                place.count(Cut::Silent);
                 return tracing::debug!(%peer, "syslog sender did not finish its TLS handshake");
             }
             () = shutdown.begun() => return,
         };
         match accepted {
-            Ok(stream) => self.read(stream, peer, shutdown).await,
+            Ok(stream) => self.read(stream, peer, place, shutdown).await,
             Err(error) => tracing::info!(%peer, %error, "syslog sender was refused by TLS"),
         }
     }
 
-    async fn read(&self, mut stream: impl AsyncRead + Unpin, peer: SocketAddr, shutdown: &Shutdown) {
+    async fn read(
+        &self,
+        mut stream: impl AsyncRead + Unpin,
+        peer: SocketAddr,
+        place: &Arc<Place>,
+        shutdown: &Shutdown,
+    ) {
         let mut framer = Framer::new(self.limits.message_bytes);
         let mut is_open = true;
         while is_open {
@@ -134,7 +157,9 @@ impl Inner {
                     break;
                 }
             }
+            let busy = place.begin();
             self.store(rows.finish(), bytes as u64, shutdown).await;
+            drop(busy);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nines_receive::Limits;
+use nines_receive::{Cut, Limits};
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -63,15 +63,42 @@ async fn peers_that_say_nothing_or_half_a_preface_are_dropped() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_their_turn() {
+async fn a_full_listener_makes_room_by_cutting_whoever_says_nothing_and_waits_while_all_work() {
     let server = TestServer::start(Limits { connections: 1, ..small_limits() }).await;
-    let silent = TcpStream::connect(server.addr).await.unwrap();
-    let body = logs(1).encode_to_vec();
-    let mut waiting = std::pin::pin!(server.post_protobuf(&[], body));
-    let early = tokio::time::timeout(Duration::from_millis(50), waiting.as_mut()).await;
-    assert!(early.is_err(), "the only slot is taken");
-    drop(silent);
-    assert_eq!(waiting.await.status, 200);
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    assert_eq!(server.post_protobuf(&[], logs(1).encode_to_vec()).await.status, 200);
+    let read = silent.read(&mut [0; 16]).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    assert_eq!(server.connections.stats().cut[Cut::Crowded as usize], 1);
+
+    server.sink.hold();
+    let mut working = std::pin::pin!(server.post_protobuf(&[], logs(1).encode_to_vec()));
+    let early = tokio::time::timeout(Duration::from_millis(50), working.as_mut()).await;
+    assert!(early.is_err(), "the sink holds it");
+    let mut waiting = std::pin::pin!(server.post_protobuf(&[], logs(1).encode_to_vec()));
+    let early = advance_until(&server, Duration::from_millis(50), async {
+        tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await
+    });
+    assert!(early.await.is_err(), "the only place is at work");
+    server.sink.release(2);
+    assert_eq!(working.await.status, 200);
+    assert_eq!(advance_until(&server, Duration::from_millis(50), waiting).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_an_answer_is_cut_and_counted() {
+    let server = TestServer::start(small_limits()).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    // Answers to requests that nobody reads, until neither side's kernel takes more.
+    let request = b"POST /v1/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".repeat(1_000);
+    while tokio::time::timeout(Duration::from_millis(200), stream.write_all(&request)).await.is_ok() {}
+    let cut = || server.connections.stats().cut[Cut::Stalled as usize];
+    advance_until(&server, Duration::from_secs(10), async {
+        while cut() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use nines_base::{ManualClock, Shutdown};
 use nines_model::{Batch, Timestamp};
 use nines_protocols::otlp::Signal;
-use nines_receive::{AnonymousGate, IngestGate, Limits, OtlpReceiver, Sink, SinkError};
+use nines_receive::{AnonymousGate, Connections, IngestGate, Limits, OtlpReceiver, Sink, SinkError};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message;
@@ -65,6 +65,7 @@ pub struct TestServer {
     pub sink: Arc<TestSink>,
     pub clock: Arc<ManualClock>,
     pub receiver: OtlpReceiver,
+    pub connections: Connections,
     pub shutdown: Shutdown,
     pub serving: JoinHandle<()>,
 }
@@ -88,13 +89,15 @@ impl TestServer {
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
         });
         let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+        let max = limits.connections;
         let receiver = OtlpReceiver::new(limits, sink.clone(), gate, clock.clone());
         let shutdown = Shutdown::new();
+        let connections = Connections::new("test", max);
         let serving = tokio::spawn({
-            let (receiver, shutdown) = (receiver.clone(), shutdown.clone());
-            async move { receiver.serve(listener, shutdown).await }
+            let (receiver, connections, shutdown) = (receiver.clone(), connections.clone(), shutdown.clone());
+            async move { receiver.serve(listener, &connections, shutdown).await }
         });
-        Self { addr, sink, clock, receiver, shutdown, serving }
+        Self { addr, sink, clock, receiver, connections, shutdown, serving }
     }
 
     pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

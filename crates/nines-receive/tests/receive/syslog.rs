@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nines_base::{ErrorKind, Shutdown};
-use nines_receive::{Limits, SinkError, Syslog, SyslogLimits};
+use nines_receive::{Connections, Limits, SinkError, Syslog, SyslogLimits};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -36,7 +36,7 @@ async fn both_framings_over_tcp_and_datagrams_over_udp_are_stored() {
     let tasks = [
         tokio::spawn({
             let (syslog, stop) = (syslog.clone(), shutdown.clone());
-            async move { syslog.serve_tcp(tcp, stop).await }
+            async move { syslog.serve_tcp(tcp, Connections::new("test", 10), stop).await }
         }),
         tokio::spawn({
             let (syslog, stop) = (syslog.clone(), shutdown.clone());
@@ -72,7 +72,7 @@ async fn a_node_that_cannot_store_makes_tcp_wait_and_loses_nothing() {
     let at = listener.local_addr().unwrap();
     let serving = tokio::spawn({
         let (syslog, stop) = (syslog.clone(), shutdown.clone());
-        async move { syslog.serve_tcp(listener, stop).await }
+        async move { syslog.serve_tcp(listener, Connections::new("test", 10), stop).await }
     });
     let full = SinkError { kind: ErrorKind::Unavailable, message: "disk full".to_owned(), retry_after: None };
     server.sink.refuse(Some(full));
@@ -102,7 +102,7 @@ async fn one_address_cannot_take_all_connections() {
     let at = listener.local_addr().unwrap();
     let serving = tokio::spawn({
         let (syslog, stop) = (syslog.clone(), shutdown.clone());
-        async move { syslog.serve_tcp(listener, stop).await }
+        async move { syslog.serve_tcp(listener, Connections::new("test", 10), stop).await }
     });
     let mut streams = Vec::new();
     for _ in 0..10 {
