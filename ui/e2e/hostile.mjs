@@ -2,6 +2,7 @@
 // e2e/hostile.mjs`. Counts what runs (a canary that only the payloads call, dialogs, requests to elsewhere) and what the
 // policy reports. `node e2e/hostile.mjs mails FOLDER` opens HTML files instead, without any policy to save them.
 import assert from "node:assert/strict";
+import { createECDH } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { grouped, PAYLOADS } from "./payloads.mjs";
 import { stage } from "./stage.mjs";
@@ -265,6 +266,7 @@ const pages = [
   ["audit", "/audit"],
   ["keys", "/keys"],
   ["people", "/people"],
+  ["you", "/you"],
   ["status", "/status"],
   ["rules", "/rules"],
   ["uptime", "/uptime"],
@@ -296,6 +298,21 @@ page.on("request", (request) => {
     found.elsewhere.push(`${at}: ${url}`);
 });
 await selfCheck(page);
+// Browsers are registered by whoever is signed in, in a session of their own.
+const { request } = page.context();
+const { csrf_token } = await (await request.get(`${s.base}/api/v1/session`)).json();
+for (const [index, label] of lines(80).slice(0, 8).entries()) {
+  const registered = await request.post(`${s.base}/api/v1/me/browsers`, {
+    headers: { "x-nines-csrf": csrf_token },
+    data: {
+      label,
+      endpoint: `https://push.example/${index}`,
+      p256dh: createECDH("prime256v1").generateKeys("base64url"),
+      auth: Buffer.alloc(16).toString("base64url"),
+    },
+  });
+  assert.ok(registered.ok(), `a browser called ${label}: ${await registered.text()}`);
+}
 
 let shown = 0;
 for (const [name, path] of pages) {

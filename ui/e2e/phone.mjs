@@ -162,6 +162,13 @@ try {
     await mei.locator("main h1, main h2").first().waitFor();
     await seen(mei, name);
   }
+  // A P2 has no postmortem until somebody asks for it: the page says so, and drafts it.
+  await mei.goto(`${s.base}/postmortem/${id}`);
+  await mei.getByRole("heading", { name: `Postmortem of ${id}` }).waitFor();
+  await seen(mei, "no-postmortem");
+  await press(mei, "Draft it from the timeline");
+  await mei.getByRole("heading", { name: "Measures" }).waitFor();
+  await seen(mei, "postmortem");
   for (const page of [mei, lin])
     assert.deepEqual(
       page.complaints.filter((text) => !/status of 4\d\d|ERR_FAILED/.test(text)),

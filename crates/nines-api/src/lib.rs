@@ -8,6 +8,7 @@
 mod alerts;
 mod apm;
 mod audit;
+mod browsers;
 mod credit;
 mod dashboards;
 mod explore;
@@ -37,6 +38,7 @@ mod telemetry;
 pub use alerts::*;
 pub use apm::*;
 pub use audit::*;
+pub use browsers::*;
 pub use credit::*;
 pub use dashboards::*;
 pub use explore::*;

@@ -162,6 +162,18 @@ impl Client {
         self.done(Call::new("reset_second_factor").parameter(account)).await
     }
 
+    pub async fn browsers(&self) -> Result<BrowsersResponse, ClientError> {
+        self.ask(Call::new("browsers")).await
+    }
+
+    pub async fn test_browser(&self, id: &str) -> Result<Browser, ClientError> {
+        self.ask(Call::new("test_browser").parameter(id)).await
+    }
+
+    pub async fn remove_browser(&self, id: &str) -> Result<(), ClientError> {
+        self.done(Call::new("remove_browser").parameter(id)).await
+    }
+
     pub async fn teams(&self) -> Result<TeamsResponse, ClientError> {
         self.ask(Call::new("teams")).await
     }

@@ -23,6 +23,7 @@
 //! | who | by whose word | how |
 //! |---|---|---|
 //! | webhooks, Slack, chat, SNS, status page subscribers | editors, subscribers | [`Egress::send`] |
+//! | push services of browsers | whoever is signed in, for their own browser | [`Egress::send`] |
 //! | e-mail | editors | [`Egress::resolve`], then SMTP to one of those addresses |
 //! | identity providers (OIDC) | the administrator | [`Egress::send`] |
 //! | probes: HTTP, TCP, TLS, DNS, ICMP | editors | [`Egress::resolve`], then a connection to one of those addresses |

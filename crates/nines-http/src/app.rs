@@ -97,6 +97,8 @@ pub struct App {
     pub status_pages: Arc<dyn nines_statuspage::StatusStore>,
     pub subscribers: crate::Subscribers,
     pub hooks: crate::ChatHooks,
+    /// In which people take notifications.
+    pub browsers: nines_notify::Browsers,
     pub learning: Arc<dyn nines_learning::LearningStore>,
     pub oncall: Oncall,
     pub operations: crate::Operations,

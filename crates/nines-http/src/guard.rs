@@ -25,10 +25,11 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("nines-request-id"
 
 /// What a browser may do with our pages: scripts and everything else from here alone, frames never. Inline style
 /// attributes are how the component library positions things; inline style *elements* and scripts stay forbidden. No code
-/// of ours makes markup or scripts from text, so Trusted Types refuse all of it without exception.
+/// of ours makes markup or scripts from text, so Trusted Types refuse all of it; the one policy that a page may make permits
+/// the address of the service worker and nothing else (`ui/src/lib/push.ts`).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; \
-    form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+    form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types nines-worker";
 
 impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {

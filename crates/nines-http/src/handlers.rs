@@ -4,6 +4,7 @@ pub mod alertmanager;
 pub mod alerts;
 pub mod apm;
 pub mod audit;
+pub mod browsers;
 pub mod changes;
 pub mod chat;
 pub mod credit;

@@ -11,8 +11,8 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alertmanager, alerts, apm, audit, changes, chat, credit, dashboards, defaults, explore, export, fleet,
-    incidents, infra, intake, inventory, jaeger, learning, oidc, oncall, operations, patterns, people,
+    alertmanager, alerts, apm, audit, browsers, changes, chat, credit, dashboards, defaults, explore, export,
+    fleet, incidents, infra, intake, inventory, jaeger, learning, oidc, oncall, operations, patterns, people,
     policies, prometheus, replay, saved, secrets, session, silences, slos, sns, status, statuspage, stream,
     subscribers, tail, telemetry, uptime, web,
 };
@@ -74,6 +74,10 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Post, "begin_totp") => post(people::begin_totp),
         (Method::Post, "confirm_totp") => post(people::confirm_totp),
         (Method::Post, "remove_totp") => post(people::remove_totp),
+        (Method::Get, "browsers") => get(browsers::list),
+        (Method::Post, "register_browser") => post(browsers::register),
+        (Method::Delete, "remove_browser") => delete(browsers::remove),
+        (Method::Post, "test_browser") => post(browsers::test),
         (Method::Get, "sessions") => get(people::sessions),
         (Method::Delete, "end_session") => delete(people::end_session),
         (Method::Post, "begin_device") => post(people::begin_device),

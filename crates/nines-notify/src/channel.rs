@@ -5,6 +5,7 @@ pub mod email;
 pub mod jira;
 pub mod slack;
 pub mod webhook;
+pub mod webpush;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub enum ChannelKind {
     PagerDuty,
     Opsgenie,
     Jira,
+    WebPush,
 }
 
 impl ChannelKind {
@@ -51,6 +53,7 @@ impl ChannelKind {
             Self::PagerDuty => "pagerduty",
             Self::Opsgenie => "opsgenie",
             Self::Jira => "jira",
+            Self::WebPush => "webPush",
         }
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test suite, kept in the library so that every implementation can run it"
 )]
 
+mod browsers;
 mod crash;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use crate::{
     PageId, PageState, Priority, Subject, TargetId, Waiting,
 };
 
+pub use browsers::check_browsers;
 pub use crash::{crash_everywhere, crash_randomly};
 
 type Store = Arc<dyn OutboxStore>;

@@ -4,6 +4,8 @@
 //! - **Page**: one message to one target about one subject (an alert, an incident). Its id is a hash of what it is
 //!   about, so planning the same thing twice makes one page, and it is the idempotency key towards the provider.
 //! - **Target**: a configured place to send to, such as `slack-shop`; a **channel** is how ([`Channel`]).
+//! - **Browser** ([`Browser`]): one that a person registered for notifications; all of a person's are one target
+//!   ([`Browsers`]).
 //! - **Outbox** ([`OutboxStore`]): where pages wait, durably, with the log of their attempts.
 //! - **Deliverer** ([`Deliverer`]): the loop that empties the outbox.
 //! - **Outcome** ([`Outcome`]): what is known after an attempt: delivered, retryable, permanent, or *unknown*, when the
@@ -29,6 +31,7 @@
 
 mod alert_pages;
 mod backoff;
+mod browsers;
 mod channel;
 mod content;
 pub mod contract;
@@ -41,6 +44,10 @@ mod targets;
 
 pub use alert_pages::plan;
 pub use backoff::{GIVE_UP_AFTER, PAUSE_MAX};
+pub use browsers::{
+    BROWSERS_MAX, Browser, BrowserError, BrowserFollower, BrowserId, BrowserStore, Browsers, BrowsersParts,
+    LABEL_MAX, MemoryBrowsers, NewBrowser, is_browsers, target as browsers_target,
+};
 pub use channel::dialect::dingtalk::Dingtalk;
 pub use channel::dialect::discord::Discord;
 pub use channel::dialect::feishu::Feishu;
@@ -56,6 +63,9 @@ pub use channel::email::{Email, EmailConfig, Letter, SmtpTls};
 pub use channel::jira::{Jira, JiraConfig};
 pub use channel::slack::{Slack, SlackConfig, SlackWebhook};
 pub use channel::webhook::{Webhook, WebhookConfig, signature};
+pub use channel::webpush::{
+    ANSWERED, PushError, Pushed, Pusher, Subscription, new_key as new_push_key, public_key as public_push_key,
+};
 pub use channel::{Channel, ChannelKind, Delivery, Limits, Outcome};
 pub use content::{Attachment, Content, Draft};
 pub use deliverer::{Deliverer, DelivererConfig, LaneStatus, Permission};

@@ -19,9 +19,15 @@ pub struct Target {
     pub channel: Arc<dyn Channel>,
 }
 
-/// All configured targets, replaced as a whole when the configuration changes. Cloning shares them.
+/// All targets: those that are configured, replaced as a whole when the configuration changes, and those of people who
+/// registered browsers. Cloning shares them.
 #[derive(Clone, Default)]
-pub struct Targets(Arc<RwLock<HashMap<TargetId, Arc<dyn Channel>>>>);
+pub struct Targets {
+    configured: Shared,
+    of_people: Shared,
+}
+
+type Shared = Arc<RwLock<HashMap<TargetId, Arc<dyn Channel>>>>;
 
 impl Targets {
     pub fn new(targets: impl IntoIterator<Item = Target>) -> Self {
@@ -31,16 +37,26 @@ impl Targets {
     }
 
     pub fn replace(&self, targets: impl IntoIterator<Item = Target>) {
-        *self.0.write() = targets.into_iter().map(|target| (target.id, target.channel)).collect();
+        set(&self.configured, targets);
+    }
+
+    /// The same for those of people; no document can have the name of one.
+    pub fn replace_of_people(&self, targets: impl IntoIterator<Item = Target>) {
+        set(&self.of_people, targets);
     }
 
     pub fn get(&self, id: &TargetId) -> Option<Arc<dyn Channel>> {
-        self.0.read().get(id).cloned()
+        let of = |targets: &Shared| targets.read().get(id).cloned();
+        of(&self.configured).or_else(|| of(&self.of_people))
     }
 
     pub fn kind(&self, id: &TargetId) -> Option<ChannelKind> {
-        self.0.read().get(id).map(|channel| channel.kind())
+        self.get(id).map(|channel| channel.kind())
     }
+}
+
+fn set(shared: &Shared, targets: impl IntoIterator<Item = Target>) {
+    *shared.write() = targets.into_iter().map(|target| (target.id, target.channel)).collect();
 }
 
 /// One place that a message goes to, and where it goes if that does not take it in 30 s.

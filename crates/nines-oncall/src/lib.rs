@@ -30,7 +30,7 @@ pub mod zone;
 
 pub use memory::MemoryOncall;
 pub use repository::{Move, OncallError, OncallRepository, OrderRecord, PendingOrder, Stored};
-pub use roster::{Roster, TeamDuty};
+pub use roster::{BROWSERS, Roster, TeamDuty, browsers_of};
 pub use rota::{By, Rota, RotaError};
 pub use schedule::*;
 pub use zone::{UnknownZone, Zone};

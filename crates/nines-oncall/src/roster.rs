@@ -3,7 +3,7 @@
 //!
 //! A [`Roster`] is a value; whoever changes it makes a new one. It is asked while paging, so it leans on nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nines_incidents::Role;
@@ -36,6 +36,16 @@ pub struct Roster {
     owners: BTreeMap<String, String>,
     /// Declared services with those that they need.
     pub needs: BTreeMap<String, Vec<String>>,
+    /// Who can be told in a browser that they registered.
+    pub in_browsers: BTreeSet<PersonId>,
+}
+
+/// What personal rules call the browsers in which a person takes notifications, whatever channels are declared.
+pub const BROWSERS: &str = "browsers";
+
+/// The target that the browsers of a person are. No document can have that name.
+pub fn browsers_of(person: &PersonId) -> String {
+    format!("{BROWSERS}/{person}")
 }
 
 /// What a team is to whoever calls it.
@@ -115,6 +125,13 @@ impl Roster {
         self
     }
 
+    /// The same with these people reachable in browsers.
+    #[must_use]
+    pub fn with_browsers(mut self, people: BTreeSet<PersonId>) -> Self {
+        self.in_browsers = people;
+        self
+    }
+
     /// The team that answers for an incident of these services: the owner of the first that has one, else the first line.
     pub fn team_of(&self, services: &[String]) -> Option<(&str, &TeamDuty)> {
         let owner = services.iter().filter_map(|service| self.owners.get(service)).next();
@@ -129,10 +146,7 @@ impl Roster {
     }
 
     /// The services that these teams answer for.
-    pub fn services_of(
-        &self,
-        teams: &std::collections::BTreeSet<String>,
-    ) -> std::collections::BTreeSet<String> {
+    pub fn services_of(&self, teams: &BTreeSet<String>) -> BTreeSet<String> {
         let owned = self.owners.iter().filter(|(_, owner)| teams.contains(*owner));
         owned.map(|(service, _)| service.clone()).collect()
     }
@@ -149,7 +163,7 @@ impl Roster {
 
     /// Everybody who is named anywhere, once, in alphabetical order.
     pub fn people(&self) -> Vec<PersonId> {
-        let mut people: std::collections::BTreeSet<PersonId> = self.rules.keys().cloned().collect();
+        let mut people: BTreeSet<PersonId> = self.rules.keys().cloned().collect();
         people.extend(self.teams.values().flat_map(|team| team.members.iter().cloned()));
         people.extend(self.schedules.values().flat_map(Schedule::people));
         people.into_iter().collect()
@@ -202,10 +216,19 @@ impl Directory for ForIncident<'_> {
 
     fn contacts(&self, person: &PersonId, urgency: Urgency) -> Vec<Contact> {
         match (self.roster.rules.get(person), urgency) {
-            (Some(rules), urgency) => rules.contacts(urgency),
+            (Some(rules), urgency) => {
+                let own = |contact: Contact| match contact.channel == BROWSERS {
+                    true => Contact { channel: browsers_of(person), ..contact },
+                    false => contact,
+                };
+                rules.contacts(urgency).into_iter().map(own).collect()
+            }
             (None, Urgency::Low) => Vec::new(),
             (None, Urgency::High) => {
-                let channels = self.roster.team_channels(person).into_iter();
+                // Who registers a browser wants to be told there, without a document that says so.
+                let in_browsers =
+                    self.roster.in_browsers.contains(person).then(|| browsers_of(person)).into_iter();
+                let channels = in_browsers.chain(self.roster.team_channels(person));
                 channels.map(|channel| Contact { after: std::time::Duration::ZERO, channel }).collect()
             }
         }

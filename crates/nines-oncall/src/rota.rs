@@ -3,7 +3,7 @@
 //! Documents come from whoever keeps documents ([`Rota::declare`]); overrides and silences from the repository. Readers
 //! take the roster as it is now, without waiting for anybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -25,6 +25,7 @@ struct Inner {
     repository: Arc<dyn OncallRepository>,
     clock: SharedClock,
     declared: ArcSwap<Roster>,
+    in_browsers: ArcSwap<BTreeSet<PersonId>>,
     roster: ArcSwap<Roster>,
     /// One change at a time: two refreshes must not publish in the wrong order.
     writer: tokio::sync::Mutex<()>,
@@ -91,6 +92,7 @@ impl Rota {
             repository,
             clock,
             declared: ArcSwap::default(),
+            in_browsers: ArcSwap::default(),
             roster: ArcSwap::default(),
             writer: tokio::sync::Mutex::default(),
         };
@@ -117,8 +119,18 @@ impl Rota {
             overrides.insert(name.clone(), self.inner.repository.overrides(name).await?);
         }
         let silences = self.inner.repository.silences().await?;
-        self.inner.roster.store(Arc::new(Roster::clone(&declared).with(&overrides, &silences)));
+        let in_browsers = BTreeSet::clone(&self.inner.in_browsers.load());
+        let roster = Roster::clone(&declared).with(&overrides, &silences).with_browsers(in_browsers);
+        self.inner.roster.store(Arc::new(roster));
         Ok(())
+    }
+
+    /// Who can be told in browsers from now on. Nothing has to be read for it.
+    pub async fn set_browsers(&self, people: BTreeSet<PersonId>) {
+        let _writer = self.inner.writer.lock().await;
+        self.inner.in_browsers.store(Arc::new(people.clone()));
+        let roster = Roster::clone(&self.inner.roster.load()).with_browsers(people);
+        self.inner.roster.store(Arc::new(roster));
     }
 
     /// `change` during `range`, whoever is on call.

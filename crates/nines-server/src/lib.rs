@@ -8,6 +8,7 @@
 //!   reads live counters without locks and opens only `response.db`, so nothing above can hold it up.
 
 mod audit_anchors;
+mod browsers;
 mod channels;
 mod config;
 mod credit;

@@ -37,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::audit_anchors;
+use crate::browsers;
 use crate::config::Config;
 use crate::credit;
 use crate::first_run;
@@ -76,6 +77,7 @@ pub const CONTROL_DOMAINS: &[nines_state::Domain] = &[
     objects::DOMAIN,
     access::DOMAIN,
     audit::DOMAIN,
+    nines_state::browsers::DOMAIN,
     saved::DOMAIN,
     nines_state::dashboards::DOMAIN,
     actions::DOMAIN,
@@ -352,6 +354,18 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
 
     // The page path: its own file handle, threads and stop signal.
     let feed = Feed::new(Arc::clone(&clock));
+    let browsers = browsers::open(browsers::Surroundings {
+        control: &control,
+        vault: &vault,
+        rota: &rota,
+        targets: &targets,
+        egress: &egress,
+        feed: &feed,
+        clock: &clock,
+        random: &random,
+        public_url: &public_url,
+    })
+    .await?;
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(oncall::Shared::default());
     let page_parts = PageParts {
@@ -532,6 +546,7 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         status_pages: Arc::clone(&status) as _,
         subscribers: nines_http::Subscribers::new(status),
         hooks,
+        browsers: browsers.clone(),
         oncall: nines_http::Oncall {
             rota,
             repository: oncall_store,
@@ -611,6 +626,10 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     }));
     tasks.push(tokio::spawn(metrics.clone().keep(shutdown.clone())));
     tasks.push(vault_keeper);
+    tasks.push(tokio::spawn({
+        let stop = shutdown.clone();
+        async move { browsers.keep(stop).await }
+    }));
     tasks.push(tokio::spawn({
         let (clock, stop) = (Arc::clone(&clock), shutdown.clone());
         async move { keep_access(access, clock, stop).await }

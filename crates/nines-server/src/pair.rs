@@ -228,16 +228,23 @@ fn store_url(text: &str) -> anyhow::Result<String> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(text.to_owned());
     }
+    if text.starts_with("secret://") {
+        bail!(
+            "--pair cannot be a secret:// reference, because the pair's files hold the vault: give env:NAME, or a file"
+        );
+    }
+    // It may be a URL with a mistake in its scheme, and that with a password.
+    let shown = if text.contains('@') { "what was given" } else { text };
     let url = match text.strip_prefix("env:") {
         Some(name) => std::env::var(name)
             .with_context(|| format!("--pair is to be in the variable {name}, which is not set"))?,
         None => std::fs::read_to_string(text).with_context(|| {
-            format!("--pair is neither a postgres:// URL nor a file that can be read: {text}")
+            format!("--pair is neither a postgres:// URL nor a file that can be read: {shown}")
         })?,
     };
     let url = url.trim();
     if !url.starts_with("postgres") {
-        bail!("--pair: what {text} holds is no postgres:// URL");
+        bail!("--pair: what {shown} holds is no postgres:// URL");
     }
     Ok(url.to_owned())
 }
@@ -263,4 +270,29 @@ fn directory_id(data: &Path, random: &Random) -> anyhow::Result<(String, std::fs
         .with_context(|| format!("{} is in use: is another nines running on it?", data.display()))?;
     let id = std::fs::read_to_string(&path).with_context(failed)?;
     Ok((id.trim().to_owned(), file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_is_read_from_where_it_is_kept_and_no_error_repeats_a_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, file) = ("postgres://nines:hunter2@db/nines", folder.path().join("url"));
+        std::fs::write(&file, format!("{url}\n")).unwrap();
+        for given in [url, file.to_str().unwrap()] {
+            assert_eq!(store_url(given).unwrap(), url);
+        }
+        for (given, told) in [
+            ("secret://pair", "env:NAME, or a file"),
+            ("env:NINES_NO_SUCH_VARIABLE", "NINES_NO_SUCH_VARIABLE"),
+            ("/no/such/file", "/no/such/file"),
+            ("postgress//nines:hunter2@db/nines", "what was given"),
+        ] {
+            let error = format!("{:#}", store_url(given).unwrap_err());
+            assert!(error.contains(told), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
 }

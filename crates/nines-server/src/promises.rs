@@ -460,7 +460,13 @@ impl Promises for PromiseKeeper {
             }))
             .collect();
         let joined = declared::joined(&oncall, &documents);
-        warnings.extend(declared::findings(&documents, &joined, &next, &self.runbooks));
+        warnings.extend(declared::findings(
+            &documents,
+            &joined,
+            &next,
+            &self.runbooks,
+            &self.rota.roster().in_browsers,
+        ));
         let mut revisions = vec![0; outcomes.len()];
         if !dry_run {
             let ours = keys

@@ -110,7 +110,9 @@ pub fn channel(
             };
             Arc::new(notify::Jira::new(config, egress))
         }
-        ChannelKind::Webhook | ChannelKind::Email => unreachable!("these have settings of their own"),
+        ChannelKind::Webhook | ChannelKind::Email | ChannelKind::WebPush => {
+            unreachable!("these have settings of their own, or no document at all")
+        }
     };
     Ok(channel)
 }

@@ -18,6 +18,7 @@ pub mod access;
 pub mod actions;
 pub mod alerts;
 pub mod audit;
+pub mod browsers;
 pub mod credit;
 pub mod dashboards;
 mod database;

@@ -5,10 +5,11 @@ use nines_model::Timestamp;
 use sqlx::Row;
 
 use crate::audit::SqliteAudit;
-use crate::{Database, Domain, StateError, access, audit, objects, secrets};
+use crate::{Database, Domain, StateError, access, audit, browsers, objects, secrets};
 
 /// The domains that hold something sealed, and the log that says what became of it.
-pub const DOMAINS: &[Domain] = &[access::DOMAIN, audit::DOMAIN, objects::DOMAIN, secrets::DOMAIN];
+pub const DOMAINS: &[Domain] =
+    &[access::DOMAIN, audit::DOMAIN, browsers::DOMAIN, objects::DOMAIN, secrets::DOMAIN];
 
 /// Who removes documents that nobody can read.
 const BY: &str = "nines/vault";
@@ -21,6 +22,8 @@ pub struct GivenUp {
     pub documents: Vec<String>,
     /// Accounts whose second factor is gone: their password or a link is enough until they enrol another.
     pub second_factors: Vec<String>,
+    /// Browsers that took notifications, as `ann: phone`: people have to register them again.
+    pub browsers: Vec<String>,
 }
 
 /// Removes everything that was sealed from a database of no running node, in one transaction, and says so in the audit
@@ -53,6 +56,10 @@ pub async fn give_up(database: &Database, at: Timestamp) -> Result<GivenUp, Stat
     .fetch_all(&mut *write)
     .await
     .map_err(failed())?;
+    let browsers = sqlx::query("SELECT person || ': ' || label FROM browsers ORDER BY person, label")
+        .fetch_all(&mut *write)
+        .await
+        .map_err(failed())?;
     let mut documents = Vec::new();
     for row in &sealed {
         let (kind, name): (String, String) = (row.get("kind"), row.get("name"));
@@ -63,18 +70,26 @@ pub async fn give_up(database: &Database, at: Timestamp) -> Result<GivenUp, Stat
     for statement in [
         "DELETE FROM secret_versions",
         "DELETE FROM sealing_keys",
+        "DELETE FROM browsers",
+        "DELETE FROM push_key",
         "UPDATE factors SET totp = NULL, totp_confirmed = 0, totp_step = 0, recovery = '', revision = revision + 1
          WHERE totp IS NOT NULL",
     ] {
         sqlx::query(statement).execute(&mut *write).await.map_err(failed())?;
     }
     write.commit().await.map_err(failed())?;
-    let given_up = GivenUp { secrets: names(secrets), documents, second_factors: names(factors) };
+    let given_up = GivenUp {
+        secrets: names(secrets),
+        documents,
+        second_factors: names(factors),
+        browsers: names(browsers),
+    };
     let details = format!(
-        "without the master key: secrets {}; documents {}; second factors of {}",
+        "without the master key: secrets {}; documents {}; second factors of {}; browsers {}",
         listed(&given_up.secrets),
         listed(&given_up.documents),
-        listed(&given_up.second_factors)
+        listed(&given_up.second_factors),
+        listed(&given_up.browsers)
     );
     let entry = AuditEntry::new(at, &Actor::system("vault"), "secret.give_up", "secrets", AuditResult::Done);
     let log = SqliteAudit::new(database.clone());

@@ -9,6 +9,8 @@ mod database;
 mod access;
 #[path = "all/actions.rs"]
 mod actions;
+#[path = "all/browsers.rs"]
+mod browsers;
 #[path = "all/dashboards.rs"]
 mod dashboards;
 #[path = "all/incidents.rs"]

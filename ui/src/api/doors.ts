@@ -105,6 +105,22 @@ export const useSessions = () =>
 export const useEndSession = () =>
   useChange("sessions", (id: string) => api<void>(`/sessions/${enc(id)}`, { method: "DELETE" }));
 
+export const useBrowsers = () =>
+  useQuery({
+    queryKey: ["browsers"],
+    queryFn: ({ signal }) => api<T.BrowsersResponse>("/me/browsers", { signal }),
+    retry: false,
+  });
+
+export const useRegisterBrowser = () =>
+  useChange("browsers", (body: T.NewBrowser) => api<T.Browser>("/me/browsers", { method: "POST", body }));
+
+export const useTestBrowser = () =>
+  useChange("browsers", (id: string) => api<T.Browser>(`/me/browsers/${enc(id)}/test`, { method: "POST" }));
+
+export const useRemoveBrowser = () =>
+  useChange("browsers", (id: string) => api<void>(`/me/browsers/${enc(id)}`, { method: "DELETE" }));
+
 export const useAccounts = (enabled: boolean) =>
   useQuery({
     queryKey: ["accounts"],

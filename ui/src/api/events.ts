@@ -21,6 +21,7 @@ const KINDS = [
   "infrastructure",
   "inventory",
   "dashboards",
+  "browsers",
 ] as const;
 /** Sent first on every connection and to a reader that fell behind: anything may have changed meanwhile. */
 const RESYNC = "resync";

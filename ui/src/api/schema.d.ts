@@ -1859,6 +1859,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/browsers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers in which the caller takes notifications, and the node's key for another one */
+        get: operations["browsers"];
+        put?: never;
+        /** Take notifications in the browser that asks; it has one owner, and only a session can do this */
+        post: operations["register_browser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/browsers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take no notifications there any more */
+        delete: operations["remove_browser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/browsers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send one of one's own browsers a notification that says that they arrive */
+        post: operations["test_browser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -4384,6 +4436,36 @@ export interface components {
             networks: number;
             target_groups: components["schemas"]["TargetGroupImpact"][];
         };
+        Browser: {
+            /** @description What became of it; absent if the push service took it. */
+            failure?: string | null;
+            id: string;
+            /** @description Its push service said that it takes nothing any more: it has to be registered again. */
+            is_gone: boolean;
+            /** @description What its owner calls it. */
+            label: string;
+            registered_at: components["schemas"]["String"];
+            /** @description The host of its push service. */
+            service?: string | null;
+            used_at?: components["schemas"]["String"] | null;
+        };
+        /** @description Those of the caller, and what another one needs to register. */
+        BrowsersResponse: {
+            /** @description The oldest first. */
+            browsers: components["schemas"]["Browser"][];
+            /** @description Whether the caller has personal rules. Without them, calls of high urgency come to their browsers. */
+            has_rules: boolean;
+            /** @description Whether calls of high urgency (P0, P1) come to browsers. */
+            high: boolean;
+            /** @description How many there can be. */
+            limit: number;
+            /** @description The same for those of low urgency (P2). */
+            low: boolean;
+            /** @description By which name schedules and policies call the caller. */
+            person: string;
+            /** @description The node's key, base64url: the `applicationServerKey` of a subscription. */
+            public_key: string;
+        };
         Budget: {
             /**
              * Format: double
@@ -6234,6 +6316,13 @@ export interface components {
         MemberRequest: {
             /** @description `viewer`, `responder`, `editor`, `admin`. */
             role: string;
+        };
+        /** @description A browser's own subscription, as `PushSubscription.toJSON()` gives it, in one level. */
+        NewBrowser: {
+            auth: string;
+            endpoint: string;
+            label: string;
+            p256dh: string;
         };
         Notice: {
             message: string;
@@ -12335,6 +12424,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    browsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowsersResponse"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_browser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBrowser"];
+            };
+        };
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Browser"];
+                };
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_browser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_browser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Browser"];
                 };
             };
             /** @description a problem document */

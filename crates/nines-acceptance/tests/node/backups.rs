@@ -108,7 +108,7 @@ async fn a_backup_of_a_busy_node_goes_on_where_it_was_and_damage_is_named() -> a
     ensure!(ok, "{told}");
     ensure!(
         answer["given_up"]
-            == json!({"secrets": ["hook"], "documents": ["Channel/hook"], "second_factors": []}),
+            == json!({"secrets": ["hook"], "documents": ["Channel/hook"], "second_factors": [], "browsers": []}),
         "{answer}"
     );
     let restored = Node::start(&bare, &[]).await?;

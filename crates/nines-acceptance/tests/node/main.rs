@@ -5,6 +5,7 @@
 mod access;
 mod backups;
 mod bombs;
+mod browsers;
 mod chats;
 mod clients;
 mod defaults;

@@ -126,6 +126,33 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .audited("account.totp_remove"),
     get(
+        "/api/v1/me/browsers",
+        "browsers",
+        MEMBER,
+        body::<BrowsersResponse>(),
+        "The browsers in which the caller takes notifications, and the node's key for another one",
+    ),
+    post(
+        "/api/v1/me/browsers",
+        "register_browser",
+        MEMBER,
+        body::<NewBrowser>(),
+        body::<Browser>(),
+        "Take notifications in the browser that asks; it has one owner, and only a session can do this",
+    )
+    .audited("browser.register"),
+    delete("/api/v1/me/browsers/{id}", "remove_browser", MEMBER, "Take no notifications there any more")
+        .audited("browser.remove"),
+    post(
+        "/api/v1/me/browsers/{id}/test",
+        "test_browser",
+        MEMBER,
+        None,
+        body::<Browser>(),
+        "Send one of one's own browsers a notification that says that they arrive",
+    )
+    .audited("browser.test"),
+    get(
         "/api/v1/sessions",
         "sessions",
         MEMBER,

@@ -191,6 +191,7 @@ pub async fn restore(arguments: &RestoreArguments, output: Format) -> anyhow::Re
         "name": manifest.name, "files": manifest.files.len(), "bytes": report.bytes, "missing": manifest.missing,
         "given_up": given_up.as_ref().map(|lost| json!({
             "secrets": lost.secrets, "documents": lost.documents, "second_factors": lost.second_factors,
+            "browsers": lost.browsers,
         })),
     });
     output.print_text(&answer, |_| {
@@ -214,6 +215,7 @@ pub async fn restore(arguments: &RestoreArguments, output: Format) -> anyhow::Re
                 ("secrets, to be set again", &lost.secrets),
                 ("documents, to be applied again", &lost.documents),
                 ("second factors, to be enrolled again", &lost.second_factors),
+                ("browsers, to be registered again", &lost.browsers),
             ] {
                 if !names.is_empty() {
                     text.push_str(&format!("{} {what}: {}\n", style::yellow("given up:"), names.join(", ")));

@@ -1,6 +1,7 @@
 use clap::{Args, Subcommand};
 use nines_api::{
-    ImportResponse, OncallResponse, OverridesResponse, ShiftsResponse, SwapRequest, TakeRequest,
+    BrowsersResponse, ImportResponse, OncallResponse, OverridesResponse, ShiftsResponse, SwapRequest,
+    TakeRequest,
 };
 
 use super::{Session, short_time};
@@ -34,6 +35,18 @@ enum Command {
     Swap(Swap),
     /// Schedules and policies from an export of another tool
     Import(Import),
+    /// The browsers in which you take notifications; they are registered in themselves
+    Browsers(Browsers),
+}
+
+#[derive(Debug, Args)]
+struct Browsers {
+    /// Send one of them a notification, and say what became of it
+    #[arg(long, value_name = "ID", conflicts_with = "remove")]
+    test: Option<String>,
+    /// Take no notifications there any more
+    #[arg(long, value_name = "ID")]
+    remove: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +143,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
             };
             session.output.print(&client.swap_shifts(&it.schedule, &request).await?, overrides)?;
         }
+        Command::Browsers(it) => return keep_browsers(it, session).await,
         Command::Import(it) => {
             let export = std::fs::read(&it.file)
                 .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", it.file.display()))?;
@@ -139,6 +153,40 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
         }
     }
     Ok(Code::Ok)
+}
+
+async fn keep_browsers(it: Browsers, session: &Session) -> anyhow::Result<Code> {
+    let client = &session.client;
+    if let Some(id) = it.remove {
+        client.remove_browser(&id).await?;
+    }
+    let tested = match it.test {
+        Some(id) => Some(client.test_browser(&id).await?),
+        None => None,
+    };
+    session.output.print(&client.browsers().await?, browsers)?;
+    Ok(if tested.is_some_and(|tested| tested.failure.is_some()) { Code::Failed } else { Code::Ok })
+}
+
+fn browsers(answer: &BrowsersResponse) -> Table {
+    let mut table =
+        Table::new(["id", "browser", "push service", "registered", "last sent", "what became of it"]);
+    for browser in &answer.browsers {
+        let outcome = match (&browser.failure, &browser.used_at) {
+            (Some(failure), _) => style::red(failure),
+            (None, Some(_)) => "taken".to_owned(),
+            (None, None) => String::new(),
+        };
+        table.row([
+            browser.id.clone(),
+            browser.label.clone(),
+            browser.service.clone().unwrap_or_default(),
+            short_time(&browser.registered_at),
+            browser.used_at.as_deref().map(short_time).unwrap_or_default(),
+            outcome,
+        ]);
+    }
+    table
 }
 
 impl Range {

@@ -75,7 +75,8 @@ pub async fn disable(
     Extension(actor): Who,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
-    app.access.disable_account(&actor, &AccountId(id)).await?;
+    app.access.disable_account(&actor, &AccountId(id.clone())).await?;
+    app.browsers.remove_all(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,6 +10,10 @@ use crate::problem::{ApiError, ApiResult};
 /// Paths that belong to programs: a mistake there must be an error and never a page.
 const MACHINE_PREFIXES: [&str; 4] = ["/api/", "/v1/", "/-/", "/metrics"];
 
+/// The service worker: it shows notifications and opens pages, and loads nothing.
+const WORKER: &str = "/sw.js";
+const WORKER_POLICY: &str = "default-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
 pub async fn serve(State(_): State<SharedApp>, uri: Uri, headers: HeaderMap) -> ApiResult<Response> {
     let path = uri.path();
     if MACHINE_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
@@ -27,6 +31,9 @@ pub async fn serve(State(_): State<SharedApp>, uri: Uri, headers: HeaderMap) -> 
         ([(header::CONTENT_TYPE, asset.content_type)], asset.bytes).into_response()
     };
     let headers = response.headers_mut();
+    if path == WORKER {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WORKER_POLICY));
+    }
     headers.insert(header::ETAG, HeaderValue::from_str(asset.etag).expect("an entity tag is visible ASCII"));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     let lasts = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };

@@ -8,7 +8,7 @@ use nines_incidents::Role;
 use nines_model::TimeRange;
 use nines_oncall::document::Documents;
 use nines_oncall::escalation::{Directory, Reach, Target, TargetKind, Urgency};
-use nines_oncall::{By, MemoryOncall, PersonId, Roster, Rota, RotaError};
+use nines_oncall::{BROWSERS, By, MemoryOncall, PersonId, Roster, Rota, RotaError};
 use nines_slo::Registry;
 use nines_slo::documents::parse_with;
 
@@ -100,6 +100,37 @@ fn targets_mean_people_and_people_have_channels() {
     assert_eq!(channels("bo", Urgency::High), ["shop-chat"], "without rules: the channels of the team");
     assert_eq!(channels("bo", Urgency::Low), [""; 0], "and a ticket for what can wait");
     assert_eq!(channels("zoe", Urgency::High), [""; 0]);
+}
+
+#[tokio::test]
+async fn browsers_are_called_where_rules_name_them_and_where_there_are_none() {
+    let now = at("2026-11-22T00:00:00Z");
+    let rota = Rota::new(Arc::new(MemoryOncall::default()), ManualClock::at(now));
+    let channels = |person: &str, urgency: Urgency| -> Vec<String> {
+        let (roster, roles) = (rota.roster(), BTreeMap::new());
+        let contacts = roster.for_roles(&roles).contacts(&PersonId::new(person), urgency);
+        contacts.into_iter().map(|contact| contact.channel).collect()
+    };
+    rota.declare(roster()).await.unwrap();
+    rota.set_browsers(["ann", "bo", "zoe"].map(PersonId::new).into()).await;
+    assert_eq!(channels("ann", Urgency::High), ["ann-phone"], "her rules do not name them");
+    assert_eq!(channels("bo", Urgency::High), ["browsers/bo", "shop-chat"]);
+    assert_eq!(channels("bo", Urgency::Low), [""; 0], "a ticket, as before");
+    assert_eq!(channels("zoe", Urgency::High), ["browsers/zoe"], "she is in no team and can be reached");
+    // What is declared anew forgets nobody's browser.
+    let mut declared = roster();
+    let rules = declared.rules.get_mut(&PersonId::new("ann")).unwrap();
+    rules.high[0].channel = BROWSERS.to_owned();
+    rota.declare(declared).await.unwrap();
+    assert_eq!(channels("ann", Urgency::High), ["browsers/ann"]);
+    assert_eq!(channels("bo", Urgency::High), ["browsers/bo", "shop-chat"]);
+    rota.set_browsers(std::collections::BTreeSet::new()).await;
+    assert_eq!(channels("bo", Urgency::High), ["shop-chat"]);
+    assert_eq!(
+        channels("ann", Urgency::High),
+        ["browsers/ann"],
+        "which fails, and her next contact is called"
+    );
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use nines_incidents::{Incident, Level};
 use nines_model::Timestamp;
-use nines_notify::{Draft, Priority};
+use nines_notify::{ANSWERED, Draft, Priority};
 use nines_oncall::PersonId;
+use nines_oncall::escalation::{Over, Phase};
 use nines_oncall::noise::Digest;
 use serde_json::{Value, json};
 
@@ -61,6 +62,28 @@ impl Call<'_> {
         });
         Draft::plain(title(incident), lines.join("\n"), payload)
     }
+}
+
+/// What takes the place of a call in a browser that shows it.
+pub fn answered(incident: &Incident, phase: &Phase, public_url: &str, now: Timestamp) -> Draft {
+    let text = match phase {
+        Phase::Acked { by, .. } => format!("{by} has it in hand"),
+        Phase::Over { how: Over::Resolved, .. } => "it is resolved".to_owned(),
+        Phase::Over { how: Over::Cancelled, .. } => "it was cancelled".to_owned(),
+        Phase::Over { how: Over::MergedInto(other), .. } => format!("it is part of {other} now"),
+        _ => "nobody is called any more".to_owned(),
+    };
+    let payload = json!({
+        "type": ANSWERED,
+        "timestamp": now.to_string(),
+        "data": {
+            "incident": incident.id.to_string(),
+            "title": incident.title,
+            "level": incident.level().as_str(),
+            "url": format!("{public_url}/incident/{}", incident.id),
+        },
+    });
+    Draft::plain(title(incident), text, payload)
 }
 
 /// Several calls that were too many for one person.

@@ -1,9 +1,11 @@
 //! On-call documents among all others: read from the same text, kept in the same table, joined into the roster.
 
+use std::collections::BTreeSet;
+
 use nines_http::Runbooks;
-use nines_oncall::Roster;
 use nines_oncall::document::{Documents, KINDS};
 use nines_oncall::intake::MailIntegration;
+use nines_oncall::{BROWSERS, PersonId, Roster};
 use nines_slo::documents::parse_with;
 use nines_slo::{ChannelTarget, Document, DocumentError, DocumentWarning, ParsedFile, Registry};
 
@@ -67,9 +69,10 @@ pub fn findings(
     all: &Documents,
     registry: &Registry,
     runbooks: &Runbooks,
+    in_browsers: &BTreeSet<PersonId>,
 ) -> Vec<DocumentWarning> {
     use nines_oncall::escalation::{Finding, TargetKind};
-    let roster = Roster::of(all, registry);
+    let roster = Roster::of(all, registry).with_browsers(in_browsers.clone());
     let no_roles = std::collections::BTreeMap::new();
     let directory = roster.for_roles(&no_roles);
     let schedules: Vec<_> = roster.schedules.values().cloned().collect();
@@ -124,8 +127,16 @@ pub fn findings(
     }
     for rules in &documents.rules {
         for contact in rules.high.iter().chain(&rules.low) {
-            if registry.get(nines_slo::DocumentKind::Channel, &contact.channel).is_none() {
-                let (person, channel) = (&rules.person, &contact.channel);
+            let (person, channel) = (&rules.person, &contact.channel);
+            if channel == BROWSERS {
+                if !in_browsers.contains(person) {
+                    warnings.push(warning(format!(
+                        "rules of {person}: {person} has no browser registered yet; that is done on the page of the account, /you"
+                    )));
+                }
+                continue;
+            }
+            if registry.get(nines_slo::DocumentKind::Channel, channel).is_none() {
                 warnings.push(warning(format!("rules of {person}: there is no channel `{channel}`")));
             }
         }

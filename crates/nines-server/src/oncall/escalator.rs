@@ -85,6 +85,8 @@ struct Decided {
     reasons: Vec<Reason>,
     /// Whether people see a difference.
     moved: bool,
+    /// Somebody has it in hand now, or it is over: what people were called by is answered.
+    answered: bool,
 }
 
 /// Entries for timelines, written when the calls that they tell of are on their way.
@@ -182,10 +184,13 @@ impl Escalator {
                 }
             }
         }
+        let answered: Vec<String> =
+            decided.iter().filter(|it| it.answered).map(|it| it.step.state.incident.clone()).collect();
         let mut notes = self.save(decided, &mut known, &incidents).await?;
         let performed = self.perform_orders(&roster, &known, &incidents, &mut notes).await;
         self.write(&notes).await;
         performed?;
+        self.quiet_browsers(&roster, &answered, &known, &incidents).await;
         self.send_digests(&roster).await?;
         if let Err(error) = self.remind(&roster).await {
             tracing::warn!(error = %chain(&*error), "people cannot be reminded, will retry");
@@ -275,7 +280,8 @@ impl Escalator {
         }
         state.seen = seen;
         let moved = state.phase != stored.state.phase || !orders.is_empty();
-        Ok(Some(Decided { step: Move { state, version: stored.version, orders }, reasons, moved }))
+        let answered = moved && (state.is_acked() || state.is_over());
+        Ok(Some(Decided { step: Move { state, version: stored.version, orders }, reasons, moved, answered }))
     }
 
     /// Keeps what was decided. Answers what timelines are to say of it.
@@ -292,7 +298,7 @@ impl Escalator {
             let (moves, rest): (Vec<Move>, Vec<_>) = waiting
                 .by_ref()
                 .take(TOGETHER_MAX)
-                .map(|Decided { step, reasons, moved }| (step, (reasons, moved)))
+                .map(|Decided { step, reasons, moved, .. }| (step, (reasons, moved)))
                 .unzip();
             let versions = self.parts.repository.save(&moves, now).await?;
             for ((step, (reasons, moved)), version) in moves.into_iter().zip(rest).zip(versions) {

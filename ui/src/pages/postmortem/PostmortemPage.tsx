@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Link, useParams } from "wouter";
 import { ApiError } from "../../api/client";
 import { type Postmortem, useEditPostmortem, usePostmortem, useStepPostmortem } from "../../api/learning";
-import { Failure, Loading, Notice } from "../../components/states";
+import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { clock, moment, span } from "../../lib/format";
 import { t } from "../../lib/i18n";
 import { useUrl } from "../../state/url";
@@ -30,27 +30,36 @@ export default function PostmortemPage() {
   const { id = "" } = useParams<{ id: string }>();
   const query = usePostmortem(id);
   const step = useStepPostmortem(id);
-  if (query.isPending) {
-    return (
-      <div className="page">
-        <Loading rows={6} height={80} />
-      </div>
-    );
-  }
   if (!query.data) {
     const isMissing = query.error instanceof ApiError && query.error.problem.status === 404;
     return (
       <div className="page">
-        <Failure error={step.error ?? query.error} retry={() => query.refetch()} />
-        {isMissing && (
-          <Button
-            size="xs"
-            loading={step.isPending}
-            onClick={() => step.mutate({ step: "draft", version: 0 })}
+        <div className="head">
+          <h1>{t("Postmortem of {incident}", { incident: id })}</h1>
+        </div>
+        {query.isPending ? (
+          <Loading rows={6} height={80} />
+        ) : isMissing ? (
+          <Empty
+            title={t("There is none yet")}
+            action={
+              <Button
+                size="xs"
+                loading={step.isPending}
+                onClick={() => step.mutate({ step: "draft", version: 0 })}
+              >
+                {t("Draft it from the timeline")}
+              </Button>
+            }
           >
-            {t("Draft it from the timeline")}
-          </Button>
+            {t(
+              "An incident that must be learnt from gets one when it is resolved, every other when somebody asks.",
+            )}
+          </Empty>
+        ) : (
+          <Failure error={query.error} retry={() => query.refetch()} />
         )}
+        {step.error && <Failure error={step.error} />}
       </div>
     );
   }

@@ -15,6 +15,7 @@ import { StateChip } from "../../components/Mark";
 import { Empty, Failure, Loading, Notice } from "../../components/states";
 import { ago, moment } from "../../lib/format";
 import { t } from "../../lib/i18n";
+import { Browsers } from "./Browsers";
 import styles from "./You.module.css";
 
 const PASSWORD_CHARS_MIN = 12;
@@ -37,6 +38,7 @@ export default function YouPage() {
             <Password me={me.data} />
             <SecondFactor me={me.data} />
           </div>
+          <Browsers />
           <Sessions />
         </>
       )}

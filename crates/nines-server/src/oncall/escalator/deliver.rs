@@ -6,8 +6,8 @@ use std::time::Duration;
 use nines_incidents::Incident;
 use nines_model::Timestamp;
 use nines_notify::{
-    Event as PageEvent, NewPage, Page, PageFilter, PageId, PageState, Route, Subject, SubjectKind, TargetId,
-    plan_draft,
+    Event as PageEvent, NewPage, Page, PageFilter, PageId, PageState, Priority, Route, Subject, SubjectKind,
+    TargetId, is_browsers, plan_draft,
 };
 use nines_oncall::escalation::{Escalation, Event, Phase, Urgency, What};
 use nines_oncall::noise::{Message, Verdict};
@@ -20,6 +20,8 @@ use crate::oncall::calls::{self, Call};
 
 /// A provider that has not taken a call in this time gives way to the person's next channel (reliability B3).
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(30);
+/// What is answered can wait for every call.
+const ANSWERED: Priority = Priority(3);
 /// Pages of one incident that are looked at for failures; an escalation makes a few for each step.
 const PAGES_LOOKED_AT: u32 = 500;
 
@@ -244,6 +246,52 @@ impl Escalator {
             Some(Route { kind: self.parts.targets.kind(&target)?, target, fallback: None })
         });
         known.collect()
+    }
+
+    /// Browsers that show a call which is answered show that instead. Nobody waits for it, so a failure is only logged.
+    pub(super) async fn quiet_browsers(
+        &self,
+        roster: &Roster,
+        answered: &[String],
+        known: &HashMap<String, Stored>,
+        incidents: &HashMap<String, Incident>,
+    ) {
+        if roster.in_browsers.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        let mut pages = Vec::new();
+        for id in answered {
+            let (Some(stored), Some(incident)) = (known.get(id), incidents.get(id)) else { continue };
+            let orders = match self.parts.repository.orders_of(id).await {
+                Ok(orders) => orders,
+                Err(error) => {
+                    tracing::warn!(incident = id, %error, "browsers go on showing calls that are answered");
+                    continue;
+                }
+            };
+            let mut called: Vec<String> = Vec::new();
+            for record in orders.into_iter().filter(|record| record.done_at.is_some()) {
+                if let What::Send { channel, .. } = record.order.what
+                    && is_browsers(&channel)
+                    && !called.contains(&channel)
+                {
+                    called.push(channel);
+                }
+            }
+            let draft = calls::answered(incident, &stored.state.phase, &self.parts.public_url, now);
+            let subject = Subject::incident(id.as_str());
+            let step = format!("answered/{}", stored.version);
+            let routes = self.routes(&called);
+            pages.extend(plan_draft(&subject, &step, PageEvent::Notice, ANSWERED, &draft, &routes, now));
+        }
+        if pages.is_empty() {
+            return;
+        }
+        match self.parts.outbox.insert(&pages).await {
+            Ok(_) => self.parts.deliverer.wake(),
+            Err(error) => tracing::warn!(%error, "browsers go on showing calls that are answered"),
+        }
     }
 
     /// What was too much for somebody goes out as one message, by the first of their channels.
