@@ -7,14 +7,14 @@
 //! The page path reads memory alone. What it learns is written by [`Browsers::keep`], which runs elsewhere.
 
 mod memory;
+mod person;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use nines_base::{ErrorKind, Random, SharedClock, Shutdown};
 use nines_egress::Egress;
 use nines_model::Timestamp;
@@ -22,10 +22,12 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use person::{OfPerson, PartlyTaken, detail};
+
 pub use memory::MemoryBrowsers;
 
 use crate::channel::webpush::{Pushed, Pusher, Subscription, public_key};
-use crate::channel::{Channel, ChannelKind, Delivery, Limits, Outcome};
+use crate::channel::{ChannelKind, Delivery};
 use crate::{
     Draft, Event, PageId, PushError, Secret, StoreError, Subject, SubjectKind, Target, TargetId, Targets,
 };
@@ -36,10 +38,6 @@ pub const BROWSERS_MAX: usize = 8;
 pub const LABEL_MAX: usize = 80;
 /// Between two tests of one person.
 const TEST_PAUSE: Duration = Duration::from_secs(3);
-/// Pages of which some browsers have taken and others not. A page that is forgotten is only told twice.
-const PARTLY_TAKEN_MAX: usize = 1_024;
-/// Of one person: a push service bears more, and each page is a request for each browser.
-const LIMITS: Limits = Limits { concurrency: 4, interval: Duration::ZERO };
 /// What targets of people begin with; names of documents have no slash.
 const PREFIX: &str = "browsers/";
 
@@ -171,32 +169,6 @@ struct Known {
     browser: Browser,
     /// Something of it is not written yet.
     is_dirty: bool,
-}
-
-/// The newest pages that some browsers have taken, with those browsers.
-#[derive(Default)]
-struct PartlyTaken(VecDeque<(PageId, BTreeSet<BrowserId>)>);
-
-impl PartlyTaken {
-    fn of(&self, page: &PageId) -> BTreeSet<BrowserId> {
-        let found = self.0.iter().find(|(known, _)| known == page);
-        found.map(|(_, by)| by.clone()).unwrap_or_default()
-    }
-
-    fn add(&mut self, page: &PageId, by: BrowserId) {
-        if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| known == page) {
-            known.insert(by);
-            return;
-        }
-        if self.0.len() >= PARTLY_TAKEN_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back((page.clone(), BTreeSet::from([by])));
-    }
-
-    fn forget(&mut self, page: &PageId) {
-        self.0.retain(|(known, _)| known != page);
-    }
 }
 
 /// The target that all browsers of a person are.
@@ -431,7 +403,7 @@ impl Browsers {
         };
         let targets = people.iter().map(|person| Target {
             id: target(person),
-            channel: Arc::new(OfPerson { browsers: self.clone(), person: person.clone() }),
+            channel: Arc::new(OfPerson::new(self.clone(), person.clone())),
         });
         self.inner.parts.targets.replace_of_people(targets);
         self.inner.parts.follower.changed(people).await;
@@ -441,89 +413,6 @@ impl Browsers {
 impl fmt::Debug for Browsers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Browsers({})", self.inner.known.lock().len())
-    }
-}
-
-/// All browsers of one person as one channel.
-struct OfPerson {
-    browsers: Browsers,
-    person: String,
-}
-
-#[async_trait]
-impl Channel for OfPerson {
-    fn kind(&self) -> ChannelKind {
-        ChannelKind::WebPush
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
-    async fn deliver(&self, delivery: &Delivery) -> Outcome {
-        let inner = &self.browsers.inner;
-        let all = self.browsers.reachable(&self.person);
-        let taken = inner.taken.lock().of(&delivery.page);
-        let sends = all.iter().filter(|browser| !taken.contains(&browser.id)).filter_map(|browser| {
-            let subscription = browser.subscription.as_ref()?;
-            Some(async move {
-                let pushed = inner.pusher.push(subscription, delivery).await;
-                if pushed == Pushed::Taken {
-                    // At once: whoever waits for a slower one may give up on both.
-                    inner.taken.lock().add(&delivery.page, browser.id.clone());
-                }
-                self.browsers.learn(&browser.id, &pushed, delivery.now);
-                (browser, pushed)
-            })
-        });
-        let pushed = join_all(sends).await;
-        let outcome = outcome(&self.person, taken.len(), &pushed);
-        if !matches!(outcome, Outcome::Retryable { .. } | Outcome::Unknown { .. }) {
-            inner.taken.lock().forget(&delivery.page);
-        }
-        outcome
-    }
-}
-
-/// Delivered once nothing is left to try and one has it. Of failures, the one that is worth most to try again.
-fn outcome(person: &str, taken_before: usize, pushed: &[(&Browser, Pushed)]) -> Outcome {
-    let taken = taken_before + pushed.iter().filter(|(_, pushed)| *pushed == Pushed::Taken).count();
-    let mut details = Vec::new();
-    let (mut retryable, mut is_unknown) = (None::<Option<Duration>>, false);
-    for (browser, pushed) in pushed {
-        match pushed {
-            Pushed::Taken => {}
-            Pushed::Gone(status) => {
-                details.push(format!("{}: takes nothing any more (http status {status})", browser.label));
-            }
-            Pushed::Failed(outcome) => {
-                details.push(format!("{}: {}", browser.label, detail(outcome)));
-                match outcome {
-                    Outcome::Retryable { after, .. } => retryable = retryable.max(Some(*after)),
-                    Outcome::Unknown { .. } => is_unknown = true,
-                    Outcome::Delivered { .. } | Outcome::Permanent { .. } => {}
-                }
-            }
-        }
-    }
-    let detail = match details.is_empty() {
-        true => format!("{person} has no browser registered"),
-        false => format!("taken by {taken}; {}", details.join("; ")),
-    };
-    match retryable {
-        _ if is_unknown => Outcome::Unknown { detail },
-        Some(after) => Outcome::Retryable { detail, after },
-        None if taken > 0 => Outcome::Delivered { reference: None },
-        None => Outcome::Permanent { detail },
-    }
-}
-
-fn detail(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Delivered { .. } => "",
-        Outcome::Retryable { detail, .. } | Outcome::Permanent { detail } | Outcome::Unknown { detail } => {
-            detail
-        }
     }
 }
 

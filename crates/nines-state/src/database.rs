@@ -24,10 +24,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// cause and not the queue behind it.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Whether a connection is asked if it is still there before each use. A file does not hang up, and asking costs as much as
-/// most questions: the way to the connection's thread and back.
-const ASK_FIRST: bool = false;
-
 /// 16 MiB: what a checkpointed WAL file shrinks back to after a burst.
 const WAL_BYTES_KEPT: &str = "16777216";
 
@@ -92,7 +88,6 @@ impl Database {
             .min_connections(1)
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(ASK_FIRST)
             .idle_timeout(None)
             .max_lifetime(None)
             .after_connect(move |connection, _| {
@@ -110,7 +105,6 @@ impl Database {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(ASK_FIRST)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
         let database = Self { path: path.to_owned(), writer, readers, paired };
         database.check_settings().await?;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use nines_acceptance::{Api, Node, PATIENCE, eventually, shared};
+use nines_acceptance::{Api, Node, PATIENCE, alone, eventually};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -91,7 +91,7 @@ fn journal(data: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_fails_acknowledges_nothing_and_the_journal_mends_itself() -> anyhow::Result<()> {
-    let _machine = shared().await;
+    let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let node = Node::start(&data, &[]).await?;
@@ -183,7 +183,7 @@ fn fill(path: &Path) -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_telemetry_and_still_takes_audit_entries() -> anyhow::Result<()> {
     const DISK_BYTES: u64 = 512 << 20;
-    let _machine = shared().await;
+    let _machine = alone().await;
     let folder = tempfile::tempdir()?;
     let Some(disk) = SmallDisk::mount(&folder.path().join("disk"), DISK_BYTES).await? else {
         println!("skipped: nothing may be mounted here (it takes root)");
