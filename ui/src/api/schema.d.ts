@@ -6184,6 +6184,23 @@ export interface components {
             rel: string;
             url: string;
         };
+        /** @description The connections of one listener. */
+        ListenerStatus: {
+            /**
+             * @description Cut by the node: `crowded` (idle longest when the listener was full), `silent` (did not say in time what it wants),
+             *     `stalled` (did not take its answer in time), `protocol` (broke it).
+             */
+            cut: components["schemas"]["Refused"][];
+            /**
+             * Format: int64
+             * @description More get the room of those that are idle.
+             */
+            max: number;
+            /** @description `web`, `otlp_grpc`, `otlp_http`, `syslog_tcp`, `syslog_tls`. */
+            name: string;
+            /** Format: int64 */
+            open: number;
+        };
         /** @description What one statement of a program wrote. */
         LogPattern: {
             /** Format: int64 */
@@ -8107,6 +8124,7 @@ export interface components {
             ingest: components["schemas"]["IngestStatus"];
             /** Format: int64 */
             journal_bytes: number;
+            listeners: components["schemas"]["ListenerStatus"][];
             /** Format: int64 */
             memory_bytes: number;
             /**
