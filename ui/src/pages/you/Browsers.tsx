@@ -133,7 +133,7 @@ function Here({ able, data, changed }: HereProps) {
   };
   return (
     <form
-      className={styles.form}
+      className={styles.register}
       onSubmit={(event) => {
         event.preventDefault();
         void add();
