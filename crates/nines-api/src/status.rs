@@ -16,6 +16,7 @@ pub struct Status {
     /// When is a write acknowledged: `fsync`.
     pub durability: String,
     pub ingest: IngestStatus,
+    #[serde(default)]
     pub listeners: Vec<ListenerStatus>,
     pub storage: Vec<DatasetStatus>,
     /// Metrics as series; their rows are the dataset `metrics`.

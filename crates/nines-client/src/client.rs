@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::ClientError;
 use crate::call::{ANSWER_BYTES_MAX, ANSWER_WAIT_MAX, Call};
 
+mod oncall;
 mod policies;
 
 /// One node, as one caller sees it. Cloning is cheap and shares the connections.
@@ -160,18 +161,6 @@ impl Client {
     /// For somebody who lost phone and recovery codes; ends their sessions.
     pub async fn reset_second_factor(&self, account: &str) -> Result<(), ClientError> {
         self.done(Call::new("reset_second_factor").parameter(account)).await
-    }
-
-    pub async fn browsers(&self) -> Result<BrowsersResponse, ClientError> {
-        self.ask(Call::new("browsers")).await
-    }
-
-    pub async fn test_browser(&self, id: &str) -> Result<Browser, ClientError> {
-        self.ask(Call::new("test_browser").parameter(id)).await
-    }
-
-    pub async fn remove_browser(&self, id: &str) -> Result<(), ClientError> {
-        self.done(Call::new("remove_browser").parameter(id)).await
     }
 
     pub async fn teams(&self) -> Result<TeamsResponse, ClientError> {
@@ -419,63 +408,6 @@ impl Client {
 
     pub async fn send_alert(&self, request: &AlertRequest) -> Result<IntakeResponse, ClientError> {
         self.tell(Call::new("send_alerts"), request).await
-    }
-
-    pub async fn oncall(&self) -> Result<OncallResponse, ClientError> {
-        self.ask(Call::new("oncall")).await
-    }
-
-    pub async fn shifts(
-        &self,
-        schedule: &str,
-        start: Option<&str>,
-        end: Option<&str>,
-    ) -> Result<ShiftsResponse, ClientError> {
-        self.ask(Call::new("shifts").parameter(schedule).query("start", start).query("end", end)).await
-    }
-
-    pub async fn take_shift(
-        &self,
-        schedule: &str,
-        request: &TakeRequest,
-    ) -> Result<OverridesResponse, ClientError> {
-        self.tell(Call::new("take_shift").parameter(schedule), request).await
-    }
-
-    pub async fn swap_shifts(
-        &self,
-        schedule: &str,
-        request: &SwapRequest,
-    ) -> Result<OverridesResponse, ClientError> {
-        self.tell(Call::new("swap_shifts").parameter(schedule), request).await
-    }
-
-    /// `from` is grafana, pagerduty or goalert; `export` its JSON.
-    pub async fn import_oncall(
-        &self,
-        from: &str,
-        export: Vec<u8>,
-        dry_run: bool,
-    ) -> Result<ImportResponse, ClientError> {
-        let call =
-            Call::new("oncall_import").query("from", Some(from)).query("dry_run", dry_run.then_some("true"));
-        self.ask(call.raw("application/json", export)).await
-    }
-
-    pub async fn silences(&self) -> Result<SilencesResponse, ClientError> {
-        self.ask(Call::new("silences")).await
-    }
-
-    pub async fn silence(
-        &self,
-        request: &SilenceRequest,
-        dry_run: bool,
-    ) -> Result<SilenceResponse, ClientError> {
-        self.tell(Call::new("silence").query("dry_run", dry_run.then_some("true")), request).await
-    }
-
-    pub async fn end_silence(&self, id: &str) -> Result<(), ClientError> {
-        self.done(Call::new("end_silence").parameter(id)).await
     }
 
     pub async fn pages(&self, state: Option<&str>) -> Result<PagesResponse, ClientError> {

@@ -217,7 +217,7 @@ mod tests {
         let known = connections.place(&clock).await;
         drop(known.begin());
         let busy = connections.place(&clock).await;
-        let _request = busy.begin();
+        let request = busy.begin();
         let stranger = connections.place(&clock).await;
         let mut fourth = std::pin::pin!(connections.place(&clock));
         assert!(tokio::time::timeout(Duration::from_millis(20), fourth.as_mut()).await.is_err());
@@ -231,7 +231,7 @@ mod tests {
         drop((known, second_request));
         let _fifth = fifth.await;
         assert_eq!(connections.stats().open, 3);
-        drop((busy, fourth));
+        drop((busy, request, fourth));
         assert_eq!((connections.stats().open, connections.inner.idle.lock().len()), (1, 1));
     }
 }

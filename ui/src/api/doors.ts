@@ -17,7 +17,8 @@ function useChange<Input, Output>(word: string, change: (input: Input) => Promis
   const client = useQueryClient();
   return useMutation({
     mutationFn: change,
-    onSuccess: () => client.invalidateQueries({ queryKey: [word] }),
+    // A refusal often means that what is shown is old.
+    onSettled: () => client.invalidateQueries({ queryKey: [word] }),
   });
 }
 

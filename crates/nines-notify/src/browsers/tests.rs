@@ -11,6 +11,7 @@ use ring::agreement::{ECDH_P256, EphemeralPrivateKey};
 use ring::rand::SystemRandom;
 
 use super::*;
+use crate::Outcome;
 use crate::{MemoryBrowsers, contract};
 
 #[tokio::test]
