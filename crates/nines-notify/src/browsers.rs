@@ -306,9 +306,11 @@ impl Browsers {
         {
             let mut tested = self.inner.tested.lock();
             tested.retain(|_, at| monotonic.saturating_sub(*at) < TEST_PAUSE);
-            if tested.insert(account.to_owned(), monotonic).is_some() {
+            // A refusal does not begin the pause again.
+            if tested.contains_key(account) {
                 return Err(BrowserError::TooFast);
             }
+            tested.insert(account.to_owned(), monotonic);
         }
         let now = self.inner.parts.clock.now();
         let pushed = self.inner.pusher.push(subscription, &self.test_delivery(&browser, now)).await;

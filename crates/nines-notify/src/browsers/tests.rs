@@ -229,3 +229,19 @@ async fn a_test_says_what_became_of_it_and_cannot_be_sent_all_the_time() {
     node.clock.advance(TEST_PAUSE);
     assert_eq!(node.browsers.test("ann", &phone.id).await.unwrap_err().kind(), ErrorKind::Conflict);
 }
+
+#[tokio::test]
+async fn a_test_each_three_seconds_however_often_it_is_asked_for() {
+    let (node, service) = (node().await, Service::start().await);
+    let browser = node.browsers.register(service.new_browser("ann", "phone")).await.unwrap();
+    for _ in 0..3 {
+        node.browsers.test("ann", &browser.id).await.unwrap();
+        for _ in 0..2 {
+            node.clock.advance(Duration::from_secs(1));
+            let refused = node.browsers.test("ann", &browser.id).await;
+            assert!(matches!(refused, Err(BrowserError::TooFast)), "{refused:?}");
+        }
+        node.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(service.asked().len(), 3);
+}
