@@ -315,7 +315,7 @@ impl Browsers {
         let now = self.inner.parts.clock.now();
         let pushed = self.inner.pusher.push(subscription, &self.test_delivery(&browser, now)).await;
         self.learn(id, &pushed, now);
-        Ok(self.one(account, id)?)
+        self.one(account, id)
     }
 
     fn test_delivery(&self, browser: &Browser, now: Timestamp) -> Delivery {

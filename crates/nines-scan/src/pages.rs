@@ -181,7 +181,7 @@ impl PageReader for KeptChunk {
         let at = self.key.page - usize::from(self.has_dictionary);
         let Some(place) = self.places.get(at) else { return Ok(None) };
         let all = self.segment.rows(self.key.row_group);
-        let end = self.places.get(at + 1).map_or(all, |next| rows_before(next));
+        let end = self.places.get(at + 1).map_or(all, rows_before);
         let rows = end.saturating_sub(rows_before(place));
         Ok(Some(PageMetadata { num_rows: Some(rows), num_levels: None, is_dict: false }))
     }

@@ -280,6 +280,7 @@ mod tests {
     fn the_url_is_read_from_where_it_is_kept_and_no_error_repeats_a_password() {
         let folder = tempfile::tempdir().unwrap();
         let (url, file) = ("postgres://nines:hunter2@db/nines", folder.path().join("url"));
+        #[expect(clippy::disallowed_methods, reason = "a file that the test reads back")]
         std::fs::write(&file, format!("{url}\n")).unwrap();
         for given in [url, file.to_str().unwrap()] {
             assert_eq!(store_url(given).unwrap(), url);

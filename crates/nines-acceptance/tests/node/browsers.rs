@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 use axum::extract::{Path, State};
@@ -13,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use nines_acceptance::{Api, Browser, Node, alone, eventually, workspace_root};
+use nines_base::SystemClock;
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
 use ring::rand::SystemRandom;
@@ -167,7 +167,7 @@ fn check_sender(push: &Push, node_key: &str, origin: &str) -> anyhow::Result<()>
     ensure!(verified.is_ok(), "the signature is not the node's");
     let claims = signed.split_once('.').context("claims")?.1;
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-    let (now, until) = (SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(), claims["exp"].as_u64());
+    let (now, until) = (SystemClock::shared().now().as_secs().cast_unsigned(), claims["exp"].as_u64());
     ensure!(claims["aud"] == origin, "{claims}");
     ensure!(until.is_some_and(|until| until > now && until <= now + HALF_A_DAY_SECS), "{claims}");
     Ok(())

@@ -43,7 +43,7 @@ pub async fn check_browsers<F: Future<Output = Arc<dyn BrowserStore>>>(new: impl
     // What is learnt of one that was removed meanwhile does not bring it back.
     store.note(&browser("removed", 3)).await.unwrap();
     let three = browser("three", 3);
-    store.add(&three, &[one.id.clone()]).await.unwrap();
+    store.add(&three, std::slice::from_ref(&one.id)).await.unwrap();
     assert_eq!(store.browsers().await.unwrap(), [two.clone(), three.clone()]);
 
     store.remove(&[two.id, three.id]).await.unwrap();

@@ -18,8 +18,11 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-/// Functions by how much they make: of each row's lengths of texts and values of numbers, in their order.
-const GROWING: [(&str, fn(&[Size]) -> u64); 8] = [
+/// The bytes that a function makes of one row, of its lengths of texts and values of numbers in their order.
+type MadeOf = fn(&[Size]) -> u64;
+
+/// Functions by how much they make.
+const GROWING: [(&str, MadeOf); 8] = [
     ("repeat", |row| row[0].text().saturating_mul(row[1].number())),
     ("lpad", padded),
     ("rpad", padded),
@@ -92,7 +95,7 @@ impl Size {
 
 /// A function pointer is no value that can be compared; the name of the function that it belongs to is.
 #[derive(Debug, Clone, Copy)]
-struct Makes(fn(&[Size]) -> u64);
+struct Makes(MadeOf);
 
 #[derive(Debug)]
 struct Bounded {
@@ -151,7 +154,7 @@ impl ScalarUDFImpl for Bounded {
     }
 }
 
-fn within(name: &str, arguments: &ScalarFunctionArgs, size: fn(&[Size]) -> u64, max: usize) -> Result<()> {
+fn within(name: &str, arguments: &ScalarFunctionArgs, size: MadeOf, max: usize) -> Result<()> {
     let columns: Result<Vec<Sizes>> = arguments.args.iter().map(Sizes::of).collect();
     let columns = columns?;
     // Of constants alone it is made once.
