@@ -21,6 +21,7 @@ impl Evaluator<'_> {
             ))
         })?;
         let mut rows = self.rows(&args[0])?;
+        self.run.go_on()?;
         let references = replacement.matches('$').count();
         let mut made = Made::by("label_replace()");
         for row in &mut rows {
@@ -42,6 +43,7 @@ impl Evaluator<'_> {
             args[3..].iter().map(|arg| self.label_name(arg, what)).collect();
         let sources = sources?;
         let mut rows = self.rows(&args[0])?;
+        self.run.go_on()?;
         let mut made = Made::by("label_join()");
         for row in &mut rows {
             let values: Vec<&str> = sources.iter().map(|name| row.labels.get(name)).collect();
