@@ -78,16 +78,12 @@ pub(crate) struct Publisher {
 
 /// A request that is published and not answered yet.
 struct Published {
-    request: Answerable,
-    outcome: Result<Ack, IngestError>,
-    accepted: Vec<(Dataset, u64)>,
-}
-
-struct Answerable {
     bytes: u64,
     submitted: Duration,
     ack: oneshot::Sender<Result<Ack, IngestError>>,
     in_flight: InFlight,
+    outcome: Result<Ack, IngestError>,
+    accepted: Vec<(Dataset, u64)>,
 }
 
 impl Publisher {
@@ -135,16 +131,14 @@ impl Publisher {
                 Err(error) => failure = Some(IngestError::Journal(error)),
             }
         }
-        let request = Answerable { bytes, submitted, ack, in_flight };
-        Published { request, outcome: failure.map_or(Ok(done), Err), accepted }
+        Published { bytes, submitted, ack, in_flight, outcome: failure.map_or(Ok(done), Err), accepted }
     }
 
     fn answer(&self, published: impl Iterator<Item = Published>) {
         let now = self.shared.clock.monotonic();
         let answers: Vec<_> = {
             let mut stats = self.shared.stats.lock();
-            let count = |Published { request, outcome, accepted }| {
-                let Answerable { bytes, submitted, ack, in_flight } = request;
+            let count = |Published { bytes, submitted, ack, in_flight, outcome, accepted }| {
                 stats.ack_latency.record(now.saturating_sub(submitted));
                 for (dataset, events) in accepted {
                     *stats.accepted_events.entry(dataset).or_default() += events;

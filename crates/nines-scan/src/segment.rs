@@ -155,11 +155,11 @@ impl Segment {
     }
 
     pub fn row_groups(&self) -> usize {
-        self.footer.metadata.metadata().num_row_groups()
+        self.metadata().num_row_groups()
     }
 
     pub fn rows(&self, row_group: usize) -> usize {
-        usize::try_from(self.footer.metadata.metadata().row_group(row_group).num_rows()).unwrap_or(0)
+        usize::try_from(self.metadata().row_group(row_group).num_rows()).unwrap_or(0)
     }
 
     /// The columns of the file in its order.
@@ -181,7 +181,7 @@ impl Segment {
     }
 
     fn chunk(&self, row_group: usize, column: usize) -> &ColumnChunkMetaData {
-        self.footer.metadata.metadata().row_group(row_group).column(column)
+        self.metadata().row_group(row_group).column(column)
     }
 
     /// The chosen rows of the given columns, in batches of at most [`BATCH_ROWS`]. A batch has its columns in the order of

@@ -47,8 +47,7 @@ impl Writer {
             let outcome = self.commit(&group);
             let latency = self.shared.clock.monotonic().saturating_sub(started);
             self.account(&group, &outcome, latency);
-            // The last one first: who waits for the first of them is woken when all have resolved, and sleeps once.
-            for pending in group.into_iter().rev() {
+            for pending in group {
                 // The caller may have gone away; the record stands all the same.
                 let _ = pending.done.send(outcome.clone());
             }

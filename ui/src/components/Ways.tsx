@@ -1,9 +1,9 @@
 // Before anything has come in: the ways to send it, each ready to be copied.
-import { Button, CopyButton, SegmentedControl } from "@mantine/core";
+import { SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 import { t } from "../lib/i18n";
+import { Example } from "./Example";
 import { Empty } from "./states";
-import styles from "./Ways.module.css";
 
 export interface Way {
   value: string;
@@ -18,7 +18,7 @@ export function Ways({ title, ways, children }: { title: string; ways: Way[]; ch
     <Empty
       title={title}
       action={
-        <div className={styles.ways}>
+        <Example text={text}>
           <SegmentedControl
             size="xs"
             value={chosen}
@@ -26,15 +26,7 @@ export function Ways({ title, ways, children }: { title: string; ways: Way[]; ch
             data={ways.map(({ value, label }) => ({ value, label }))}
             aria-label={t("How it comes in")}
           />
-          <pre className="mono">{text}</pre>
-          <CopyButton value={text}>
-            {({ copied, copy }) => (
-              <Button size="xs" variant="default" onClick={copy}>
-                {copied ? t("Copied") : t("Copy")}
-              </Button>
-            )}
-          </CopyButton>
-        </div>
+        </Example>
       }
     >
       {children}

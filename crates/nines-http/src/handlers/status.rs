@@ -146,7 +146,7 @@ fn scopes(scopes: &[api::ScopeStatus], metric: &mut impl FnMut(&str, &str, &str,
     metric("nines_limits_refused_total", "counter", "Requests that a limit refused.", &refused);
 }
 
-/// How this node of a pair stands.
+/// Connections of each listener: how many are open, how many may be, and which were cut.
 fn listeners(all: &[api::ListenerStatus], metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
     let each = |value: fn(&api::ListenerStatus) -> u64| -> Vec<(String, f64)> {
         all.iter().map(|one| (format!("{{listener={:?}}}", one.name), value(one) as f64)).collect()
@@ -162,6 +162,7 @@ fn listeners(all: &[api::ListenerStatus], metric: &mut impl FnMut(&str, &str, &s
     metric("nines_connections_cut_total", "counter", "Connections that the node cut, by reason.", &cut);
 }
 
+/// How this node of a pair stands.
 fn pair(pair: &api::PairStatus, metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
     let mut one = |name: &str, help: &str, value: f64| {
         metric(name, "gauge", help, &[(String::new(), value)]);

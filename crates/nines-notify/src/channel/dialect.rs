@@ -215,10 +215,17 @@ pub(super) fn defused(text: &str) -> String {
         .collect()
 }
 
-pub(super) fn hmac_base64(key: &[u8], text: &[u8]) -> String {
+/// HMAC-SHA256 of the parts as one text.
+pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("hmac takes a key of any length");
-    mac.update(text);
-    STANDARD.encode(mac.finalize().into_bytes())
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+pub(super) fn hmac_base64(key: &[u8], text: &[u8]) -> String {
+    STANDARD.encode(hmac(key, &[text]))
 }
 
 /// One at a time, this long apart.

@@ -6,7 +6,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderName;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use nines_egress::{Egress, Request};
@@ -18,7 +17,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::dialect::{Message, clean, clean_lines, cut_bytes};
+use super::dialect::{Message, clean, clean_lines, cut_bytes, hmac};
 use super::{ChannelKind, Delivery, Outcome, outcome_of_error, outcome_of_status, wrong_content};
 use crate::{Content, Secret};
 
@@ -271,14 +270,6 @@ fn seal(
         .map_err(|_| PushError::Browser)?;
     let length = u8::try_from(own.len()).map_err(|_| PushError::Browser)?;
     Ok([salt.as_slice(), &4096_u32.to_be_bytes(), &[length], own, &record].concat())
-}
-
-fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("hmac takes a key of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().to_vec()
 }
 
 /// RFC 8292: who sends, for the one push service, for half a day.

@@ -1,8 +1,7 @@
 // Before the first probe: one that works, ready to be changed and applied.
-import { Button, CopyButton } from "@mantine/core";
+import { Example } from "../../components/Example";
 import { Empty } from "../../components/states";
 import { t } from "../../lib/i18n";
-import styles from "./Uptime.module.css";
 
 const EXAMPLE = `nines apply -f - <<'EOF'
 apiVersion: nines/v1
@@ -23,21 +22,7 @@ EOF`;
 
 export function Setup() {
   return (
-    <Empty
-      title={t("Nothing is watched from outside yet")}
-      action={
-        <div className={styles.setup}>
-          <pre className="mono">{EXAMPLE}</pre>
-          <CopyButton value={EXAMPLE}>
-            {({ copied, copy }) => (
-              <Button size="xs" variant="default" onClick={copy}>
-                {copied ? t("Copied") : t("Copy")}
-              </Button>
-            )}
-          </CopyButton>
-        </div>
-      }
-    >
+    <Empty title={t("Nothing is watched from outside yet")} action={<Example text={EXAMPLE} />}>
       {t(
         "A probe looks at a target every minute and calls whoever is on call when it is down; a heartbeat calls when a job falls silent. Try one first with nines probe run -f FILE.",
       )}
