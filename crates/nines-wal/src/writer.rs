@@ -1,8 +1,10 @@
 //! The one thread that writes. It commits whatever has queued up while the last commit was syncing, so an idle
-//! journal acknowledges after one sync and a busy one shares each sync among many records, without a timer.
+//! journal acknowledges after one sync and a busy one shares each sync among many records. Senders that wait for their
+//! answers would fall into small groups that take turns; so a commit waits a little for those whom the last one answered.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nines_base::MIB;
 use nines_base::disk::DiskFile;
@@ -20,6 +22,16 @@ pub struct Writer {
     shared: Arc<Shared>,
     segment: Option<Segment>,
     buffer: Vec<u8>,
+    last: Last,
+}
+
+/// What the last commit lets expect.
+#[derive(Default)]
+struct Last {
+    /// Records: as many as it held, from the same senders, and what queued up while it ran.
+    followers: usize,
+    /// Until when they are waited for.
+    gather_until: Duration,
 }
 
 struct Segment {
@@ -32,7 +44,7 @@ struct Segment {
 
 impl Writer {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, segment: None, buffer: Vec::new() }
+        Self { shared, segment: None, buffer: Vec::new(), last: Last::default() }
     }
 
     pub fn run(mut self) {
@@ -45,8 +57,11 @@ impl Writer {
             }
             let started = self.shared.clock.monotonic();
             let outcome = self.commit(&group);
-            let latency = self.shared.clock.monotonic().saturating_sub(started);
-            self.account(&group, &outcome, latency);
+            let ended = self.shared.clock.monotonic();
+            let queued = self.account(&group, &outcome, ended.saturating_sub(started));
+            // Counted before anybody hears of it: whoever is answered and sends again must not be expected twice.
+            let gather_until = ended + self.shared.config.gather_max;
+            self.last = Last { followers: group.len() + queued, gather_until };
             for pending in group {
                 // The caller may have gone away; the record stands all the same.
                 let _ = pending.done.send(outcome.clone());
@@ -58,17 +73,34 @@ impl Writer {
     }
 
     /// Waits for records; none if the segment is to be closed before there are any, `None` once closing and empty.
-    fn next_group(&self) -> Option<Vec<Pending>> {
-        let mut state = self.shared.state.lock();
-        while state.queue.is_empty() {
-            if state.closing {
-                return None;
+    fn next_group(&mut self) -> Option<Vec<Pending>> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
+        loop {
+            if state.queue.is_empty() {
+                if state.closing {
+                    return None;
+                }
+                if std::mem::take(&mut state.rotate) {
+                    return Some(Vec::new());
+                }
+            } else if state.closing || state.is_worth_a_commit(self.last.followers) {
+                break;
             }
-            if std::mem::take(&mut state.rotate) {
-                return Some(Vec::new());
+            let left = self.last.gather_until.saturating_sub(shared.clock.monotonic());
+            if !left.is_zero() {
+                state.wanted = self.last.followers;
+                if shared.work.wait_for(&mut state, left).timed_out() {
+                    self.last.gather_until = Duration::ZERO;
+                }
+            } else if state.queue.is_empty() {
+                state.wanted = 1;
+                shared.work.wait(&mut state);
+            } else {
+                break;
             }
-            self.shared.work.wait(&mut state);
         }
+        state.wanted = 1;
         let mut group = Vec::new();
         let mut bytes = 0;
         while let Some(pending) = state.queue.front() {
@@ -155,7 +187,8 @@ impl Writer {
         }
     }
 
-    fn account(&self, group: &[Pending], outcome: &Result<(), JournalError>, latency: std::time::Duration) {
+    /// Returns how many records wait for the next commit.
+    fn account(&self, group: &[Pending], outcome: &Result<(), JournalError>, latency: Duration) -> usize {
         let mut state = self.shared.state.lock();
         let stats = &mut state.stats;
         let bytes: usize = group.iter().map(|pending| pending.payload.len() + RECORD_HEADER_BYTES).sum();
@@ -183,6 +216,7 @@ impl Writer {
                 }
             }
         }
+        state.queue.len()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nines_base::disk::{Disk, Fault, SimDisk};
 use nines_base::{ErrorKind, KIB, Random, SystemClock};
@@ -281,6 +282,33 @@ fn write_errors_and_a_full_disk_are_refusals_until_the_disk_mends() {
     disk.crash();
     let (_, _, found) = open(&disk, config(u64::MAX));
     assert!(acknowledged.iter().all(|sequence| found.contains_key(sequence)));
+}
+
+/// Left alone, those who write at the same time fall into small groups that take turns at the disk.
+#[test]
+fn senders_who_wait_for_their_answers_share_commits() {
+    const SENDERS: u64 = 8;
+    const RECORDS: u64 = 100;
+    let disk = SimDisk::new(14);
+    let config = JournalConfig { gather_max: Duration::from_millis(100), ..config(u64::MAX) };
+    let (journal, _, _) = open(&disk, config);
+    std::thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                for _ in 0..RECORDS {
+                    journal.append(vec![0; 100]).unwrap().wait().unwrap();
+                }
+            });
+        }
+    });
+    let commits = journal.stats().commits;
+    println!("{} records by {SENDERS} senders in {commits} commits", SENDERS * RECORDS);
+    assert!(commits < SENDERS * RECORDS / 4, "{commits} commits");
+    // Nobody else is there any more: one alone does not wait to be joined, and the end of the journal waits for nobody.
+    journal.append(Vec::new()).unwrap().wait().unwrap();
+    let last = journal.append(Vec::new()).unwrap();
+    journal.close();
+    last.wait().unwrap();
 }
 
 #[test]
