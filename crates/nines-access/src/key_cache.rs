@@ -7,7 +7,8 @@ use std::time::Duration;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
 
-use crate::{Key, KeyId};
+use crate::secret::Digest;
+use crate::{Key, KeyId, Sender};
 
 /// A key that was revoked by another process is refused after at most this long; one revoked here, at once.
 pub const KEY_CACHE_TTL: Duration = Duration::from_secs(5);
@@ -17,9 +18,18 @@ pub const KEY_CACHE_MAX: usize = 4096;
 #[derive(Default)]
 pub(crate) struct KeyCache(Mutex<Inner>);
 
+/// A key as it was read. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) key: Arc<Key>,
+    /// Who sends by it, where the key alone says so.
+    pub(crate) sender: Option<Sender>,
+    read_at: Timestamp,
+}
+
 #[derive(Default)]
 struct Inner {
-    keys: HashMap<KeyId, (Timestamp, Arc<Key>)>,
+    keys: HashMap<KeyId, Known>,
     /// When keys were last used, not yet in the store. Bounded with `keys`.
     used: HashMap<KeyId, Timestamp>,
     /// Calls of keys with a limit: since when, and how many. Bounded by [`KEY_CACHE_MAX`].
@@ -30,20 +40,28 @@ struct Inner {
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl KeyCache {
-    pub(crate) fn get(&self, id: &KeyId, now: Timestamp) -> Option<Arc<Key>> {
-        let inner = self.0.lock();
-        let (read_at, key) = inner.keys.get(id)?;
+    /// The good key with this id and digest, if it is known; it counts as used.
+    pub(crate) fn used(&self, id: &str, digest: &Digest, now: Timestamp) -> Option<Known> {
+        let mut inner = self.0.lock();
+        let known = inner.keys.get(id)?;
         // A clock that stepped back must not keep a key for ever.
-        let is_fresh = now >= *read_at && now.since(*read_at) < KEY_CACHE_TTL;
-        is_fresh.then(|| Arc::clone(key))
+        let is_fresh = now >= known.read_at && now.since(known.read_at) < KEY_CACHE_TTL;
+        if !is_fresh || known.key.digest != *digest || !known.key.is_good_at(now) {
+            return None;
+        }
+        let known = known.clone();
+        inner.mark_used(&known.key.id, now);
+        Some(known)
     }
 
-    pub(crate) fn insert(&self, key: Arc<Key>, now: Timestamp) {
+    /// Keeps a key that was just read, and used.
+    pub(crate) fn insert(&self, key: Arc<Key>, sender: Option<Sender>, now: Timestamp) {
         let mut inner = self.0.lock();
         if inner.keys.len() >= KEY_CACHE_MAX {
             inner.keys.clear();
         }
-        inner.keys.insert(key.id.clone(), (now, key));
+        inner.mark_used(&key.id, now);
+        inner.keys.insert(key.id.clone(), Known { key, sender, read_at: now });
     }
 
     /// Counts one call; how long to wait if that was one too many.
@@ -71,14 +89,17 @@ impl KeyCache {
         self.0.lock().keys.remove(id);
     }
 
-    pub(crate) fn mark_used(&self, id: &KeyId, now: Timestamp) {
-        let mut inner = self.0.lock();
-        if inner.used.len() < KEY_CACHE_MAX || inner.used.contains_key(id) {
-            inner.used.insert(id.clone(), now);
-        }
-    }
-
     pub(crate) fn take_used(&self) -> Vec<(KeyId, Timestamp)> {
         self.0.lock().used.drain().collect()
+    }
+}
+
+impl Inner {
+    fn mark_used(&mut self, id: &KeyId, now: Timestamp) {
+        if let Some(last) = self.used.get_mut(id) {
+            *last = now;
+        } else if self.used.len() < KEY_CACHE_MAX {
+            self.used.insert(id.clone(), now);
+        }
     }
 }

@@ -53,6 +53,6 @@ pub use secret::{Digest, Secret};
 pub use service::{
     Access, Authenticated, Config, Credentials, DEVICE_CODE_TTL, DEVICE_POLL_PAUSE, DeviceCode,
     DeviceRequest, DeviceToken, FirstRun, GRACE_DEFAULT, GRACE_MAX, Invitation, IssuedKey, LINK_TTL, Origin,
-    PersonSecurity, SESSION_TTL, SessionInfo, SignedIn, TEAMS_PER_ACCOUNT_MAX, TeamMember, TotpEnrolment,
-    Vouched, clear_cookie, session_cookie,
+    PersonSecurity, SESSION_TTL, Sender, SessionInfo, SignedIn, TEAMS_PER_ACCOUNT_MAX, TeamMember,
+    TotpEnrolment, Vouched, clear_cookie, session_cookie,
 };

@@ -1,5 +1,6 @@
 //! What is stored about accounts, keys, sessions and links.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use nines_model::Timestamp;
@@ -15,6 +16,13 @@ macro_rules! id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        /// So that maps are asked with text.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
     };

@@ -20,8 +20,8 @@ use crate::lockout::Lockout;
 use crate::secret::key_id;
 use crate::throttle::Throttle;
 use crate::{
-    AccessError, Account, AccountId, Actor, Bounds, Digest, Grant, Key, Person, Repository, Role, Secret,
-    Session, Teams, Via,
+    AccessError, Account, AccountId, Action, Actor, Bounds, Digest, Grant, Key, KeyId, Person, Repository,
+    Resource, Role, Secret, Session, Teams, Via, authorize,
 };
 
 use device::Devices;
@@ -259,18 +259,29 @@ impl Access {
         let digest = Digest::of(text);
         let is_it = |key: &Key| key.digest == digest && key.is_good_at(now);
         let Some(id) = key_id(text) else { return Err(self.bad_credentials("key", address, now)) };
-        if let Some(key) = self.inner.keys.get(&id, now).filter(|key| is_it(key)) {
-            self.check_rate(&key, now)?;
-            self.inner.keys.mark_used(&id, now);
-            return Ok(key);
+        if let Some(known) = self.inner.keys.used(id, &digest, now) {
+            self.check_rate(&known.key, now)?;
+            return Ok(known.key);
         }
+        let id = KeyId(id.to_owned());
         let Some(key) = self.inner.repository.key(&id).await?.filter(is_it).map(Arc::new) else {
             return Err(self.bad_credentials("key", address, now));
         };
         self.check_rate(&key, now)?;
-        self.inner.keys.insert(Arc::clone(&key), now);
-        self.inner.keys.mark_used(&id, now);
+        self.inner.keys.insert(Arc::clone(&key), Sender::by(&key), now);
         Ok(key)
+    }
+
+    /// Who sends telemetry by this key, if that can be told from memory: a key for sending and nothing else, used in the
+    /// last seconds. `None` says nothing about the key: [`Access::authenticate`] has to look.
+    ///
+    /// # Errors
+    /// The key's rate is used up.
+    pub fn known_sender(&self, key: &str) -> Option<Result<Sender, AccessError>> {
+        let now = self.inner.clock.now();
+        let known = self.inner.keys.used(key_id(key)?, &Digest::of(key), now)?;
+        let sender = known.sender?;
+        Some(self.check_rate(&known.key, now).map(|()| sender))
     }
 
     /// Counts a call of a key that may only make so many.
@@ -305,6 +316,32 @@ impl Access {
             tracing::debug!(removed, "removed expired sessions and links");
         }
         Ok(())
+    }
+}
+
+/// Who sends telemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// What they send counts for it.
+    pub team: Option<Arc<str>>,
+}
+
+impl Sender {
+    /// Only of a key whose rights depend on nothing else, so that they need not be looked up again.
+    fn by(key: &Key) -> Option<Self> {
+        if key.grant != Grant::Ingest {
+            return None;
+        }
+        let held = Held {
+            name: key.name.clone(),
+            grant: key.grant,
+            teams: Teams::default(),
+            person: key.person(),
+            bounds: bounds_of(key),
+        };
+        let actor = held.actor(Via::Key(key.id.clone()));
+        let decision = authorize(&actor, Action::SendTelemetry, &Resource::Node);
+        decision.is_allowed().then(|| Self { team: key.bounds.team.as_deref().map(Arc::from) })
     }
 }
 

@@ -15,6 +15,8 @@ mod query;
 mod remote_write;
 mod splunk;
 
+use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ use nines_series::SeriesStore;
 
 use crate::body;
 use crate::gate::IngestIdentity;
-use crate::receiver::{INLINE_BYTES_MAX, Inner, OtlpReceiver};
+use crate::receiver::{INLINE_BYTES_MAX, Inner, OtlpReceiver, peer};
 use crate::refusal::{Cause, Refusal};
 
 pub use json::{Receipts, ReceiptsError};
@@ -112,36 +114,37 @@ impl Doors {
         &self,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
-        Box::pin(self.answer(request))
+        let peer = peer(request.extensions());
+        Box::pin(self.answer(request, peer))
     }
 
-    pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let mut response = self.knock(request).await;
+    pub(crate) async fn answer(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+        let mut response = self.knock(request, peer).await;
         // Answers repeat what a sender wrote; a browser must not take them for more than they say they are.
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 
-    async fn knock(&self, request: Request<Body>) -> Response<Body> {
+    async fn knock(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+        let inner = &self.inner;
         let path = request.uri().path();
-        if let Some(path) = path.strip_prefix("/elastic") {
-            let path = path.to_owned();
-            elastic::handle(&self.inner, &path, request).await
+        // All but one are boxed: the largest of them would be moved about with every single event.
+        if path.starts_with(json::PATH) {
+            json::handle(inner, &self.replies, request, peer).await
+        } else if path.starts_with(elastic::PATH) {
+            Box::pin(elastic::handle(inner, request, peer)).await
         } else if path == "/loki/api/v1/push" {
-            loki::handle(&self.inner, request).await
+            Box::pin(loki::handle(inner, request, peer)).await
         } else if path == "/prometheus/api/v1/write" {
-            remote_write::handle(&self.inner, self.series.as_ref(), request).await
-        } else if let Some(dataset) = path.strip_prefix("/api/v1/ingest/") {
-            let dataset = dataset.to_owned();
-            json::handle(&self.inner, &self.replies, &dataset, request).await
+            Box::pin(remote_write::handle(inner, self.series.as_ref(), request, peer)).await
         } else if path.starts_with("/services/collector") {
-            splunk::handle(&self.inner, request).await
+            Box::pin(splunk::handle(inner, request, peer)).await
         } else if path == "/v1/firehose" {
-            firehose::handle(&self.inner, request).await
+            Box::pin(firehose::handle(inner, request, peer)).await
         } else if path == "/v1/cloudevents" {
-            cloudevents::handle(&self.inner, request).await
+            Box::pin(cloudevents::handle(inner, request, peer)).await
         } else if path == "/v2/change/enqueue" {
-            change_event::handle(&self.inner, request).await
+            Box::pin(change_event::handle(inner, request, peer)).await
         } else {
             let mut response = Response::new(Body::from("no such door"));
             *response.status_mut() = StatusCode::NOT_FOUND;
@@ -157,10 +160,11 @@ impl Inner {
         &self,
         parts: &Parts,
         body: Body,
+        peer: SocketAddr,
         encoding: Encoding,
         decode: impl FnOnce(&[u8], Timestamp) -> Result<Taken<T>, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let sender = self.admit(&parts.headers, &parts.extensions).await?;
+        let sender = self.admit(&parts.headers, peer).await?;
         self.take_admitted(&sender, body, encoding, decode).await
     }
 
@@ -230,9 +234,14 @@ pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal>
 }
 
 /// The media type without its parameters, in lower case; empty if there is none.
-pub(crate) fn media_type(headers: &HeaderMap) -> String {
+pub(crate) fn media_type(headers: &HeaderMap) -> Cow<'_, str> {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    let media_type = value.split(';').next().unwrap_or("").trim();
+    if media_type.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(media_type.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(media_type)
+    }
 }
 
 pub(crate) fn respond(

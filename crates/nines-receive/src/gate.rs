@@ -12,17 +12,21 @@ use nines_ingest::Tenant;
 /// Decides who may send. Asked before the body is read, so a stranger costs little.
 #[async_trait]
 pub trait IngestGate: Send + Sync {
+    /// As [`IngestGate::admit`], at once, for a sender who was here just before; `None` where that cannot be told.
+    fn admit_known(&self, key: &str) -> Option<Result<IngestIdentity, GateError>> {
+        let _ = key;
+        None
+    }
+
     /// `authorization` is the key that came as `Authorization: Bearer KEY` or as `x-nines-key: KEY` (header or gRPC
     /// metadata), without the scheme.
     async fn admit(&self, authorization: Option<&str>, peer: SocketAddr)
     -> Result<IngestIdentity, GateError>;
 }
 
-/// Who sends, for logs, audit and limits.
+/// Who sends.
 #[derive(Debug, Clone)]
 pub struct IngestIdentity {
-    /// The key's name; `anonymous` where no key is asked for.
-    pub name: String,
     /// Whose limits it counts against; `None` where nothing is counted.
     pub tenant: Option<Tenant>,
 }
@@ -50,7 +54,7 @@ impl IngestGate for AnonymousGate {
         _authorization: Option<&str>,
         _peer: SocketAddr,
     ) -> Result<IngestIdentity, GateError> {
-        Ok(IngestIdentity { name: "anonymous".to_owned(), tenant: None })
+        Ok(IngestIdentity { tenant: None })
     }
 }
 
@@ -75,10 +79,13 @@ pub fn key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 fn authorization_key(value: &str) -> Option<Cow<'_, str>> {
     let (scheme, key) = value.trim().split_once(' ')?;
     let key = key.trim();
-    match scheme.to_ascii_lowercase().as_str() {
-        "bearer" | "splunk" => Some(Cow::Borrowed(key)),
-        "apikey" => Some(behind_colon(key).map_or(Cow::Borrowed(key), Cow::Owned)),
-        _ => None,
+    let is = |known: &str| scheme.eq_ignore_ascii_case(known);
+    if is("bearer") || is("splunk") {
+        Some(Cow::Borrowed(key))
+    } else if is("apikey") {
+        Some(behind_colon(key).map_or(Cow::Borrowed(key), Cow::Owned))
+    } else {
+        None
     }
 }
 

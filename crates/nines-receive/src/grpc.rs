@@ -19,7 +19,7 @@ use hyper::body::Frame;
 use nines_base::decompress::Encoding;
 use nines_protocols::otlp::{Format, PartialSuccess, Signal, StatusMessage, encode_response, encode_status};
 
-use crate::receiver::{Envelope, Framing, Inner, OtlpReceiver};
+use crate::receiver::{Envelope, Framing, Inner, OtlpReceiver, peer};
 use crate::refusal::Refusal;
 
 const CONTENT_TYPE_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -92,7 +92,7 @@ impl Inner {
         signal: Signal,
         request: Request<Body>,
     ) -> Result<Option<PartialSuccess>, Refusal> {
-        let sender = self.admit(request.headers(), request.extensions()).await?;
+        let sender = self.admit(request.headers(), peer(request.extensions())).await?;
         // A value that is not text is as unknown as one that is not a coding.
         let encoding = request.headers().get(ENCODING).map(|value| value.to_str().unwrap_or("?"));
         let encoding = Encoding::parse(encoding)?;

@@ -10,7 +10,7 @@ use axum::routing::post;
 use nines_protocols::otlp::{Format, PartialSuccess, Signal, encode_response, encode_status};
 
 use crate::doors::content_encoding;
-use crate::receiver::{Envelope, Framing, Inner, OtlpReceiver};
+use crate::receiver::{Envelope, Framing, Inner, OtlpReceiver, peer};
 use crate::refusal::{Cause, Refusal};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
@@ -81,7 +81,7 @@ impl Inner {
         format: Format,
         request: Request<Body>,
     ) -> Result<Option<PartialSuccess>, Refusal> {
-        let sender = self.admit(request.headers(), request.extensions()).await?;
+        let sender = self.admit(request.headers(), peer(request.extensions())).await?;
         let encoding = content_encoding(request.headers())?;
         let limit = self.limits.http_body_bytes;
         let body = request.into_body();

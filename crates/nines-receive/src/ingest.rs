@@ -1,24 +1,26 @@
 //! The server's sink.
 
+use futures::future::BoxFuture;
 use nines_base::ErrorKind;
 use nines_ingest::{Ingest, IngestError};
 use nines_model::Batch;
 
 use crate::sink::{Sink, SinkError};
 
-#[async_trait::async_trait]
 impl Sink for Ingest {
-    async fn submit(&self, batches: Vec<Batch>, bytes: u64) -> Result<(), SinkError> {
-        match Ingest::submit(self, batches, bytes).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let refusal = refusal(&error);
-                if refusal.kind != ErrorKind::Exhausted {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "telemetry was not stored");
+    fn submit(&self, batches: Vec<Batch>, bytes: u64) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            match Ingest::submit(self, batches, bytes).await {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    let refusal = refusal(&error);
+                    if refusal.kind != ErrorKind::Exhausted {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "telemetry was not stored");
+                    }
+                    Err(refusal)
                 }
-                Err(refusal)
             }
-        }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use nines_base::ErrorKind;
 use nines_ingest::{Charge, OverLimit, Tenant};
 use nines_model::{Batch, Dataset};
@@ -15,9 +16,14 @@ pub struct Metered {
     pub sink: Arc<dyn Sink>,
 }
 
-#[async_trait::async_trait]
 impl Sink for Metered {
-    async fn submit(&self, batches: Vec<Batch>, bytes: u64) -> Result<(), SinkError> {
+    fn submit(&self, batches: Vec<Batch>, bytes: u64) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(self.take(batches, bytes))
+    }
+}
+
+impl Metered {
+    async fn take(&self, batches: Vec<Batch>, bytes: u64) -> Result<(), SinkError> {
         let charge = charge(&self.tenant, &batches, bytes).map_err(|over| SinkError {
             kind: ErrorKind::Exhausted,
             retry_after: Some(over.retry_after),

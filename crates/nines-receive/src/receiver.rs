@@ -44,6 +44,13 @@ pub(crate) struct Inner {
     ids: AtomicU64,
 }
 
+/// Who is at the other end, as the listener says.
+pub(crate) fn peer(extensions: &Extensions) -> SocketAddr {
+    // Only a listener that forgets to say who is there leaves this out.
+    let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0)
+}
+
 /// A request as it arrived, with what its headers say.
 pub(crate) struct Envelope {
     pub signal: Signal,
@@ -92,15 +99,12 @@ impl Inner {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub async fn admit(
-        &self,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Result<IngestIdentity, Refusal> {
-        // Only a listener that forgets to say who is there leaves this out.
-        let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |info| info.0);
-        Ok(self.gate.admit(gate::key(headers).as_deref(), peer).await?)
+    pub async fn admit(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<IngestIdentity, Refusal> {
+        let key = gate::key(headers);
+        if let Some(known) = key.as_deref().and_then(|key| self.gate.admit_known(key)) {
+            return Ok(known?);
+        }
+        Ok(self.gate.admit(key.as_deref(), peer).await?)
     }
 
     /// Turns away a sender who has used up what it may, before anything is decoded. What is left of the body is thrown away.

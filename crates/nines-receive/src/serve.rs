@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures::future::Either;
+use hyper::Version;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -31,7 +32,7 @@ use crate::watch::{Answer, Flow, WatchedIo};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How an HTTP/2 connection begins.
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Between two looks at a connection that has sent a part of the preface.
 const PREFACE_PAUSE: Duration = Duration::from_millis(20);
@@ -52,7 +53,8 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
-/// Looks, in [`Limits::answer_timeout`], at whether a peer takes its answers.
+/// Looks, in the shorter of [`Limits::answer_timeout`] and [`Limits::head_timeout`], at whether a peer takes its answers and
+/// says what it wants next. The server library's own timer for the latter costs one timer a request.
 const LOOKS_PER_TIMEOUT: u32 = 4;
 
 /// A silent HTTP/2 peer is asked whether it is there, and dropped if it does not answer.
@@ -109,7 +111,18 @@ pub async fn serve(
     clock: &SharedClock,
     shutdown: &Shutdown,
 ) {
-    let site = site.into();
+    // What follows runs for every request, and is compiled here with this crate's optimisation, not where it is called.
+    serve_site(listener, site.into(), limits, connections, clock, shutdown).await;
+}
+
+async fn serve_site(
+    listener: TcpListener,
+    site: Site,
+    limits: &Limits,
+    connections: &Connections,
+    clock: &SharedClock,
+    shutdown: &Shutdown,
+) {
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -153,7 +166,7 @@ impl Connection {
         };
         let reason = match begun {
             // Behind a pointer, so that whoever says nothing takes little room.
-            Ok(()) => Box::pin(self.speak(stream, site)).await,
+            Ok(version) => Box::pin(self.speak(version, stream, site)).await,
             Err(reason) => reason,
         };
         if let Some(reason) = reason {
@@ -163,30 +176,43 @@ impl Connection {
     }
 
     /// Until either side ends it; says why if it was the node.
-    async fn speak(&self, stream: TcpStream, site: Site) -> Option<Cut> {
+    async fn speak(&self, version: Version, stream: TcpStream, site: Site) -> Option<Cut> {
+        let speaks_http2 = version == Version::HTTP_2;
         let flow = Flow::new(&self.clock);
         let router = TowerToHyperService::new(site.router.clone());
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
-            let (busy, flow) = (self.place.begin(), Arc::clone(&flow));
-            let is_split = request.version() == hyper::Version::HTTP_2;
-            request.extensions_mut().insert(ConnectInfo(self.peer));
+            let (begun, peer) = (flow.begin(&self.place), self.peer);
             let answer = match site.door(&request) {
-                Some(doors) => Either::Left(async move { Ok(doors.answer(request.map(Body::new)).await) }),
-                None => Either::Right(router.call(request)),
+                // Boxed while it is small: what it will need is not moved about with it.
+                Some(doors) => {
+                    Either::Left(Box::pin(
+                        async move { Ok(doors.answer(request.map(Body::new), peer).await) },
+                    ))
+                }
+                None => {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    Either::Right(router.call(request))
+                }
             };
-            async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer::new(body, is_split, &flow, busy))) }
+            async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer::new(body, speaks_http2, begun))) }
         });
         let io = WatchedIo::new(TokioIo::new(stream), Arc::clone(&flow));
-        let builder = connection_builder(&self.limits);
+        let builder = connection_builder(&self.limits, version);
+        let look_every = self.limits.answer_timeout.min(self.limits.head_timeout) / LOOKS_PER_TIMEOUT;
         let mut connection = pin!(builder.serve_connection(io, service));
         let mut is_stopping = false;
         loop {
             tokio::select! {
+                biased;
                 result = connection.as_mut() => return self.reason(result.err()?.as_ref()),
                 () = self.place.is_wanted() => return Some(Cut::Crowded),
-                () = self.clock.sleep(self.limits.answer_timeout / LOOKS_PER_TIMEOUT) => {
+                () = self.clock.sleep(look_every) => {
                     if flow.stalled_for() >= self.limits.answer_timeout {
                         return Some(Cut::Stalled);
+                    }
+                    // Over HTTP/2 it is asked whether it is there.
+                    if !speaks_http2 && flow.silent_for() >= self.limits.head_timeout {
+                        return Some(Cut::Silent);
                     }
                 }
                 () = self.shutdown.begun(), if !is_stopping => {
@@ -239,7 +265,7 @@ async fn has_begun(
     timeout: Duration,
     clock: &SharedClock,
     shutdown: &Shutdown,
-) -> Result<(), Option<Cut>> {
+) -> Result<Version, Option<Cut>> {
     let is_clear = async {
         let mut start = [0; HTTP2_PREFACE.len()];
         loop {
@@ -248,7 +274,8 @@ async fn has_begun(
                 Ok(length) if length < start.len() && HTTP2_PREFACE.starts_with(&start[..length]) => {
                     clock.sleep(PREFACE_PAUSE).await;
                 }
-                Ok(_) => return Ok(()),
+                Ok(_) if start == *HTTP2_PREFACE => return Ok(Version::HTTP_2),
+                Ok(_) => return Ok(Version::HTTP_11),
             }
         }
     };
@@ -259,13 +286,9 @@ async fn has_begun(
     }
 }
 
-fn connection_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+fn connection_builder(limits: &Limits, version: Version) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(HEAD_BYTES_MAX as usize);
+    builder.http1().header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -278,5 +301,5 @@ fn connection_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
-    builder
+    if version == Version::HTTP_2 { builder.http2_only() } else { builder.http1_only() }
 }

@@ -1,7 +1,6 @@
 //! Whether a peer takes what it asked for: over TCP, where bytes wait in the kernel, and over HTTP/2, where an answer waits
 //! for a window that its reader opens.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use nines_base::SharedClock;
 use parking_lot::Mutex;
 
-use crate::connections::Busy;
+use crate::connections::{Busy, Place};
 
 /// Over HTTP/2 the server library takes a piece of an answer as soon as its window has room for one byte, and keeps the
 /// rest. So this much of each stream may lie in memory for a reader that takes nothing.
@@ -31,27 +30,74 @@ pub struct Flow {
 struct Waiting {
     /// Since when the kernel has taken nothing.
     write: Option<Duration>,
-    /// Answers that have something to give and are not asked for it, with the time since when.
-    answers: BTreeMap<u64, Duration>,
+    /// Answers that have something to give and are not asked for it, by number, with the time since when. Over HTTP/1 one at
+    /// most; over HTTP/2 as many as there are streams.
+    answers: Vec<(u64, Duration)>,
     answers_begun: u64,
+    /// Requests that are not answered yet.
+    requests: usize,
+    /// Since when there are none.
+    quiet_since: Duration,
+}
+
+impl Waiting {
+    fn forget(&mut self, answer: u64) {
+        if let Some(index) = self.answers.iter().position(|(number, _)| *number == answer) {
+            self.answers.swap_remove(index);
+        }
+    }
+}
+
+/// A request that is being answered.
+pub struct Request {
+    flow: Arc<Flow>,
+    _busy: Busy,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut waiting = self.flow.waiting.lock();
+        waiting.requests -= 1;
+        if waiting.requests == 0 {
+            waiting.quiet_since = self.flow.clock.monotonic();
+        }
+    }
 }
 
 impl Flow {
     pub fn new(clock: &SharedClock) -> Arc<Self> {
-        Arc::new(Self { clock: Arc::clone(clock), waiting: Mutex::default() })
+        let waiting = Waiting { quiet_since: clock.monotonic(), ..Waiting::default() };
+        Arc::new(Self { clock: Arc::clone(clock), waiting: Mutex::new(waiting) })
+    }
+
+    /// A request begins; it ends when what is returned is dropped.
+    pub fn begin(self: &Arc<Self>, place: &Arc<Place>) -> Request {
+        self.waiting.lock().requests += 1;
+        Request { flow: Arc::clone(self), _busy: place.begin() }
+    }
+
+    /// For how long the peer has asked nothing, having taken all its answers.
+    pub fn silent_for(&self) -> Duration {
+        let waiting = self.waiting.lock();
+        if waiting.requests > 0 || waiting.write.is_some() {
+            return Duration::ZERO;
+        }
+        self.clock.monotonic().saturating_sub(waiting.quiet_since)
     }
 
     /// For how long the peer has not taken what is there for it.
     pub fn stalled_for(&self) -> Duration {
         let waiting = self.waiting.lock();
-        let oldest = waiting.write.iter().chain(waiting.answers.values()).min();
+        let oldest = waiting.write.iter().chain(waiting.answers.iter().map(|(_, since)| since)).min();
         oldest.map_or(Duration::ZERO, |since| self.clock.monotonic().saturating_sub(*since))
     }
 
     fn wrote<T>(&self, result: Poll<T>) -> Poll<T> {
         let mut waiting = self.waiting.lock();
         if result.is_ready() {
-            waiting.write = None;
+            if waiting.write.take().is_some() {
+                waiting.quiet_since = self.clock.monotonic();
+            }
         } else if waiting.write.is_none() {
             waiting.write = Some(self.clock.monotonic());
         }
@@ -116,21 +162,20 @@ pub struct Answer {
     rest: Bytes,
     is_split: bool,
     number: u64,
-    flow: Arc<Flow>,
-    _busy: Busy,
+    request: Request,
 }
 
 impl Answer {
     /// `is_split`: give it in pieces, as HTTP/2 needs.
-    pub fn new(body: Body, is_split: bool, flow: &Arc<Flow>, busy: Busy) -> Self {
+    pub fn new(body: Body, is_split: bool, request: Request) -> Self {
         let number = {
-            let mut waiting = flow.waiting.lock();
+            let mut waiting = request.flow.waiting.lock();
             waiting.answers_begun += 1;
             let number = waiting.answers_begun;
-            waiting.answers.insert(number, flow.clock.monotonic());
+            waiting.answers.push((number, request.flow.clock.monotonic()));
             number
         };
-        Self { body, rest: Bytes::new(), is_split, number, flow: Arc::clone(flow), _busy: busy }
+        Self { body, rest: Bytes::new(), is_split, number, request }
     }
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
@@ -160,11 +205,12 @@ impl hyper::body::Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         // While it is asked, whatever takes time is ours.
-        this.flow.waiting.lock().answers.remove(&this.number);
+        this.request.flow.waiting.lock().forget(this.number);
         let next = this.next(cx);
         if let Poll::Ready(Some(Ok(_))) = &next {
-            let now = this.flow.clock.monotonic();
-            this.flow.waiting.lock().answers.insert(this.number, now);
+            let flow = &this.request.flow;
+            let now = flow.clock.monotonic();
+            flow.waiting.lock().answers.push((this.number, now));
         }
         next
     }
@@ -186,6 +232,6 @@ impl hyper::body::Body for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.flow.waiting.lock().answers.remove(&self.number);
+        self.request.flow.waiting.lock().forget(self.number);
     }
 }

@@ -18,6 +18,14 @@ pub struct KeyGate {
 
 #[async_trait]
 impl IngestGate for KeyGate {
+    fn admit_known(&self, key: &str) -> Option<Result<IngestIdentity, GateError>> {
+        let sender = match self.access.known_sender(key)? {
+            Ok(sender) => sender,
+            Err(error) => return Some(Err(refused(error))),
+        };
+        Some(Ok(IngestIdentity { tenant: Some(self.tenants.tenant(sender.team.as_deref())) }))
+    }
+
     async fn admit(
         &self,
         authorization: Option<&str>,
@@ -40,8 +48,7 @@ impl IngestGate for KeyGate {
         match authorize(&actor, Action::SendTelemetry, &Resource::Node).into_result() {
             Ok(_) => {
                 let team = actor.bounds.as_ref().and_then(|bounds| bounds.team.as_deref());
-                let tenant = Some(self.tenants.tenant(team));
-                Ok(IngestIdentity { name: actor.name, tenant })
+                Ok(IngestIdentity { tenant: Some(self.tenants.tenant(team)) })
             }
             Err(denial) if denial.kind() == ErrorKind::Forbidden => Err(GateError::Forbidden),
             Err(_) => Err(GateError::Unauthenticated),

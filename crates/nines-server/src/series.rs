@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use async_trait::async_trait;
+use futures::future::BoxFuture;
 use nines_api as api;
 use nines_base::disk::{SharedDisk, publish};
 use nines_base::{ErrorKind, MIB, Random, SharedClock, Shutdown, chain};
@@ -403,25 +403,32 @@ struct SeriesFirst {
     masking: Arc<dyn Scrubber>,
 }
 
-#[async_trait]
 impl Sink for SeriesFirst {
-    async fn submit(&self, batches: Vec<Batch>, bytes: u64) -> Result<(), SinkError> {
+    fn submit(&self, batches: Vec<Batch>, bytes: u64) -> BoxFuture<'_, Result<(), SinkError>> {
         if batches.iter().any(|batch| batch.dataset == Dataset::Metrics) {
-            // A copy: the rows are masked on their own way, and what is hashed must not be hashed twice.
-            let mut metrics: Vec<Batch> =
-                batches.iter().filter(|batch| batch.dataset == Dataset::Metrics).cloned().collect();
-            let (masking, translator) = (Arc::clone(&self.masking), Arc::clone(&self.metrics.translator));
-            let store = self.metrics.store.clone();
-            let pending = tokio::task::spawn_blocking(move || {
-                metrics.iter_mut().for_each(|batch| masking.scrub(batch));
-                let translated = translator.translate(&metrics);
-                (!translated.is_empty()).then(|| store.write(translated.request())).transpose()
-            });
-            let pending = pending.await.map_err(|error| refused(&error.to_string(), None))?;
-            if let Some(pending) = pending.map_err(not_stored)? {
-                // What single series were refused for is counted there; their rows are kept all the same.
-                pending.await.map_err(not_stored)?;
-            }
+            Box::pin(self.submit_both(batches, bytes))
+        } else {
+            self.rows.submit(batches, bytes)
+        }
+    }
+}
+
+impl SeriesFirst {
+    async fn submit_both(&self, batches: Vec<Batch>, bytes: u64) -> Result<(), SinkError> {
+        // A copy: the rows are masked on their own way, and what is hashed must not be hashed twice.
+        let mut metrics: Vec<Batch> =
+            batches.iter().filter(|batch| batch.dataset == Dataset::Metrics).cloned().collect();
+        let (masking, translator) = (Arc::clone(&self.masking), Arc::clone(&self.metrics.translator));
+        let store = self.metrics.store.clone();
+        let pending = tokio::task::spawn_blocking(move || {
+            metrics.iter_mut().for_each(|batch| masking.scrub(batch));
+            let translated = translator.translate(&metrics);
+            (!translated.is_empty()).then(|| store.write(translated.request())).transpose()
+        });
+        let pending = pending.await.map_err(|error| refused(&error.to_string(), None))?;
+        if let Some(pending) = pending.map_err(not_stored)? {
+            // What single series were refused for is counted there; their rows are kept all the same.
+            pending.await.map_err(not_stored)?;
         }
         self.rows.submit(batches, bytes).await
     }

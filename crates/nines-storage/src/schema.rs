@@ -1,9 +1,9 @@
 //! The columns of a dataset: which exist, of which type, and what they are in Arrow.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use hashbrown::HashMap;
 
 use nines_model::{Dataset, Name, ValueType, field};
 
@@ -39,7 +39,7 @@ impl Registry {
         let mut registry = Self {
             columns: Vec::new(),
             fields: Vec::new(),
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             schema: OnceLock::new(),
             overflow: 0,
         };

@@ -11,6 +11,12 @@ use crate::value::{Name, ValueRef, ValueType};
 /// in the same order, with one or two left out now and then.
 const NAMES_TRIED: usize = 4;
 
+/// Up to here a linear search for a name is quicker than hashing, and a request of one event needs no table of names.
+const NAMES_SEARCHED: usize = 16;
+
+/// Columns of a usual event.
+const COLUMNS_EXPECTED: usize = 8;
+
 /// Up to here a linear search for an extra's name is quicker than hashing.
 const EXTRAS_SEARCHED: usize = 32;
 
@@ -43,6 +49,7 @@ pub struct RowsBuilder {
     empty: Option<ResourceId>,
     columns: Vec<GrowingColumn>,
     names: Vec<KnownName>,
+    /// Where each name is in `names`, once they are more than [`NAMES_SEARCHED`].
     ids: HashMap<Name, u32>,
     extras: Vec<Extra>,
     /// Names of the current row's extras, when they are many.
@@ -250,7 +257,7 @@ impl RowsBuilder {
 
     /// Whether the open row has a value of its own under `name`.
     pub fn has(&self, name: &str) -> bool {
-        let known = self.ids.get(name).copied();
+        let known = self.id_of(name);
         known.is_some_and(|id| self.names[id as usize].set_in == self.begun) || self.has_extra(name)
     }
 
@@ -287,9 +294,15 @@ impl RowsBuilder {
             return None;
         }
         let id = self.names.len() as u32;
-        let name = Name::new(name);
-        self.names.push(KnownName { name: name.clone(), columns: [NONE; KINDS], set_in: 0 });
-        self.ids.insert(name, id);
+        if self.names.is_empty() {
+            self.names.reserve(COLUMNS_EXPECTED);
+            self.columns.reserve(COLUMNS_EXPECTED);
+        }
+        self.names.push(KnownName { name: Name::new(name), columns: [NONE; KINDS], set_in: 0 });
+        if self.names.len() > NAMES_SEARCHED {
+            let known = self.names[self.ids.len()..].iter().map(|known| known.name.clone());
+            self.ids.extend(known.zip(self.ids.len() as u32..));
+        }
         self.cursor = self.names.len();
         Some(ColumnKey(id))
     }
@@ -306,9 +319,16 @@ impl RowsBuilder {
                 return Some(at as u32);
             }
         }
-        let id = *self.ids.get(name)?;
+        let id = self.id_of(name)?;
         self.cursor = id as usize + 1;
         Some(id)
+    }
+
+    fn id_of(&self, name: &str) -> Option<u32> {
+        if self.names.len() > NAMES_SEARCHED {
+            return self.ids.get(name).copied();
+        }
+        self.names.iter().position(|known| known.name == name).map(|at| at as u32)
     }
 
     #[cold]

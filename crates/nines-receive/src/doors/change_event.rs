@@ -3,8 +3,9 @@
 //! PagerDuty's clients show their key as `routing_key` in the body. A key in the headers wins; without one the body, which
 //! PagerDuty bounds at 512 KiB, is read to find it.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
 use nines_base::KIB;
@@ -20,9 +21,9 @@ use crate::refusal::{Cause, Refusal};
 /// Source: PagerDuty, "Send a change event".
 const BODY_BYTES_MAX: u64 = 512 * KIB;
 
-pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Body> {
+pub(super) async fn handle(inner: &Inner, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    match take(inner, &parts, body).await {
+    match take(inner, &parts, body, peer).await {
         Ok(()) => respond(
             StatusCode::ACCEPTED,
             "application/json",
@@ -40,12 +41,12 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
     }
 }
 
-async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
+async fn take(inner: &Inner, parts: &Parts, body: Body, peer: SocketAddr) -> Result<(), Refusal> {
     let encoding = content_encoding(&parts.headers)?;
     let (sender, body) = if gate::key(&parts.headers).is_some() {
-        (inner.admit(&parts.headers, &parts.extensions).await?, body)
+        (inner.admit(&parts.headers, peer).await?, body)
     } else {
-        admit_by_body(inner, parts, body).await?
+        admit_by_body(inner, body, peer).await?
     };
     let id = format!("{:016x}", inner.next_id());
     inner
@@ -57,14 +58,16 @@ async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
 }
 
 /// Admits the sender by its `routing_key`, or without one where no key is asked for.
-async fn admit_by_body(inner: &Inner, parts: &Parts, body: Body) -> Result<(IngestIdentity, Body), Refusal> {
+async fn admit_by_body(
+    inner: &Inner,
+    body: Body,
+    peer: SocketAddr,
+) -> Result<(IngestIdentity, Body), Refusal> {
     let Ok(_permit) = inner.requests.try_acquire() else {
         return Err(Refusal::new(Cause::Busy, "too many requests at once: send again later"));
     };
     let mut held = inner.bytes.hold();
     let bytes = body::read(body, BODY_BYTES_MAX, inner.limits.body_timeout, &inner.clock, &mut held).await?;
-    let peer = parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|info| info.0);
-    let peer = peer.unwrap_or_else(|| std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
     let sender = match inner.gate.admit(None, peer).await {
         Ok(sender) => sender,
         Err(error) => {

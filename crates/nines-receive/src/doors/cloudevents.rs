@@ -2,6 +2,8 @@
 //!
 //! Source: CloudEvents 1.0.2, HTTP protocol binding, and "HTTP 1.1 Web Hooks for Event Delivery" (abuse protection).
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -21,12 +23,12 @@ enum Mode {
     Binary { attributes: Vec<(String, String)>, is_json: bool },
 }
 
-pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Body> {
+pub(super) async fn handle(inner: &Inner, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if parts.method == Method::OPTIONS {
         return handshake(&parts.headers);
     }
-    match take(inner, &parts, body).await {
+    match take(inner, &parts, body, peer).await {
         Ok(()) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NO_CONTENT;
@@ -39,8 +41,8 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
     }
 }
 
-async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
-    let sender = inner.admit(&parts.headers, &parts.extensions).await?;
+async fn take(inner: &Inner, parts: &Parts, body: Body, peer: SocketAddr) -> Result<(), Refusal> {
+    let sender = inner.admit(&parts.headers, peer).await?;
     let mode = mode(&parts.headers)?;
     let encoding = content_encoding(&parts.headers)?;
     inner
@@ -59,7 +61,7 @@ async fn take(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
 
 fn mode(headers: &HeaderMap) -> Result<Mode, Refusal> {
     let media_type = media_type(headers);
-    match media_type.as_str() {
+    match media_type.as_ref() {
         "application/cloudevents+json" => return Ok(Mode::Structured),
         "application/cloudevents-batch+json" => return Ok(Mode::Batch),
         _ => {}

@@ -1,5 +1,7 @@
 //! `/elastic/…`: bulk requests, single documents, and the questions that clients ask first.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::header::{ACCEPT, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -47,10 +49,13 @@ enum Call {
     Handshake,
 }
 
-/// `path` is what follows `/elastic`.
-pub(super) async fn handle(inner: &Inner, path: &str, request: Request<Body>) -> Response<Body> {
+/// What all its paths begin with.
+pub(super) const PATH: &str = "/elastic";
+
+pub(super) async fn handle(inner: &Inner, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let mut response = match answer(inner, path, &parts, body).await {
+    let path = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
+    let mut response = match answer(inner, path, &parts, body, peer).await {
         Ok(response) => response,
         Err(failure) => {
             inner.refused("elastic", &failure.refusal);
@@ -65,12 +70,18 @@ pub(super) async fn handle(inner: &Inner, path: &str, request: Request<Body>) ->
     response
 }
 
-async fn answer(inner: &Inner, path: &str, parts: &Parts, body: Body) -> Result<Response<Body>, Failure> {
+async fn answer(
+    inner: &Inner,
+    path: &str,
+    parts: &Parts,
+    body: Body,
+    peer: SocketAddr,
+) -> Result<Response<Body>, Failure> {
     match call(&parts.method, path) {
-        Call::Bulk { index } => bulk(inner, parts, body, index).await,
-        Call::Document { index, id } => document(inner, parts, body, index, id).await,
+        Call::Bulk { index } => bulk(inner, parts, body, peer, index).await,
+        Call::Document { index, id } => document(inner, parts, body, peer, (index, id)).await,
         Call::Handshake => {
-            inner.admit(&parts.headers, &parts.extensions).await?;
+            inner.admit(&parts.headers, peer).await?;
             let is_read = matches!(parts.method, Method::GET | Method::HEAD);
             match handshake::answer(path, is_read) {
                 Some(answer) => Ok(respond(StatusCode::OK, JSON, answer)),
@@ -102,6 +113,7 @@ async fn bulk(
     inner: &Inner,
     parts: &Parts,
     body: Body,
+    peer: SocketAddr,
     index: Option<String>,
 ) -> Result<Response<Body>, Failure> {
     let query = query::pairs(parts.uri.query());
@@ -127,7 +139,7 @@ async fn bulk(
         let answer = BulkAnswer { took_ms, items: &bulk.items, shape, request_id }.body();
         Ok(Taken { batches: vec![bulk.batch], rejected, answer })
     };
-    let answer = inner.take(parts, body, encoding, decode).await?;
+    let answer = inner.take(parts, body, peer, encoding, decode).await?;
     Ok(respond(StatusCode::OK, JSON, answer))
 }
 
@@ -135,8 +147,8 @@ async fn document(
     inner: &Inner,
     parts: &Parts,
     body: Body,
-    index: String,
-    id: Option<String>,
+    peer: SocketAddr,
+    (index, id): (String, Option<String>),
 ) -> Result<Response<Body>, Failure> {
     let encoding = content_encoding(&parts.headers)?;
     let shown_id = id.clone().unwrap_or_else(|| format!("{:016x}0000", inner.next_id()));
@@ -145,7 +157,7 @@ async fn document(
         let batch = elastic::document(body, &index, id.as_deref(), received_at)?;
         Ok(Taken::whole(batch, ()))
     };
-    inner.take(parts, body, encoding, decode).await.map_err(|refusal| match refusal.cause {
+    inner.take(parts, body, peer, encoding, decode).await.map_err(|refusal| match refusal.cause {
         Cause::Malformed => Failure {
             kind: "document_parsing_exception",
             refusal: Refusal::new(Cause::Malformed, format!("failed to parse: {}", refusal.message)),

@@ -4,6 +4,8 @@
 //! id. 413 is never sent again by Firehose but put into its error bucket, everything else that is not 200 is; so a body that
 //! cannot be read is 400, which its operator sees in the delivery's log and error bucket once the retries are used up.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
@@ -16,11 +18,11 @@ use crate::refusal::Refusal;
 const REQUEST_ID: &str = "x-amz-firehose-request-id";
 const COMMON_ATTRIBUTES: &str = "x-amz-firehose-common-attributes";
 
-pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Body> {
+pub(super) async fn handle(inner: &Inner, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let request_id = header(REQUEST_ID).unwrap_or_default().to_owned();
-    match take(inner, &parts, body, header(COMMON_ATTRIBUTES).map(str::to_owned)).await {
+    match take(inner, &parts, body, peer, header(COMMON_ATTRIBUTES).map(str::to_owned)).await {
         Ok(from_body) => answer(inner, StatusCode::OK, &from_body, None),
         Err(refusal) => {
             inner.refused("firehose", &refusal);
@@ -34,11 +36,17 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
     }
 }
 
-async fn take(inner: &Inner, parts: &Parts, body: Body, common: Option<String>) -> Result<String, Refusal> {
+async fn take(
+    inner: &Inner,
+    parts: &Parts,
+    body: Body,
+    peer: SocketAddr,
+    common: Option<String>,
+) -> Result<String, Refusal> {
     let encoding = content_encoding(&parts.headers)?;
     let limit = inner.limits.http_body_bytes;
     inner
-        .take(parts, body, encoding, move |body, received_at| {
+        .take(parts, body, peer, encoding, move |body, received_at| {
             let delivery = firehose::decode(body, common.as_deref(), limit, received_at)?;
             Ok(Taken::whole(delivery.batch, delivery.request_id))
         })

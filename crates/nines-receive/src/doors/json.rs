@@ -6,6 +6,7 @@
 pub(super) mod problem;
 mod replies;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -23,6 +24,9 @@ use crate::refusal::{Cause, Refusal};
 pub(super) use replies::Replies;
 pub use replies::{Receipts, ReceiptsError};
 
+/// What the name of the dataset follows.
+pub(super) const PATH: &str = "/api/v1/ingest/";
+
 /// Attributes of all rows of a request, by query.
 const SHARED_MAX: usize = 32;
 
@@ -35,11 +39,11 @@ const DATASETS: [Dataset; 4] = [Dataset::Logs, Dataset::Beacons, Dataset::Probes
 pub(super) async fn handle(
     inner: &Arc<Inner>,
     replies: &Arc<Replies>,
-    dataset: &str,
     request: Request<Body>,
+    peer: SocketAddr,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    match take(inner, replies, dataset, &parts, body).await {
+    match take(inner, replies, &parts, body, peer).await {
         Ok(answer) => respond(StatusCode::OK, "application/json", answer),
         Err(refusal) => {
             inner.refused("json", &refusal);
@@ -51,11 +55,12 @@ pub(super) async fn handle(
 async fn take(
     inner: &Arc<Inner>,
     replies: &Arc<Replies>,
-    dataset: &str,
     parts: &Parts,
     body: Body,
+    peer: SocketAddr,
 ) -> Result<String, Refusal> {
-    let sender = inner.admit(&parts.headers, &parts.extensions).await?;
+    let sender = inner.admit(&parts.headers, peer).await?;
+    let dataset = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
     let Some(dataset) = DATASETS.into_iter().find(|known| known.as_str() == dataset) else {
         let message = format!(
             "`{dataset}` is no dataset for JSON events: use logs, beacons, probes or changes; spans and metrics come by OTLP"
@@ -111,7 +116,7 @@ fn answer(events: u64, is_repeat: bool) -> String {
 
 /// The format, and the attributes that all rows share: `service` and `host` by their short names, any other by its own.
 fn options(parts: &Parts) -> Result<(Format, Vec<(String, String)>), Refusal> {
-    let mut format = match media_type(&parts.headers).as_str() {
+    let mut format = match media_type(&parts.headers).as_ref() {
         "text/plain" => Format::Lines,
         ""
         | "application/json"

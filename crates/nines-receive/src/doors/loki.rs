@@ -1,5 +1,7 @@
 //! `/loki/api/v1/push`: JSON, or snappy around protobuf. 204 is yes; no is plain text.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_ENCODING, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -11,9 +13,9 @@ use super::{Taken, content_encoding, media_type, respond, with_retry_after};
 use crate::receiver::Inner;
 use crate::refusal::{Cause, Refusal};
 
-pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Body> {
+pub(super) async fn handle(inner: &Inner, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    match push(inner, &parts, body).await {
+    match push(inner, &parts, body, peer).await {
         Ok(()) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NO_CONTENT;
@@ -33,8 +35,8 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
     }
 }
 
-async fn push(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
-    let is_json = match media_type(&parts.headers).as_str() {
+async fn push(inner: &Inner, parts: &Parts, body: Body, peer: SocketAddr) -> Result<(), Refusal> {
+    let is_json = match media_type(&parts.headers).as_ref() {
         "application/json" => true,
         "application/x-protobuf" => false,
         other => {
@@ -46,7 +48,7 @@ async fn push(inner: &Inner, parts: &Parts, body: Body) -> Result<(), Refusal> {
     };
     let encoding = if is_json { content_encoding(&parts.headers)? } else { protobuf_encoding(parts)? };
     inner
-        .take(parts, body, encoding, move |body, received_at| {
+        .take(parts, body, peer, encoding, move |body, received_at| {
             let batch = if is_json {
                 loki::decode_json(body, received_at)?
             } else {

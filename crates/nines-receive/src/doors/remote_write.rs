@@ -7,6 +7,8 @@
 //! Source: <https://prometheus.io/docs/specs/prw/remote_write_spec/> and `…_2_0/`; where they are silent, prometheus/prometheus
 //! `storage/remote/write_handler.go`.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -41,10 +43,11 @@ pub(super) async fn handle(
     inner: &Inner,
     series: Option<&SeriesStore>,
     request: Request<Body>,
+    peer: SocketAddr,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let version = version(&parts.headers);
-    let answer = match (inner.admit(&parts.headers, &parts.extensions).await, &version, series) {
+    let answer = match (inner.admit(&parts.headers, peer).await, &version, series) {
         (Err(refusal), ..) => Err(refusal),
         (Ok(_), _, None) => Err(Refusal::new(Cause::NotFound, "this node keeps no metrics")),
         (Ok(_), Err(refusal), _) => Err(refusal.clone()),

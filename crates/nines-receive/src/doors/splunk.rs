@@ -3,6 +3,8 @@
 //! Source: "Troubleshoot HTTP Event Collector" (codes and statuses). Indexer acknowledgement is off, as it is by default
 //! there: an answer of success here means more than an acknowledgement does in Splunk.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Method, Request, Response, StatusCode};
@@ -44,9 +46,9 @@ impl From<Refusal> for Failure {
     }
 }
 
-pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Body> {
+pub(super) async fn handle(inner: &Inner, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    match answer(inner, &parts, body).await {
+    match answer(inner, &parts, body, peer).await {
         Ok(response) => response,
         Err(failure) => {
             inner.refused("splunk", &failure.refusal);
@@ -55,16 +57,21 @@ pub(super) async fn handle(inner: &Inner, request: Request<Body>) -> Response<Bo
     }
 }
 
-async fn answer(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>, Failure> {
+async fn answer(
+    inner: &Inner,
+    parts: &Parts,
+    body: Body,
+    peer: SocketAddr,
+) -> Result<Response<Body>, Failure> {
     let path = parts.uri.path().trim_start_matches("/services/collector").trim_matches('/');
     match path.trim_end_matches("/1.0") {
         "health" if parts.method == Method::GET => {
             Ok(respond(StatusCode::OK, JSON, "{\"text\":\"HEC is healthy\",\"code\":17}"))
         }
-        "" | "event" => events(inner, parts, body).await,
-        "raw" => raw(inner, parts, body).await,
+        "" | "event" => events(inner, parts, body, peer).await,
+        "raw" => raw(inner, parts, body, peer).await,
         "ack" => {
-            inner.admit(&parts.headers, &parts.extensions).await?;
+            inner.admit(&parts.headers, peer).await?;
             let refusal = Refusal::new(Cause::Malformed, "acknowledgement is off: success means stored");
             Err(Failure {
                 status: StatusCode::BAD_REQUEST,
@@ -75,14 +82,19 @@ async fn answer(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Bod
             })
         }
         _ => {
-            inner.admit(&parts.headers, &parts.extensions).await?;
+            inner.admit(&parts.headers, peer).await?;
             Err(Refusal::new(Cause::NotFound, format!("no such path: {}", parts.uri.path())).into())
         }
     }
 }
 
-async fn events(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>, Failure> {
-    let sender = admit(inner, parts).await?;
+async fn events(
+    inner: &Inner,
+    parts: &Parts,
+    body: Body,
+    peer: SocketAddr,
+) -> Result<Response<Body>, Failure> {
+    let sender = admit(inner, parts, peer).await?;
     let encoding = content_encoding(&parts.headers)?;
     let decode = |body: &[u8], received_at| match splunk::decode_events(body, received_at) {
         Ok(batch) => Ok(Taken::whole(batch, Ok(()))),
@@ -91,8 +103,8 @@ async fn events(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Bod
     finish(inner.take_admitted(&sender, body, encoding, decode).await?)
 }
 
-async fn raw(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>, Failure> {
-    let sender = admit(inner, parts).await?;
+async fn raw(inner: &Inner, parts: &Parts, body: Body, peer: SocketAddr) -> Result<Response<Body>, Failure> {
+    let sender = admit(inner, parts, peer).await?;
     let encoding = content_encoding(&parts.headers)?;
     let metadata = query::pairs(parts.uri.query());
     let at = match query::value(&metadata, "time") {
@@ -109,8 +121,8 @@ async fn raw(inner: &Inner, parts: &Parts, body: Body) -> Result<Response<Body>,
 }
 
 /// Splunk tells a missing token from a wrong one.
-async fn admit(inner: &Inner, parts: &Parts) -> Result<IngestIdentity, Failure> {
-    match inner.admit(&parts.headers, &parts.extensions).await {
+async fn admit(inner: &Inner, parts: &Parts, peer: SocketAddr) -> Result<IngestIdentity, Failure> {
+    match inner.admit(&parts.headers, peer).await {
         Ok(sender) => Ok(sender),
         Err(refusal) if refusal.cause == Cause::Unauthenticated && gate::key(&parts.headers).is_none() => {
             let status = StatusCode::UNAUTHORIZED;

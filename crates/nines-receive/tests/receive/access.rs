@@ -20,7 +20,7 @@ impl IngestGate for Keys {
     ) -> Result<IngestIdentity, GateError> {
         assert!(peer.ip().is_loopback() && peer.port() != 0, "the gate sees who is there");
         match authorization {
-            Some("good") => Ok(IngestIdentity { name: "good".to_owned(), tenant: None }),
+            Some("good") => Ok(IngestIdentity { tenant: None }),
             Some("reader") => Err(GateError::Forbidden),
             Some("eager") => Err(GateError::Exhausted { retry_after: Duration::from_millis(1200) }),
             _ => Err(GateError::Unauthenticated),

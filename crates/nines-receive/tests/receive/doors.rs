@@ -103,7 +103,7 @@ impl IngestGate for OneKey {
         _: std::net::SocketAddr,
     ) -> Result<IngestIdentity, GateError> {
         match authorization {
-            Some("good") => Ok(IngestIdentity { name: "good".to_owned(), tenant: None }),
+            Some("good") => Ok(IngestIdentity { tenant: None }),
             Some("viewer") => Err(GateError::Forbidden),
             _ => Err(GateError::Unauthenticated),
         }

@@ -62,6 +62,30 @@ async fn peers_that_say_nothing_or_half_a_preface_are_dropped() {
     }
 }
 
+/// Half of a head, also drop by drop, and nothing after an answer.
+#[tokio::test]
+async fn peers_that_never_finish_saying_what_they_want_are_dropped() {
+    let server = TestServer::start(small_limits()).await;
+    let silent = || server.connections.stats().cut[Cut::Silent as usize];
+    let request = "POST /v1/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
+    for (index, start) in ["POST /v1/logs HT", request].into_iter().enumerate() {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = advance_until(&server, Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok() && answer.is_empty() == (index == 0), "{start:?}: {read:?}");
+        assert_eq!(silent(), index as u64 + 1, "{start:?}");
+    }
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let drops = async {
+        while stream.write_all(b"a").await.is_ok() {
+            tokio::task::yield_now().await
+        }
+    };
+    advance_until(&server, Duration::from_secs(10), drops).await;
+    assert_eq!(silent(), 3);
+}
+
 #[tokio::test]
 async fn a_full_listener_makes_room_by_cutting_whoever_says_nothing_and_waits_while_all_work() {
     let server = TestServer::start(Limits { connections: 1, ..small_limits() }).await;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use futures::future::BoxFuture;
 use hyper::body::Body as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use nines_base::{ManualClock, Shutdown};
@@ -48,15 +49,16 @@ impl TestSink {
     }
 }
 
-#[async_trait::async_trait]
 impl Sink for TestSink {
-    async fn submit(&self, batches: Vec<Batch>, _bytes: u64) -> Result<(), SinkError> {
-        self.gate.acquire().await.unwrap().forget();
-        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
-            return Err(refusal);
-        }
-        self.batches.lock().unwrap().extend(batches);
-        Ok(())
+    fn submit(&self, batches: Vec<Batch>, _bytes: u64) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            self.gate.acquire().await.unwrap().forget();
+            if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+                return Err(refusal);
+            }
+            self.batches.lock().unwrap().extend(batches);
+            Ok(())
+        })
     }
 }
 

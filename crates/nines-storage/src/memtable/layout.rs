@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use nines_model::{Name, Rows};
+use nines_model::{Column, Name, Rows};
 
 use crate::schema::Registry;
 
@@ -48,6 +48,18 @@ impl Layout {
 
 /// Names that more than one field of a row may have, and those that the resource's are renamed to then.
 fn contested(rows: &Rows) -> HashSet<Name> {
+    /// Up to here comparing all names with each other is quicker than hashing them.
+    const COMPARED_MAX: usize = 16;
+    let columns = rows.columns();
+    if columns.len() <= COMPARED_MAX && rows.extras().is_empty() && rows.resources().len() == 1 {
+        let mut others = rows.resources()[0].attributes.iter().map(|(name, _)| name);
+        let is_alone =
+            |(at, column): (usize, &Column)| columns[..at].iter().all(|it| it.name() != column.name());
+        let are_distinct = columns.iter().enumerate().all(is_alone);
+        if are_distinct && others.all(|name| columns.iter().all(|column| column.name() != name)) {
+            return HashSet::new();
+        }
+    }
     let mut contested = HashSet::new();
     let mut own: HashMap<&Name, ()> = HashMap::with_capacity(rows.columns().len());
     for column in rows.columns() {
