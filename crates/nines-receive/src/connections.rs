@@ -7,9 +7,10 @@
 //!
 //! [`Limits`]: crate::Limits
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nines_base::SharedClock;
@@ -56,15 +57,34 @@ struct Inner {
     listener: &'static str,
     max: usize,
     slots: Arc<Semaphore>,
-    /// What can be cut, in the order in which it would be: those that never finished a request before those that did,
-    /// then by how long they have been idle.
-    idle: Mutex<BTreeMap<Turn, Arc<Notify>>>,
+    open: Mutex<Open>,
     turns: AtomicU64,
     cut: [AtomicU64; Cut::ALL.len()],
 }
 
-/// Whether a request was ever finished, and a number that grows.
-type Turn = (bool, u64);
+/// Touched when a connection comes, goes or has to go, and not for a request.
+#[derive(Default)]
+struct Open {
+    by_number: HashMap<u64, Arc<State>>,
+    numbered: u64,
+    /// Those found idle at the last look, longest last, with their turns then.
+    candidates: Vec<(u64, Arc<State>)>,
+}
+
+/// What one connection does.
+struct State {
+    requests: AtomicUsize,
+    /// Who has the lowest has to go first: [`FINISHED`] if a request was ever finished, and a number that grows with each
+    /// rest. [`ASKED`] if it was asked to go since.
+    turn: AtomicU64,
+    leave: Notify,
+}
+
+const FINISHED: u64 = 1 << 63;
+const ASKED: u64 = u64::MAX;
+
+/// A look costs a pass over all connections, so it finds so many at once.
+const CANDIDATES_MAX: usize = 64;
 
 /// What a listener's connections look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +105,7 @@ impl Connections {
                 listener,
                 max,
                 slots: Arc::new(Semaphore::new(max)),
-                idle: Mutex::default(),
+                open: Mutex::default(),
                 turns: AtomicU64::new(0),
                 cut: Default::default(),
             }),
@@ -108,23 +128,59 @@ impl Connections {
             if let Ok(slot) = Arc::clone(&self.inner.slots).try_acquire_owned() {
                 break slot;
             }
-            if let Some((_, idle)) = self.inner.idle.lock().pop_first() {
-                idle.notify_one();
-            }
+            self.inner.open.lock().ask_longest_idle();
             let slot = Arc::clone(&self.inner.slots).acquire_owned();
             tokio::select! {
                 slot = slot => break slot.expect("the semaphore is never closed"),
                 () = clock.sleep(CROWDED_PAUSE) => {}
             }
         };
-        let place = Place {
-            connections: Arc::clone(&self.inner),
-            _slot: slot,
-            leave: Arc::default(),
-            state: Mutex::new(State { requests: 0, has_finished: false, turn: None }),
+        let turn = self.inner.turns.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(State {
+            requests: AtomicUsize::new(0),
+            turn: AtomicU64::new(turn),
+            leave: Notify::new(),
+        });
+        let number = {
+            let mut open = self.inner.open.lock();
+            open.numbered += 1;
+            let number = open.numbered;
+            open.by_number.insert(number, Arc::clone(&state));
+            number
         };
-        place.rest(&mut place.state.lock());
-        Arc::new(place)
+        Arc::new(Place { connections: Arc::clone(&self.inner), _slot: slot, number, state })
+    }
+}
+
+impl Open {
+    fn ask_longest_idle(&mut self) {
+        if self.ask_candidate() {
+            return;
+        }
+        let idle = |state: &Arc<State>| {
+            let turn = state.turn.load(Ordering::Acquire);
+            (turn != ASKED && state.requests.load(Ordering::Acquire) == 0).then(|| (turn, Arc::clone(state)))
+        };
+        self.candidates = self.by_number.values().filter_map(idle).collect();
+        if self.candidates.len() > CANDIDATES_MAX {
+            self.candidates.select_nth_unstable_by_key(CANDIDATES_MAX, |(turn, _)| *turn);
+            self.candidates.truncate(CANDIDATES_MAX);
+        }
+        self.candidates.sort_unstable_by_key(|(turn, _)| Reverse(*turn));
+        self.ask_candidate();
+    }
+
+    /// The next one that has been idle since it was found. `false` if there is none.
+    fn ask_candidate(&mut self) -> bool {
+        while let Some((turn, state)) = self.candidates.pop() {
+            let is_idle = state.requests.load(Ordering::Acquire) == 0;
+            let asked = || state.turn.compare_exchange(turn, ASKED, Ordering::AcqRel, Ordering::Acquire);
+            if is_idle && asked().is_ok() {
+                state.leave.notify_one();
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -132,24 +188,17 @@ impl Connections {
 pub struct Place {
     connections: Arc<Inner>,
     _slot: OwnedSemaphorePermit,
-    leave: Arc<Notify>,
-    state: Mutex<State>,
-}
-
-struct State {
-    requests: usize,
-    has_finished: bool,
-    /// Its key among the idle ones, if it is one of them.
-    turn: Option<Turn>,
+    number: u64,
+    state: Arc<State>,
 }
 
 impl Place {
     /// Until the place is wanted by somebody else, and nothing is going on here.
     pub async fn is_wanted(&self) {
         loop {
-            self.leave.notified().await;
+            self.state.leave.notified().await;
             // A request may have begun since it was chosen; then it is left alone, and is idle again afterwards.
-            if self.state.lock().requests == 0 {
+            if self.state.requests.load(Ordering::Acquire) == 0 {
                 return;
             }
         }
@@ -157,11 +206,7 @@ impl Place {
 
     /// A request begins; it ends when what is returned is dropped.
     pub fn begin(self: &Arc<Self>) -> Busy {
-        let mut state = self.state.lock();
-        state.requests += 1;
-        if let Some(turn) = state.turn.take() {
-            self.connections.idle.lock().remove(&turn);
-        }
+        self.state.requests.fetch_add(1, Ordering::AcqRel);
         Busy(Arc::clone(self))
     }
 
@@ -169,19 +214,13 @@ impl Place {
     pub fn count(&self, cut: Cut) {
         self.connections.cut[cut as usize].fetch_add(1, Ordering::Relaxed);
     }
-
-    fn rest(&self, state: &mut State) {
-        let turn = (state.has_finished, self.connections.turns.fetch_add(1, Ordering::Relaxed));
-        state.turn = Some(turn);
-        self.connections.idle.lock().insert(turn, Arc::clone(&self.leave));
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(turn) = self.state.lock().turn {
-            self.connections.idle.lock().remove(&turn);
-        }
+        // Whoever has it for a candidate asks the next one.
+        self.state.turn.store(ASKED, Ordering::Release);
+        self.connections.open.lock().by_number.remove(&self.number);
     }
 }
 
@@ -190,12 +229,10 @@ pub struct Busy(Arc<Place>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        state.requests -= 1;
-        state.has_finished = true;
-        if state.requests == 0 {
-            self.0.rest(&mut state);
-        }
+        let Place { connections, state, .. } = self.0.as_ref();
+        let turn = connections.turns.fetch_add(1, Ordering::Relaxed);
+        state.turn.store(FINISHED | turn, Ordering::Release);
+        state.requests.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -232,6 +269,6 @@ mod tests {
         let _fifth = fifth.await;
         assert_eq!(connections.stats().open, 3);
         drop((busy, request, fourth));
-        assert_eq!((connections.stats().open, connections.inner.idle.lock().len()), (1, 1));
+        assert_eq!((connections.stats().open, connections.inner.open.lock().by_number.len()), (1, 1));
     }
 }
