@@ -44,6 +44,7 @@ mod memtable;
 mod merge;
 mod overflow;
 mod remote;
+mod repetition;
 mod schema;
 mod segment;
 mod snapshot;

@@ -26,6 +26,7 @@ use crate::blocks::{BlockChecksums, BlockSummer};
 use crate::column::is_unique;
 use crate::index::{self, CountsBuilder, FilterBuilder, INDEX_KEY};
 use crate::memtable::Widener;
+use crate::repetition::{SAMPLED_BATCHES, is_worth_a_dictionary};
 use crate::schema::{Column, arrow_field};
 
 /// Rows per row group: the unit that statistics and bloom filters can skip, and what a reader holds of a column.
@@ -77,7 +78,7 @@ pub fn write_segment(
 }
 
 /// Publishes rows that come in order as one file: [`GATHER_ROWS`] at a time, fewer only at the end. Holds the row group
-/// that it is at. Blocks, and computes for as long as it takes to compress.
+/// that it is at, and at the beginning [`SAMPLED_BATCHES`]. Blocks, and computes for as long as it takes to compress.
 pub fn write_sorted(
     disk: &dyn Disk,
     path: &Path,
@@ -211,10 +212,17 @@ fn write_rows(
     content: &mut Content,
     next: &mut dyn FnMut() -> Result<Option<RecordBatch>, ArrowError>,
 ) -> Result<(), WriteFailure> {
-    let properties = properties(dataset, &schema);
+    let mut sample = Vec::with_capacity(SAMPLED_BATCHES);
+    while sample.len() < SAMPLED_BATCHES
+        && let Some(gathered) = next()?
+    {
+        sample.push(gathered);
+    }
+    let properties = properties(dataset, &schema, &sample);
     let mut writer = ArrowWriter::try_new(output, schema, Some(properties))?;
     let mut index = Indexer::new(dataset);
-    while let Some(gathered) = next()? {
+    let mut sample = sample.into_iter();
+    while let Some(gathered) = sample.next().map_or_else(&mut *next, |first| Ok(Some(first)))? {
         content.add(&gathered);
         index.add(&gathered);
         writer.write(&gathered)?;
@@ -294,7 +302,7 @@ impl Indexer {
     }
 }
 
-fn properties(dataset: Dataset, schema: &Schema) -> WriterProperties {
+fn properties(dataset: Dataset, schema: &Schema, sample: &[RecordBatch]) -> WriterProperties {
     let level = ZstdLevel::try_new(1).expect("zstd has a level 1");
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
@@ -316,24 +324,26 @@ fn properties(dataset: Dataset, schema: &Schema) -> WriterProperties {
                     .set_column_dictionary_enabled(path.clone(), false)
                     .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
             }
-            _ if is_unique(field.name()) => {
-                builder = builder.set_column_dictionary_enabled(path.clone(), false);
+            // Text compresses better with the lengths between it (1.1 bytes a line).
+            _ if field.name() == field::BODY => {
+                builder = builder
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, Encoding::PLAIN);
+            }
+            _ if !is_worth_a_dictionary(sample, field.name()).unwrap_or(!is_unique(field.name())) => {
                 // Ids are all of one length: without the lengths between them they compress better (0.7 bytes a line).
-                // Text compresses better with them (1.1 bytes a line).
-                let encoding = if field.name() == field::BODY {
-                    Encoding::PLAIN
-                } else {
-                    Encoding::DELTA_LENGTH_BYTE_ARRAY
-                };
-                builder = builder.set_column_encoding(path.clone(), encoding);
-                if field.name() == field::TRACE_ID {
-                    builder = builder
-                        .set_column_bloom_filter_enabled(path.clone(), true)
-                        .set_column_bloom_filter_fpp(path.clone(), TRACE_ID_FALSE_POSITIVES)
-                        .set_column_bloom_filter_max_ndv(path, ROW_GROUP_ROWS as u64);
-                }
+                builder = builder
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY);
             }
             _ => {}
+        }
+        if field.name() == field::TRACE_ID {
+            let path = ColumnPath::from(vec![field.name().clone()]);
+            builder = builder
+                .set_column_bloom_filter_enabled(path.clone(), true)
+                .set_column_bloom_filter_fpp(path.clone(), TRACE_ID_FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(path, ROW_GROUP_ROWS as u64);
         }
     }
     builder.build()
