@@ -489,6 +489,34 @@ const routes = [
   ["GET", /^\/limits$/, () => ({ limits: [], removals: [] })],
   [
     "GET",
+    /^\/clocks$/,
+    () => ({
+      at: iso(Date.now()),
+      window_secs: 600,
+      ahead_min_secs: 2,
+      behind_min_secs: 120,
+      sources: 14,
+      sources_max: 4096,
+      ahead: 1,
+      behind: 1,
+      worst: [
+        ["checkout", "web-3", 86_400],
+        ["billing", "batch-1", -1_860],
+      ].map(([service, place, ahead_secs]) => ({
+        service,
+        place_field: "host.name",
+        place,
+        ahead_secs,
+        heard_at: iso(Date.now() - 4_000),
+        dataset: "spans",
+        filter: `service.name: ${service} and host.name: ${place}`,
+        start: iso(Date.now() + ahead_secs * 1_000 - 600_000),
+        end: iso(Date.now() + ahead_secs * 1_000 + 600_000),
+      })),
+    }),
+  ],
+  [
+    "GET",
     /^\/status$/,
     () => ({
       version: "0.1.0",

@@ -64,6 +64,12 @@ pub struct Slo {
     pub last_event_at: Option<Time>,
     /// How much of the window has been measured at all, 0 to 1; a young promise says so.
     pub coverage: f64,
+    /// Events since the node started that count neither as good nor as bad: stamped before everything that is counted,
+    /// and stamped more than ten minutes after they arrived.
+    #[serde(default)]
+    pub left_out_late: u64,
+    #[serde(default)]
+    pub left_out_ahead: u64,
     /// Two sentences about what is left, in the caller's language.
     pub sentence_engineer: String,
     pub sentence_leader: String,

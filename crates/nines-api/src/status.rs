@@ -94,13 +94,64 @@ pub struct IngestStatus {
     /// Requests that the store had no room for, by reason.
     pub refused: Vec<Refused>,
     pub requests: ReceivedRequests,
+    #[serde(default)]
+    pub stamps: StampStatus,
     /// The organisation, the teams whose keys have sent, and datasets with limits.
     #[serde(default)]
     pub scopes: Vec<ScopeStatus>,
     pub events_per_second: f64,
     pub fsync_p50_ms: Option<f64>,
     pub fsync_p99_ms: Option<f64>,
+    /// When it arrived, whatever its own time is.
     pub last_event_at: Option<Time>,
+}
+
+/// Events since the start whose own time is missing or far from that of their arrival. They are kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct StampStatus {
+    /// Without a time: they got that of their arrival.
+    pub undated: u64,
+    /// More than ten minutes after their arrival.
+    pub ahead: u64,
+    /// More than ten minutes before it.
+    pub late: u64,
+}
+
+/// What the stamps of senders say of their clocks.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ClocksResponse {
+    pub at: Time,
+    /// What is said goes by the batches of so long, at least half of it.
+    pub window_secs: u64,
+    /// From here on a clock counts as ahead, and as behind.
+    pub ahead_min_secs: u64,
+    pub behind_min_secs: u64,
+    /// Heard of in that time; at most `sources_max` are known by name.
+    pub sources: u64,
+    pub sources_max: u64,
+    pub ahead: u64,
+    pub behind: u64,
+    /// Those furthest away first, a hundred at most.
+    pub worst: Vec<SourceClock>,
+}
+
+/// A service on a host whose stamps are not of the time at which they arrive.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SourceClock {
+    /// Empty if it names none.
+    pub service: String,
+    /// `host.name`, `k8s.pod.name` or `service.instance.id`, and its value; empty if it names none.
+    pub place_field: String,
+    pub place: String,
+    /// How far its newest stamps are ahead of their arrival, for certain. Below zero: at the quickest so far behind it, by
+    /// its clock or because it sends late, which look the same.
+    pub ahead_secs: f64,
+    pub heard_at: Time,
+    /// Finds what it sent, between these times.
+    pub dataset: String,
+    pub filter: String,
+    pub start: Time,
+    pub end: Time,
 }
 
 /// Requests with telemetry since the start, over HTTP and gRPC, by how they were answered.

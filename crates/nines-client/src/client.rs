@@ -101,6 +101,11 @@ impl Client {
         self.ask(Call::new("status")).await
     }
 
+    /// Senders whose clocks differ.
+    pub async fn clocks(&self) -> Result<ClocksResponse, ClientError> {
+        self.ask(Call::new("clocks")).await
+    }
+
     pub async fn session(&self) -> Result<Session, ClientError> {
         self.ask(Call::new("session")).await
     }

@@ -9,7 +9,7 @@ use nines_api as api;
 use nines_base::{Random, SharedClock, Shutdown};
 use nines_dashboards::DashboardStore;
 use nines_incidents::{Incidents, Language};
-use nines_ingest::Ingest;
+use nines_ingest::{Clocks, Ingest};
 use nines_notify::{OutboxStore, Page, PageFilter, Subject, Targets};
 use nines_oncall::{OncallRepository, Rota};
 use nines_query::Engine;
@@ -91,6 +91,8 @@ pub struct App {
     pub feed: Feed,
     pub tails: Tails,
     pub patterns: crate::SharedBook,
+    /// Of those that send.
+    pub clocks: Arc<Clocks>,
     pub metrics: MetricQuestions,
     pub saved: Arc<dyn SavedQuestions>,
     pub dashboards: Arc<dyn DashboardStore>,

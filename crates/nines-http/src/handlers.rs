@@ -7,6 +7,7 @@ pub mod audit;
 pub mod browsers;
 pub mod changes;
 pub mod chat;
+pub mod clocks;
 pub mod credit;
 pub mod dashboards;
 pub mod defaults;

@@ -11,10 +11,10 @@ use nines_api::{Method, ROUTES, Route};
 
 use crate::guard::{Gate, check_path, envelope, gate, not_found, route_access};
 use crate::handlers::{
-    alertmanager, alerts, apm, audit, browsers, changes, chat, credit, dashboards, defaults, explore, export,
-    fleet, incidents, infra, intake, inventory, jaeger, learning, oidc, oncall, operations, patterns, people,
-    policies, prometheus, replay, saved, secrets, session, silences, slos, sns, status, statuspage, stream,
-    subscribers, tail, telemetry, uptime, web,
+    alertmanager, alerts, apm, audit, browsers, changes, chat, clocks, credit, dashboards, defaults, explore,
+    export, fleet, incidents, infra, intake, inventory, jaeger, learning, oidc, oncall, operations, patterns,
+    people, policies, prometheus, replay, saved, secrets, session, silences, slos, sns, status, statuspage,
+    stream, subscribers, tail, telemetry, uptime, web,
 };
 use crate::{SharedApp, problem::ApiError};
 
@@ -52,6 +52,7 @@ fn handler(route: &Route) -> Option<MethodRouter<SharedApp>> {
         (Method::Get, "metrics") => get(status::metrics),
         (Method::Get, "openapi") => get(status::openapi),
         (Method::Get, "status") => get(status::status),
+        (Method::Get, "clocks") => get(clocks::clocks),
         (Method::Get, "config") => get(status::config),
         (Method::Get, "limits") => get(status::limits),
         (Method::Post, "confirm_limits") => post(status::confirm_limits),

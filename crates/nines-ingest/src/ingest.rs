@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use nines_base::disk::SharedDisk;
 use nines_base::{KIB, MIB, Random, SharedClock};
-use nines_model::{Batch, Timestamp};
+use nines_model::{Batch, Dataset, RowSet, Timestamp, field};
 use nines_storage::Store;
 use nines_storage::format::{FormatError, decode_batch, encode_batch};
 use nines_wal::{Journal, JournalConfig, JournalRecovery};
@@ -23,8 +23,10 @@ use crate::stats::IngestStats;
 /// (tickets, channels), and is far above the number of connections that a node serves.
 const INFLIGHT_REQUESTS_MAX: u64 = 8_192;
 
-/// Events further ahead of our clock than this are counted as skewed.
-const FUTURE_MAX: Duration = Duration::from_secs(10 * 60);
+/// Events stamped further away from their arrival than this are counted, and log lines among them keep when they arrived.
+/// Indicators believe no event that is further ahead (`nines_slo::FUTURE_MAX`); batches and retries of senders that are
+/// well take a few minutes at most.
+pub const FAR_MIN: Duration = Duration::from_secs(10 * 60);
 
 /// Larger requests are encoded on the blocking pool: this much takes about a millisecond.
 const ENCODE_INLINE_BYTES_MAX: u64 = 256 * KIB;
@@ -259,23 +261,37 @@ impl Ingest {
         Ok(in_flight)
     }
 
+    /// Events without a time get that of their arrival. The others keep what their sender says, however far away it is;
+    /// those that are far away are counted, and log lines among them say when they arrived, if nobody saw them before.
     fn mend_times(&self, batches: &mut [Batch]) {
-        let latest = (self.0.shared.clock.now() + FUTURE_MAX).as_nanos();
-        let (mut undated, mut skewed) = (0, 0);
+        let (mut undated, mut ahead, mut late) = (0, 0, 0);
         for batch in batches {
-            for at in batch.rows.timestamps_mut() {
+            let arrived = batch.received_at.as_nanos();
+            let (earliest, latest) = (batch.received_at - FAR_MIN, batch.received_at + FAR_MIN);
+            let is_near = |at: i64| (earliest.as_nanos() <= at) & (at <= latest.as_nanos());
+            // Nearly every batch is done with this one look, which has no branch for each row.
+            if batch.rows.timestamps().iter().fold(true, |all, at| all & is_near(*at)) {
+                continue;
+            }
+            let mut far = RowSet::none(batch.rows.len());
+            for (row, at) in batch.rows.timestamps_mut().iter_mut().enumerate() {
                 if *at == Timestamp::EPOCH.as_nanos() {
-                    *at = batch.received_at.as_nanos();
+                    *at = arrived;
                     undated += 1;
-                } else if *at > latest {
-                    skewed += 1;
+                } else if !is_near(*at) {
+                    far.insert(row);
+                    *(if *at > arrived { &mut ahead } else { &mut late }) += 1;
                 }
             }
+            if batch.dataset == Dataset::Logs {
+                batch.rows.fill_int(field::OBSERVED_TIMESTAMP, far, arrived);
+            }
         }
-        if undated + skewed > 0 {
+        if undated + ahead + late > 0 {
             let mut stats = self.0.shared.stats.lock();
             stats.undated_events += undated;
-            stats.skewed_events += skewed;
+            stats.ahead_events += ahead;
+            stats.late_events += late;
         }
     }
 

@@ -6,6 +6,7 @@
 //!   store, then to the observers.
 //! - **Observer**: something that sees every batch while it flows, such as live SLIs.
 //! - **Scrubber**: something that changes batches before anything is written: masking.
+//! - **Source**: a service on a host, by whose stamps its clock is judged.
 //! - **Cut**: a moment between two batches, at which a snapshot of the store and the stream of
 //!   batches fit together without a gap or an overlap.
 //!
@@ -16,6 +17,7 @@
 //! - Dropping the future of a submit (the client went away) does not take the batches back.
 //! - Memory is bounded: what is in flight by [`IngestConfig::inflight_bytes_max`], what is hot by the store's limit.
 
+mod clocks;
 mod error;
 mod ingest;
 mod publisher;
@@ -23,8 +25,9 @@ mod queue;
 mod stats;
 mod tenants;
 
+pub use clocks::{AHEAD_MIN, BEHIND_MIN, Clocks, Differing, SOURCES_MAX, SourceClock, WINDOW};
 pub use error::IngestError;
-pub use ingest::{Ack, Ingest, IngestConfig, IngestRecovery};
+pub use ingest::{Ack, FAR_MIN, Ingest, IngestConfig, IngestRecovery};
 pub use publisher::{Observer, Scrubber};
 pub use stats::IngestStats;
 pub use tenants::{

@@ -14,8 +14,10 @@ pub struct IngestStats {
     pub refused_requests: BTreeMap<&'static str, u64>,
     /// Events without a time, which got that of their arrival.
     pub undated_events: u64,
-    /// Events more than ten minutes ahead of our clock. They are kept as they are.
-    pub skewed_events: u64,
+    /// Events stamped more than [`crate::FAR_MIN`] after their arrival. They are kept as they are.
+    pub ahead_events: u64,
+    /// Events stamped more than that before their arrival. They are kept as they are.
+    pub late_events: u64,
     pub inflight_bytes: u64,
     pub inflight_requests: u64,
     /// Of the newest visible batch.

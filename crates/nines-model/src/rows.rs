@@ -232,6 +232,34 @@ impl Rows {
         changed
     }
 
+    /// Gives the rows of `within` the number under `name`, but for those that have a value of their own under it.
+    ///
+    /// Costs a copy of the name's column where there is one.
+    pub fn fill_int(&mut self, name: &str, mut within: RowSet, number: i64) {
+        for row in self.columns_named(name).flat_map(Column::rows) {
+            within.remove(row);
+        }
+        for extra in self.extras.iter().filter(|extra| extra.name == name) {
+            within.remove(extra.row as usize);
+        }
+        if within.is_empty() {
+            return;
+        }
+        let rows = self.len();
+        let known = |column: &&mut Column| column.name == name && matches!(column.values, Values::Int(_));
+        if let Some(column) = self.columns.iter_mut().find(known) {
+            column.fill_int(rows, &within, number);
+        } else if self.columns.len() < COLUMNS_PER_BATCH_MAX {
+            let present: Vec<u32> = within.iter().map(|row| row as u32).collect();
+            let values = Values::Int(vec![number; present.len()]);
+            self.columns.push(Column { name: name.into(), presence: Presence::of(rows, present), values });
+        } else {
+            let filled = |row| Extra { row: row as u32, name: name.into(), value: Value::Int(number) };
+            self.extras.extend(within.iter().map(filled));
+            self.extras.sort_by_key(|extra| extra.row);
+        }
+    }
+
     /// Bytes of all values, without what it takes to find them.
     pub fn value_bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(|column| column.values().bytes()).sum();

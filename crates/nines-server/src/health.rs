@@ -117,16 +117,17 @@ impl Health for NodeHealth {
                     failed: received.requests_failed,
                     records_rejected: received.items_rejected,
                 },
+                stamps: api::StampStatus {
+                    undated: stats.undated_events,
+                    ahead: stats.ahead_events,
+                    late: stats.late_events,
+                },
                 scopes: crate::tenants::shown(&self.tenants),
                 events_per_second: self.rate(accepted),
                 fsync_p50_ms: millis(stats.journal.commit_latency.quantile(0.5)),
                 fsync_p99_ms: millis(stats.journal.commit_latency.quantile(0.99)),
-                last_event_at: store
-                    .datasets
-                    .values()
-                    .filter_map(|dataset| dataset.newest)
-                    .max()
-                    .map(|at| at.to_string()),
+                // By its arrival: one source whose clock is ahead would hide that nothing comes any more.
+                last_event_at: self.store.newest_received_at().map(|at| at.to_string()),
             },
             listeners: self.listeners.all().map(listener).into(),
             storage: Dataset::ALL

@@ -12,7 +12,7 @@ use nines_base::{Random, SharedClock, Shutdown, SystemClock};
 use nines_egress::{Config as EgressConfig, Egress, Policy as EgressPolicy};
 use nines_http::{AlertDesk, App, Auditor, Feed, MetricQuestions, Tails, router};
 use nines_incidents::{Cadence, Incidents};
-use nines_ingest::{Ingest, IngestConfig};
+use nines_ingest::{Clocks, Ingest, IngestConfig};
 use nines_notify::{Deliverer, DelivererConfig, OutboxStore, Targets};
 use nines_oncall::{OncallRepository, Rota};
 use nines_pair::Leadership;
@@ -252,6 +252,7 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
     let masking = Arc::new(MaskingSwitch::open(data, &random)?);
     let tenants = tenants::open(data, &clock, &disk);
     let accesses = Arc::new(credit::AccessObserver::default());
+    let clocks = Arc::new(Clocks::default());
     let patterns = PatternKeeper::start(data, Arc::clone(&disk), Arc::clone(&clock))?;
     let (ingest, ingest_recovery) = Ingest::start(
         IngestConfig {
@@ -263,7 +264,12 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         Arc::clone(&disk),
         Arc::clone(&clock),
         random.clone(),
-        vec![Arc::new(observer), Arc::clone(&patterns.observer) as _, Arc::clone(&accesses) as _],
+        vec![
+            Arc::new(observer),
+            Arc::clone(&patterns.observer) as _,
+            Arc::clone(&accesses) as _,
+            Arc::clone(&clocks) as _,
+        ],
     )
     .await?;
     let metrics = {
@@ -539,6 +545,7 @@ pub async fn start_in(config: Config, leading: Option<Leadership>) -> anyhow::Re
         feed,
         tails,
         patterns: Arc::clone(&patterns.book),
+        clocks,
         metrics: MetricQuestions::new(prometheus.questions),
         saved: Arc::new(SqliteSaved::new(control.clone())),
         dashboards: dashboards.store,

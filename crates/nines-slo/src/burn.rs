@@ -169,7 +169,7 @@ pub enum Verdict {
     /// Both windows are over, and the short one surely so.
     Breaching,
     Quiet,
-    /// Over by what was seen, but too few events were seen to be sure, even in the widened window.
+    /// Over by what was seen, but too few events were seen to be sure, even in the widened window; or none of them lately.
     TooFew,
 }
 

@@ -62,7 +62,8 @@ struct Group {
 
 #[derive(Debug, Default)]
 struct Turn {
-    last_sequence: u64,
+    /// Of each dataset, as snapshots have it: one that is quiet stays behind the others.
+    last_sequences: BTreeMap<Dataset, u64>,
 }
 
 /// One indicator's live state.
@@ -71,7 +72,7 @@ pub struct LiveSli {
     pub id: String,
     pub indicator: Measure,
     rings: Rings,
-    /// The last batch that was observed before this began to count.
+    /// The last batch of its dataset that was observed before this began to count.
     began_after: u64,
     writer: Mutex<Writer>,
     published: ArcSwap<Evidence>,
@@ -161,7 +162,8 @@ impl LiveSlis {
     /// Counts a batch. Called in order of `sequence`; does not block on anything but a change of the set.
     pub fn observe(&self, sequence: u64, batch: &Batch) {
         let mut turn = self.turn.lock();
-        turn.last_sequence = turn.last_sequence.max(sequence);
+        let last = turn.last_sequences.entry(batch.dataset).or_default();
+        *last = (*last).max(sequence);
         let set = self.current.load();
         if let Some(group) = set.by_dataset.get(&batch.dataset) {
             group.observe(sequence, batch);
@@ -186,6 +188,8 @@ impl LiveSlis {
         if by_id.len() >= LIVE_MAX && !by_id.contains_key(id) {
             return Err(LiveError::TooMany);
         }
+        let dataset = indicator.events().map(|indicator| indicator.dataset);
+        let began_after = dataset.and_then(|dataset| turn.last_sequences.get(&dataset)).copied().unwrap_or(0);
         let writer = Writer {
             collector: Collector::new(indicator.events()),
             published_at: Timestamp::MIN,
@@ -196,7 +200,7 @@ impl LiveSlis {
             id: id.to_owned(),
             indicator,
             rings,
-            began_after: turn.last_sequence,
+            began_after,
             writer: Mutex::new(writer),
             published: ArcSwap::from_pointee(Evidence::default()),
             reading: ArcSwap::default(),
@@ -206,8 +210,8 @@ impl LiveSlis {
         Ok(sli)
     }
 
-    /// Adds history, counted by the plan of the same `now` in a snapshot that held all batches up to `last_sequence`
-    /// and no later one. `since` is the start of what the store still knows.
+    /// Adds history, counted by the plan of the same `now` in a snapshot that held all batches of the dataset up to
+    /// `last_sequence` and no later one. `since` is the start of what the store still knows.
     ///
     /// # Errors
     /// [`LiveError`]; the indicator goes on counting what is live.

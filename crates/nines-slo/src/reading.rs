@@ -20,6 +20,9 @@ const STOPPED_EXPECTED_MIN: f64 = 30.0;
 const STOPPED_SILENCE_MIN: Duration = Duration::from_secs(30);
 /// Slices that a window needs before its share of bad ones is believed. Each slice is a verdict over many events.
 const SLICES_MIN: u64 = 3;
+/// What failed so long ago is a failure of now. An event is stamped when it begins and heard of when it is over and sent: some
+/// minutes later, if it waited for something in vain.
+pub const FRESH: Duration = Duration::from_secs(600);
 const HOUR: Duration = Duration::from_secs(3_600);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
@@ -281,8 +284,21 @@ fn volume(rings: &Rings, now: Timestamp) -> Volume {
 }
 
 /// Time slices with a verdict are counted as slices wherever the short window holds one; everything else as events.
+///
+/// However far a short window was widened, something must have failed lately for the tier to be breaching. What is heard of
+/// hours late, and nothing since confirms, is charged to the budget, but nobody is called about what is over.
 fn tier_reading(promise: &Promise, rings: &Rings, tier: &crate::burn::Tier, now: Timestamp) -> TierReading {
     let now = rings.edge(now);
+    let slice = promise.slice.map_or(Duration::ZERO, |(slice, _)| slice);
+    // A slice is judged when it is over.
+    let lately = tier.short.max(FRESH).max(slice * 2);
+    let reading = counted_tier(promise, rings, tier, now);
+    let is_over =
+        reading.verdict == Verdict::Breaching && reading.short > lately && rings.sum(now, lately).bad == 0;
+    if is_over { TierReading { verdict: Verdict::TooFew, ..reading } } else { reading }
+}
+
+fn counted_tier(promise: &Promise, rings: &Rings, tier: &crate::burn::Tier, now: Timestamp) -> TierReading {
     match promise.slice {
         Some((slice, Slices::Verdict(target))) if tier.name != SECONDS_TIER => {
             let counts = |window: Duration| {

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn what_repeats_gets_one_and_what_does_not_gets_none() {
         let rows = 65_536;
-        let method = |row| Some(["GET", "POST"][row % 2].to_owned());
+        let method = |row: usize| Some(["GET", "POST"][row % 2].to_owned());
         assert_eq!(judged(rows, method), Some(true));
         // A trace has some spans of different services.
         let trace = |row| Some(format!("{:032x}", scattered(row, rows / 5)));

@@ -199,6 +199,13 @@ export const useStatus = () =>
     refetchInterval: LIVE_MS,
   });
 
+export const useClocks = () =>
+  useQuery({
+    queryKey: ["clocks"],
+    queryFn: ({ signal }) => api<T.ClocksResponse>("/clocks", { signal }),
+    refetchInterval: LIVE_MS,
+  });
+
 export const useLimits = () =>
   useQuery({
     queryKey: ["limits"],

@@ -1033,6 +1033,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Senders whose clocks differ from the node's, or who send late, furthest away first */
+        get: operations["clocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config": {
         parameters: {
             query?: never;
@@ -4566,6 +4583,35 @@ export interface components {
         ChangesResponse: {
             changes: components["schemas"]["Change"][];
         };
+        /** @description What the stamps of senders say of their clocks. */
+        ClocksResponse: {
+            /** Format: int64 */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description From here on a clock counts as ahead, and as behind.
+             */
+            ahead_min_secs: number;
+            at: components["schemas"]["String"];
+            /** Format: int64 */
+            behind: number;
+            /** Format: int64 */
+            behind_min_secs: number;
+            /**
+             * Format: int64
+             * @description Heard of in that time; at most `sources_max` are known by name.
+             */
+            sources: number;
+            /** Format: int64 */
+            sources_max: number;
+            /**
+             * Format: int64
+             * @description What is said goes by the batches of so long, at least half of it.
+             */
+            window_secs: number;
+            /** @description Those furthest away first, a hundred at most. */
+            worst: components["schemas"]["SourceClock"][];
+        };
         CloudBlockList: {
             name: string;
             /** @description How many networks it blocks; absent if that was not asked for. */
@@ -5958,6 +6004,7 @@ export interface components {
             requests: components["schemas"]["ReceivedRequests"];
             /** @description The organisation, the teams whose keys have sent, and datasets with limits. */
             scopes?: components["schemas"]["ScopeStatus"][];
+            stamps?: components["schemas"]["StampStatus"];
         };
         /** @description Everything in it is on disk. */
         IntakeResponse: {
@@ -7922,6 +7969,14 @@ export interface components {
             incident_id?: string | null;
             indicator?: components["schemas"]["Indicator"] | null;
             last_event_at?: components["schemas"]["String"] | null;
+            /** Format: int64 */
+            left_out_ahead?: number;
+            /**
+             * Format: int64
+             * @description Events since the node started that count neither as good nor as bad: stamped before everything that is counted,
+             *     and stamped more than ten minutes after they arrived.
+             */
+            left_out_late?: number;
             /** @description `measured`, `too_few`, `stale`, `invalid`, `paused`. Only `measured` may be drawn green. */
             measurement: string;
             /** @description Why it is not measured, as a sentence. */
@@ -8048,6 +8103,26 @@ export interface components {
             /** @description Worst first. */
             slos: components["schemas"]["Slo"][];
         };
+        /** @description A service on a host whose stamps are not of the time at which they arrive. */
+        SourceClock: {
+            /**
+             * Format: double
+             * @description How far its newest stamps are ahead of their arrival, for certain. Below zero: at the quickest so far behind it, by
+             *     its clock or because it sends late, which look the same.
+             */
+            ahead_secs: number;
+            /** @description Finds what it sent, between these times. */
+            dataset: string;
+            end: components["schemas"]["String"];
+            filter: string;
+            heard_at: components["schemas"]["String"];
+            place: string;
+            /** @description `host.name`, `k8s.pod.name` or `service.instance.id`, and its value; empty if it names none. */
+            place_field: string;
+            /** @description Empty if it names none. */
+            service: string;
+            start: components["schemas"]["String"];
+        };
         SpanLink: {
             span_id: string;
             trace_id: string;
@@ -8083,6 +8158,24 @@ export interface components {
             in_app: boolean;
             /** Format: int32 */
             line?: number | null;
+        };
+        /** @description Events since the start whose own time is missing or far from that of their arrival. They are kept. */
+        StampStatus: {
+            /**
+             * Format: int64
+             * @description More than ten minutes after their arrival.
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description More than ten minutes before it.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Without a time: they got that of their arrival.
+             */
+            undated: number;
         };
         StandardsApplied: {
             names: string[];
@@ -8124,7 +8217,7 @@ export interface components {
             ingest: components["schemas"]["IngestStatus"];
             /** Format: int64 */
             journal_bytes: number;
-            listeners: components["schemas"]["ListenerStatus"][];
+            listeners?: components["schemas"]["ListenerStatus"][];
             /** Format: int64 */
             memory_bytes: number;
             /**
@@ -10590,6 +10683,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a problem document */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clocks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClocksResponse"];
+                };
             };
             /** @description a problem document */
             default: {

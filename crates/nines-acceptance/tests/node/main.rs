@@ -46,5 +46,6 @@ mod sdks;
 mod stories;
 mod subscribers;
 mod teams;
+mod time;
 mod uptime;
 mod ways_in;

@@ -16,6 +16,13 @@ pub(super) const ROUTES: &[Route] = &[
         "What the node takes in, refuses, keeps and owes",
     ),
     get(
+        "/api/v1/clocks",
+        "clocks",
+        VIEWER,
+        body::<ClocksResponse>(),
+        "Senders whose clocks differ from the node's, or who send late, furthest away first",
+    ),
+    get(
         "/api/v1/config",
         "config",
         ADMIN,

@@ -181,6 +181,13 @@ fn facts(slo: &Slo) -> Vec<(&'static str, String)> {
     }
     facts.push(("events", format!("{:.1} per second", slo.events_per_second)));
     facts.push(("coverage", percent(slo.coverage)));
+    if slo.left_out_ahead + slo.left_out_late > 0 {
+        let left_out = format!(
+            "{} events stamped more than ten minutes after their arrival, {} from before everything that is counted",
+            slo.left_out_ahead, slo.left_out_late
+        );
+        facts.push(("left out", left_out));
+    }
     facts.extend(slo.last_event_at.as_ref().map(|at| ("last event", short_time(at))));
     facts.extend(slo.owner.as_ref().map(|owner| ("owner", owner.clone())));
     facts.extend(slo.runbook.as_ref().map(|runbook| ("runbook", runbook.clone())));

@@ -1,13 +1,13 @@
 mod pages;
 
 use clap::Args;
-use nines_api::{DatasetStatus, Status};
+use nines_api::{ClocksResponse, DatasetStatus, Status};
 use nines_base::ByteSize;
 
 use super::{Session, duration, short_time};
 use crate::exit::Code;
 use crate::output::style;
-use crate::table::Table;
+use crate::table::{Table, one_line};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -23,11 +23,17 @@ pub async fn run(arguments: Arguments, session: &Session) -> anyhow::Result<Code
     if let Some(command) = arguments.command {
         return pages::run(command, session).await;
     }
-    session.output.print_text(&session.client.status().await?, show)?;
+    let status = session.client.status().await?;
+    // A node of a pair that stands by has no senders, and says so otherwise.
+    let clocks = session.client.clocks().await.ok();
+    session.output.print_text(&status, |status| show(status, clocks.as_ref()))?;
     Ok(Code::Ok)
 }
 
-fn show(status: &Status) -> String {
+/// Sources that are named below the facts; the others are in the web and the API.
+const CLOCKS_SHOWN: usize = 5;
+
+fn show(status: &Status, clocks: Option<&ClocksResponse>) -> String {
     let (ingest, paging) = (&status.ingest, &status.paging);
     let millis = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1} ms"));
     let refused: Vec<String> =
@@ -53,6 +59,13 @@ fn show(status: &Status) -> String {
                 status.durability,
                 millis(ingest.fsync_p50_ms),
                 millis(ingest.fsync_p99_ms)
+            ),
+        ),
+        (
+            "stamps",
+            format!(
+                "{} without a time, {} ahead and {} late by more than ten minutes",
+                ingest.stamps.undated, ingest.stamps.ahead, ingest.stamps.late
             ),
         ),
         ("last event", ingest.last_event_at.as_deref().map_or("–".to_owned(), short_time)),
@@ -92,6 +105,18 @@ fn show(status: &Status) -> String {
             refused.label,
             refused.label_values
         ));
+    }
+    for source in clocks.iter().flat_map(|clocks| &clocks.worst).take(CLOCKS_SHOWN) {
+        let by = duration(source.ahead_secs.abs());
+        let how = if source.ahead_secs > 0.0 {
+            format!("has a clock that is {by} ahead")
+        } else {
+            format!("sends stamps that are {by} old: its clock is behind, or it sends late")
+        };
+        let names = [&source.service, &source.place];
+        let names: Vec<&str> =
+            names.into_iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        text.push_str(&format!("{} {} {how}\n", style::yellow("notice:"), one_line(&names.join(" on "))));
     }
     for notice in &status.notices {
         text.push_str(&format!("{} {notice}\n", style::yellow("notice:")));

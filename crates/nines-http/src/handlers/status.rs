@@ -12,6 +12,9 @@ use crate::audit::AuditNote;
 use crate::extract::Body;
 use crate::problem::{ApiError, ApiResult};
 
+/// Sources whose clocks are metrics, each with a label of its own: what a dashboard shows. The others are counted.
+const CLOCKS_MAX: usize = 20;
+
 pub async fn healthy() -> &'static str {
     "healthy\n"
 }
@@ -74,7 +77,9 @@ pub async fn metrics(State(app): State<SharedApp>) -> ApiResult<Response> {
         .status()
         .await
         .map_err(|error| ApiError::from_kind(nines_base::ErrorKind::Unavailable, &*error))?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&status)).into_response())
+    let clocks = super::clocks::answer(&app.clocks, app.clock.now(), CLOCKS_MAX);
+    let text = exposition(&status, &clocks);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
 pub async fn openapi(State(app): State<SharedApp>) -> Json<serde_json::Value> {
@@ -146,6 +151,38 @@ fn scopes(scopes: &[api::ScopeStatus], metric: &mut impl FnMut(&str, &str, &str,
     metric("nines_limits_refused_total", "counter", "Requests that a limit refused.", &refused);
 }
 
+/// Whose stamps are not of the time at which they arrive.
+fn clocks(
+    stamps: &api::StampStatus,
+    clocks: &api::ClocksResponse,
+    metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)]),
+) {
+    let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+        metric(name, kind, help, &[(String::new(), value as f64)]);
+    };
+    let help = "Events without a time, which got that of their arrival.";
+    one("nines_ingest_undated_events_total", "counter", help, stamps.undated);
+    let help = "Events stamped more than ten minutes after their arrival.";
+    one("nines_ingest_ahead_events_total", "counter", help, stamps.ahead);
+    let help = "Events stamped more than ten minutes before their arrival.";
+    one("nines_ingest_late_events_total", "counter", help, stamps.late);
+    one("nines_clocks_sources", "gauge", "Sources heard of in the last minutes.", clocks.sources);
+    one("nines_clocks_ahead", "gauge", "Sources whose clocks are ahead.", clocks.ahead);
+    one("nines_clocks_behind", "gauge", "Sources whose clocks are behind, or who send late.", clocks.behind);
+    let worst = clocks.worst.iter().map(|one| {
+        let labels = [("service", &one.service), ("place", &one.place)];
+        let labels = labels.map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
+        (format!("{{{}}}", labels.join(",")), one.ahead_secs)
+    });
+    let help = "How far a source's newest stamps are ahead of their arrival, of those furthest away.";
+    metric("nines_clocks_source_ahead_seconds", "gauge", help, &worst.collect::<Vec<_>>());
+}
+
+/// The value of a label that somebody else named, as Prometheus' text format has it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+}
+
 /// Connections of each listener: how many are open, how many may be, and which were cut.
 fn listeners(all: &[api::ListenerStatus], metric: &mut impl FnMut(&str, &str, &str, &[(String, f64)])) {
     let each = |value: fn(&api::ListenerStatus) -> u64| -> Vec<(String, f64)> {
@@ -188,8 +225,8 @@ fn pair(pair: &api::PairStatus, metric: &mut impl FnMut(&str, &str, &str, &[(Str
 }
 
 /// Prometheus' text format: `nines_<part>_<what>_<unit>[_total]`. Labels are datasets and refusal reasons, which are few
-/// and our own.
-fn exposition(status: &api::Status) -> String {
+/// and our own, and [`CLOCKS_MAX`] names of sources.
+fn exposition(status: &api::Status, sources: &api::ClocksResponse) -> String {
     let mut out = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
         out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
@@ -230,6 +267,10 @@ fn exposition(status: &api::Status) -> String {
         "Requests with telemetry, by how they were answered; the deferred ones were told to come back.",
         &answered.map(|(outcome, count)| (format!("{{outcome={outcome:?}}}"), count as f64)),
     );
+    let help =
+        "Records that accepted requests had and that can never be taken; the answer named each reason.";
+    metric("nines_receive_records_rejected_total", "counter", help, &one(requests.records_rejected as f64));
+    clocks(&status.ingest.stamps, sources, &mut metric);
     listeners(&status.listeners, &mut metric);
     let by_dataset = |value: fn(&api::DatasetStatus) -> u64| -> Vec<(String, f64)> {
         status
@@ -271,4 +312,14 @@ fn exposition(status: &api::Status) -> String {
     }
     metric("nines_process_resident_bytes", "gauge", "Resident memory.", &one(status.memory_bytes as f64));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn names_of_others_do_not_end_their_label() {
+        assert_eq!(escaped("a\"b\\c\nd é{}"), r#"a\"b\\c\nd é{}"#);
+    }
 }

@@ -63,6 +63,8 @@ pub fn slo(
         events_per_second: counts(MINUTE).total() as f64 / MINUTE.as_secs_f64(),
         last_event_at: reading.newest_event.map(|at| at.to_string()),
         coverage: reading.coverage,
+        left_out_late: reading.ignored_late,
+        left_out_ahead: reading.ignored_future,
         sentence_engineer: budget_sentence(reading, locale, Audience::Engineer),
         sentence_leader: budget_sentence(reading, locale, Audience::Leader),
         alert_id,

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use nines_base::ErrorKind;
 use nines_base::disk::SimDisk;
-use nines_ingest::{Ack, IngestConfig, IngestError, Observer};
-use nines_model::{Batch, Dataset, Timestamp};
+use nines_ingest::{Ack, FAR_MIN, IngestConfig, IngestError, Observer};
+use nines_model::{Batch, Dataset, RowRef, RowSet, Timestamp, field};
 use nines_storage::StoreConfig;
 use parking_lot::{Condvar, Mutex};
 
@@ -89,6 +89,50 @@ async fn too_large_too_full_and_too_hot_are_told_apart() {
     );
 }
 
+/// Keeps what it sees.
+#[derive(Default)]
+struct Keeper(Mutex<Vec<Batch>>);
+
+impl Observer for Keeper {
+    fn observe(&self, _: u64, batch: &Batch) {
+        self.0.lock().push(batch.clone());
+    }
+}
+
+/// Lines that say themselves when they were seen keep that, near ones say nothing, and spans have no such column.
+#[tokio::test]
+async fn lines_from_far_away_say_when_they_arrived_and_the_journal_plays_that_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(1);
+    let keeper = Arc::new(Keeper::default());
+    let node = Node::start(folder.path(), &disk, vec![keeper.clone()]).await.unwrap();
+    let day = Duration::from_secs(86_400);
+    let stamps = [START, START + FAR_MIN, START - FAR_MIN, START + day, START - day, START - day];
+    for dataset in [Dataset::Logs, Dataset::Spans] {
+        let mut batch = numbered(dataset, 0..stamps.len() as i64);
+        batch.rows.timestamps_mut().copy_from_slice(&stamps.map(Timestamp::as_nanos));
+        let mut seen = RowSet::none(stamps.len());
+        seen.insert(5);
+        batch.rows.fill_int(field::OBSERVED_TIMESTAMP, seen, 7);
+        node.ingest.submit(vec![batch], 10).await.unwrap();
+    }
+    let stats = node.ingest.stats();
+    assert_eq!((stats.undated_events, stats.ahead_events, stats.late_events), (0, 2, 4));
+    let live = std::mem::take(&mut *keeper.0.lock());
+    let observed = |batch: &Batch| -> Vec<Option<i64>> {
+        let value = |row: RowRef<'_>| row.own(field::OBSERVED_TIMESTAMP).and_then(|value| value.as_int());
+        batch.rows.iter().map(value).collect()
+    };
+    let arrived = Some(START.as_nanos());
+    assert_eq!(observed(&live[0]), [None, None, None, arrived, arrived, Some(7)]);
+    assert_eq!(observed(&live[1]), [None, None, None, None, None, Some(7)]);
+    assert!(live.iter().all(|batch| batch.rows.timestamps() == stamps.map(Timestamp::as_nanos)));
+    node.ingest.close().await.unwrap();
+
+    let _again = Node::start(folder.path(), &disk, vec![keeper.clone()]).await.unwrap();
+    assert_eq!(*keeper.0.lock(), live);
+}
+
 #[tokio::test]
 async fn times_are_mended_or_counted_and_empty_requests_cost_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +144,7 @@ async fn times_are_mended_or_counted_and_empty_requests_cost_nothing() {
     let ack = node.ingest.submit(vec![numbered(Dataset::Spans, 0..0), batch], 10).await.unwrap();
     assert_eq!(ack.events, 3);
     let stats = node.ingest.stats();
-    assert_eq!((stats.undated_events, stats.skewed_events, stats.accepted_bytes), (1, 1, 10));
+    assert_eq!((stats.undated_events, stats.ahead_events, stats.accepted_bytes), (1, 1, 10));
     assert_eq!(node.ingest.submit(vec![numbered(Dataset::Spans, 0..0)], 10).await.unwrap(), Ack::default());
     assert_eq!(node.ingest.stats().journal.commits, 1);
 }

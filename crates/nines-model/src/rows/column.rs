@@ -1,7 +1,7 @@
 use std::ops::Range;
 
-use super::Rewrite;
 use super::presence::{Presence, PresentRows};
+use super::{Rewrite, RowSet};
 use crate::value::{Name, ValueRef, ValueType};
 
 /// The own values of one name and one type.
@@ -122,6 +122,18 @@ impl Column {
         self.values = values;
         self.presence = Presence::of(rows, present);
         true
+    }
+
+    /// See [`super::Rows::fill_int`]. None of `within` has a value here, and this is a column of numbers.
+    pub(super) fn fill_int(&mut self, rows: usize, within: &RowSet, number: i64) {
+        let Values::Int(old) = &self.values else { return };
+        let mut all: Vec<(u32, i64)> =
+            self.rows().zip(old).map(|(row, value)| (row as u32, *value)).collect();
+        all.extend(within.iter().map(|row| (row as u32, number)));
+        all.sort_unstable_by_key(|(row, _)| *row);
+        let (present, values) = all.into_iter().unzip();
+        self.values = Values::Int(values);
+        self.presence = Presence::of(rows, present);
     }
 
     /// The rows that have a value here, ascending.

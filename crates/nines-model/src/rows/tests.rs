@@ -268,3 +268,46 @@ fn events_that_share_a_resource_share_it_as_rows() {
     assert_eq!(rows.columns()[0].kind(), ValueType::Int);
     assert_eq!(rows.columns()[0].presence(), &Presence::Run { start: 0, len: 3 });
 }
+
+/// Where values are already, of whatever type and wherever they lie, they stay; a column that is full of names takes none.
+#[test]
+fn rows_without_a_value_are_filled_and_the_others_stay() {
+    for (width, texts) in
+        [(0, false), (0, true), (COLUMNS_PER_BATCH_MAX - 1, false), (COLUMNS_PER_BATCH_MAX, false)]
+    {
+        let mut builder = RowsBuilder::new();
+        let none = builder.no_resource();
+        for row in 0..100 {
+            builder.begin(none);
+            (0..width).filter(|_| row == 0).for_each(|index| assert!(builder.int(&format!("n{index}"), 1)));
+            if row % 3 == 0 {
+                assert!(builder.int("at", row));
+            } else if texts && row % 3 == 1 {
+                assert!(builder.str("at", "soon"));
+            }
+            builder.commit(Timestamp::EPOCH);
+        }
+        let before = builder.finish();
+        let mut rows = before.clone();
+        rows.fill_int("at", RowSet::none(100), -1);
+        assert_eq!(rows, before);
+        let mut within = RowSet::all(100);
+        within.remove(1);
+        within.remove(2);
+        rows.fill_int("at", within, -1);
+        for row in 0..100 {
+            let had = before.row(row).own("at");
+            let expected = if row == 1 || row == 2 { had } else { had.or(Some(ValueRef::Int(-1))) };
+            assert_eq!(rows.row(row).own("at"), expected, "row {row}, {width} names, texts {texts}");
+        }
+        let (resource_of, resources) = (rows.resource_of().to_vec(), rows.resources().to_vec());
+        let parts = RowsParts {
+            timestamps: rows.timestamps().to_vec(),
+            resource_of,
+            resources,
+            columns: rows.columns().to_vec(),
+            extras: rows.extras().to_vec(),
+        };
+        assert_eq!(Rows::from_parts(parts), Ok(rows));
+    }
+}

@@ -107,6 +107,31 @@ fn a_total_failure_breaches_the_seconds_tier_within_three_seconds_and_ends_soon_
     assert_eq!(seconds(&world, 40).0, Verdict::Quiet);
 }
 
+/// What is heard of hours late is charged to the budget. It calls nobody, unless it still goes on.
+#[test]
+fn a_failure_that_is_over_breaches_no_tier_however_few_events_came_since() {
+    let mut world = World::new(SLO, 7 * 86_400);
+    let burst = (0..200).map(|second| event(at(START - 5 * 3_600 + second), false)).collect();
+    world.sequence += 1;
+    world.slis.observe(world.sequence, &batch(at(START), burst));
+    let verdict = |world: &World, name: &str| {
+        let reading = world.reading(0);
+        reading.tiers.iter().find(|tier| tier.tier.name == name).map(|tier| tier.verdict)
+    };
+    let reading = world.reading(0);
+    assert_eq!((reading.counts.bad, reading.budget.unwrap().status()), (200, BudgetStatus::Exhausted));
+    assert!(
+        reading
+            .tiers
+            .iter()
+            .all(|tier| tier.verdict != Verdict::Breaching || tier.tier.short.as_secs() > 5 * 3_600)
+    );
+    assert_eq!(verdict(&world, "page_6h"), Some(Verdict::TooFew));
+    // One request in ten minutes, each of which fails.
+    world.traffic_each(600, -6 * 3_600, 0, 0, 1);
+    assert_eq!(verdict(&world, "page_6h"), Some(Verdict::Breaching));
+}
+
 #[test]
 fn states_are_honest() {
     let promise = promise(SLO);

@@ -303,3 +303,22 @@ fn throughput() {
     let suspects = sli.evidence().suspects(at(START + 5), Duration::from_secs(300));
     println!("evidence and suspects: {:?}, {} found", clock.monotonic() - started, suspects.len());
 }
+
+/// After a restart others may have been heard of since: what nobody has sent is not awaited.
+#[test]
+fn the_history_of_a_quiet_dataset_is_taken_although_others_went_on() {
+    let now = at(START);
+    let slis = LiveSlis::new();
+    let ours = batch(now, vec![event(now, true)]);
+    slis.observe(1, &ours);
+    slis.observe(2, &nines_model::Batch { dataset: Dataset::Logs, ..ours.clone() });
+    let sli = slis.add("a", indicator(), &window(30), Budgeting::Occurrences).unwrap();
+    let parts: Vec<_> =
+        sli.backfill_plan(now).iter().map(|part| count_buckets(std::slice::from_ref(&ours), part)).collect();
+    assert!(matches!(
+        slis.finish(&sli, 0, now, now, &parts),
+        Err(LiveError::Behind { have: 0, need: 1, .. })
+    ));
+    slis.finish(&sli, 1, now, now, &parts).unwrap();
+    assert_eq!(sli.rings().sum(now + Duration::from_secs(1), Duration::from_secs(60)).good, 1);
+}

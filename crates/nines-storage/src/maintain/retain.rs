@@ -199,7 +199,8 @@ impl Store {
         Ok(())
     }
 
-    fn newest_received_at(&self) -> Option<Timestamp> {
+    /// When the newest row of any dataset arrived, whatever its own time is.
+    pub fn newest_received_at(&self) -> Option<Timestamp> {
         let newest = self.0.tables.values().filter_map(|table| {
             let state = table.state.lock();
             let sealed = state.segments.iter().map(|segment| segment.newest_received_at);

@@ -115,6 +115,7 @@ function SloBody({
       />
       {error != null && <Failure error={error} retry={retry} />}
       {!measured && <Notice tone="warn">{`${look.word}: ${slo.measurement_reason ?? ""}`}</Notice>}
+      <LeftOut slo={slo} />
 
       <div className={aged ? "stack aged" : "stack"}>
         <Three slo={slo} />
@@ -358,6 +359,22 @@ function Left({ slo }: { slo: Slo }) {
         )}
       </div>
     </section>
+  );
+}
+
+/** What is not in the figures is not good either. */
+function LeftOut({ slo }: { slo: Slo }) {
+  const { href } = useUrl();
+  const [ahead, late] = [slo.left_out_ahead ?? 0, slo.left_out_late ?? 0];
+  if (ahead + late === 0) return null;
+  return (
+    <Notice tone="warn">
+      {t(
+        "Neither good nor bad since the node started: {ahead} events stamped more than ten minutes after their arrival, {late} from before everything that is counted.",
+        { ahead: count(ahead), late: count(late) },
+      )}{" "}
+      <Link href={href("/status")}>{t("Whose clocks differ")}</Link>
+    </Notice>
   );
 }
 

@@ -8,6 +8,7 @@ import { t } from "../../lib/i18n";
 import { zoneName } from "../../lib/time";
 import { useAged } from "../../shell/Shell";
 import { useNow } from "../../state/url";
+import { Clocks } from "./Clocks";
 import { Removals, Senders } from "./Limits";
 import styles from "./Status.module.css";
 
@@ -141,6 +142,14 @@ function Body({ status, now }: { status: Status; now: number }) {
               ? t("A write is acknowledged after it is on disk (fsync).")
               : t("A write is acknowledged before it is safe on disk: {mode}.", { mode: status.durability })}
           </p>
+          {(ingest.stamps?.ahead ?? 0) + (ingest.stamps?.late ?? 0) > 0 && (
+            <p className="dim">
+              {t("Stamped more than ten minutes after their arrival: {ahead} events; before it: {late}.", {
+                ahead: count(ingest.stamps?.ahead),
+                late: count(ingest.stamps?.late),
+              })}
+            </p>
+          )}
           {ingest.refused.some((one) => one.count > 0) && (
             <ul className={styles.refused}>
               {ingest.refused
@@ -218,6 +227,7 @@ function Body({ status, now }: { status: Status; now: number }) {
         </section>
       </div>
       <Senders scopes={ingest.scopes ?? []} />
+      <Clocks now={now} />
       <section className="panel scroll-x">
         <table className="grid">
           <thead>
