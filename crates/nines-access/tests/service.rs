@@ -418,6 +418,43 @@ async fn a_bounded_key_is_counted_and_makes_no_other() {
     assert_eq!(session.actor.bounds.as_deref(), Some(&bounds));
 }
 
+/// From memory, as long as nothing about the key is in doubt; what may be more than a key for sending is looked up.
+#[tokio::test]
+async fn a_sender_is_known_while_its_key_is_good_and_no_longer() {
+    let world = world().await;
+    let new = NewKey {
+        name: "shop-collector".to_owned(),
+        grant: Grant::Ingest,
+        expires_at: Some(world.clock.now() + 10 * MINUTE),
+        account: None,
+        bounds: Bounds { team: Some("shop".to_owned()), rate_per_minute: Some(4), ..Bounds::default() },
+    };
+    let issued = world.access.create_key(&world.owner().await, &new).await.unwrap();
+    let text = issued.secret.expose().to_owned();
+    let known = |text: &str| world.access.known_sender(text);
+    assert_eq!(known(&text).map(|known| known.is_ok()), None, "nobody has sent by it");
+    world.by_key(&text).await.unwrap();
+    assert_eq!(known(&text).unwrap().unwrap().team.as_deref(), Some("shop"));
+    let (rest, last) = text.split_at(text.len() - 1);
+    let forged = format!("{rest}{}", if last == "0" { "1" } else { "0" });
+    let owner = world.owner_key.expose();
+    world.by_key(owner).await.unwrap();
+    for other in [forged.as_str(), owner, "nin_ingest_x", ""] {
+        assert!(known(other).is_none(), "{other}");
+    }
+    // The fifth call of a minute, however it was asked.
+    known(&text).unwrap().unwrap();
+    world.by_key(&text).await.unwrap();
+    assert_kind(known(&text).unwrap(), ErrorKind::Exhausted);
+    world.clock.advance(Duration::from_secs(5));
+    assert!(known(&text).is_none(), "it may have been revoked elsewhere");
+    world.clock.advance(MINUTE);
+    world.by_key(&text).await.unwrap();
+    known(&text).unwrap().unwrap();
+    world.access.revoke_key(&world.owner().await, &issued.key.id).await.unwrap();
+    assert!(known(&text).is_none() && world.by_key(&text).await.is_err());
+}
+
 #[tokio::test]
 async fn a_key_that_sends_for_a_team_counts_for_it_and_opens_nothing_there() {
     let world = world().await;
