@@ -10,7 +10,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use futures::future::Either;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Response, StatusCode};
+use futures::future::{Either, ready};
 use hyper::Version;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -37,7 +39,8 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Between two looks at a connection that has sent a part of the preface.
 const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Headers of one request. Over HTTP/1 the library takes a hundred at most.
+/// Headers of one request. Over HTTP/1 the library takes a hundred at most, and bounds what it has read before a head is whole,
+/// so that one may be larger that came in one piece.
 const HEAD_BYTES_MAX: u32 = 32 * 1024;
 
 /// Streams that a peer opened and reset before they were looked at; more end the connection (CVE-2023-44487).
@@ -88,7 +91,9 @@ impl Site {
 
     fn door(&self, request: &hyper::Request<Incoming>) -> Option<Arc<Doors>> {
         let doors = self.doors.as_ref()?;
-        Doors::is_busy(request.method(), request.uri().path()).then(|| Arc::clone(doors))
+        let is_its = Doors::is_busy(request.method(), request.uri().path())
+            && head_bytes(request) <= HEAD_BYTES_MAX as usize;
+        is_its.then(|| Arc::clone(doors))
     }
 }
 
@@ -189,9 +194,12 @@ impl Connection {
                         async move { Ok(doors.answer(request.map(Body::new), peer).await) },
                     ))
                 }
+                None if !speaks_http2 && head_bytes(&request) > HEAD_BYTES_MAX as usize => {
+                    Either::Right(Either::Left(ready(Ok(head_too_large()))))
+                }
                 None => {
                     request.extensions_mut().insert(ConnectInfo(peer));
-                    Either::Right(router.call(request))
+                    Either::Right(Either::Right(router.call(request)))
                 }
             };
             async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer::new(body, speaks_http2, begun))) }
@@ -234,6 +242,19 @@ impl Connection {
         let is_protocol = hyper.is_parse() || http2.is_some_and(|error| error.is_library() && !error.is_io());
         is_protocol.then_some(Cut::Protocol)
     }
+}
+
+/// The path and the headers, as they came but for what lies between.
+fn head_bytes(request: &hyper::Request<Incoming>) -> usize {
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    request.uri().path_and_query().map_or(0, |path| path.as_str().len()) + headers.sum::<usize>()
+}
+
+fn head_too_large() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 async fn accept(

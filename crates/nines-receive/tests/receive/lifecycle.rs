@@ -86,6 +86,28 @@ async fn peers_that_never_finish_saying_what_they_want_are_dropped() {
     assert_eq!(silent(), 3);
 }
 
+/// In whatever pieces they come, whole or not.
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let server = TestServer::start(small_limits()).await;
+    for length in [33_000, 40_000, 60_000, 200_000] {
+        for piece in [5_000, 30_000, usize::MAX] {
+            let head = format!("POST /v1/logs HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "b".repeat(length));
+            let mut stream = TcpStream::connect(server.addr).await.unwrap();
+            for piece in head.as_bytes().chunks(piece) {
+                // The node may have had enough before all of it is there.
+                let _ = stream.write_all(piece).await;
+                tokio::task::yield_now().await;
+            }
+            let mut answer = [0; 12];
+            // What was not read makes the kernel throw the answer away.
+            if stream.read_exact(&mut answer).await.is_ok() {
+                assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 431", "{length} in pieces of {piece}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_full_listener_makes_room_by_cutting_whoever_says_nothing_and_waits_while_all_work() {
     let server = TestServer::start(Limits { connections: 1, ..small_limits() }).await;
