@@ -114,7 +114,8 @@ await journey("a second browser sees a note within a second", {}, async (page, s
   await page.keyboard.press("n");
   const words = `pool size back to 20 (${Date.now()})`;
   await page.getByLabel("Note").fill(words);
-  const seen = second.getByText(words).waitFor({ timeout: 5000 });
+  // The stream tells it; a page whose stream is late asks every five seconds.
+  const seen = second.getByText(words).waitFor({ timeout: 12_000 });
   const at = Date.now();
   await page.keyboard.press("Enter");
   await seen;
