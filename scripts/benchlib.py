@@ -2,7 +2,7 @@
 
 Bodies lie one after another in NAME.bin; each line of NAME.idx has offset, length and number of records of one.
 """
-import http.client, mmap, os, pathlib, shutil, signal, subprocess, sys, threading, time
+import http.client, mmap, os, pathlib, shutil, signal, statistics, subprocess, sys, threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED = pathlib.Path(os.environ.get("NINES_SHARED", ROOT.parent / "shared"))
@@ -23,8 +23,9 @@ def peak_rss_mb(pid):
             return int(line.split()[1]) // 1024
 
 
-def folder_bytes(folder):
-    return sum(os.lstat(os.path.join(root, name)).st_size for root, _, names in os.walk(folder) for name in names)
+def folder_bytes(folder, ending=""):
+    found = (os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if name.endswith(ending))
+    return sum(os.lstat(path).st_size for path in found)
 
 
 class Node:
@@ -143,6 +144,15 @@ def venv(module, package=None):
     if subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package or module], check=True)
     return python
+
+
+def medians(rounds):
+    """By server and row, of those that have figures."""
+    return {
+        who: {row: statistics.median(figures[row] for figures in all_of) for row in all_of[0]}
+        for who, all_of in rounds.items()
+        if all_of
+    }
 
 
 def write(section, text):

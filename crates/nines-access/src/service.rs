@@ -245,7 +245,7 @@ impl Access {
             }
             (None, ..) => {}
         }
-        Ok(Held { name: key.name.clone(), grant, teams, person: key.person(), bounds: bounds_of(key) })
+        Ok(Held::by(key, grant, teams))
     }
 
     async fn teams_of(&self, account: &AccountId) -> Result<Teams, AccessError> {
@@ -332,14 +332,7 @@ impl Sender {
         if key.grant != Grant::Ingest {
             return None;
         }
-        let held = Held {
-            name: key.name.clone(),
-            grant: key.grant,
-            teams: Teams::default(),
-            person: key.person(),
-            bounds: bounds_of(key),
-        };
-        let actor = held.actor(Via::Key(key.id.clone()));
+        let actor = Held::by(key, key.grant, Teams::default()).actor(Via::Key(key.id.clone()));
         let decision = authorize(&actor, Action::SendTelemetry, &Resource::Node);
         decision.is_allowed().then(|| Self { team: key.bounds.team.as_deref().map(Arc::from) })
     }
@@ -355,14 +348,15 @@ struct Held {
 }
 
 impl Held {
+    fn by(key: &Key, grant: Grant, teams: Teams) -> Self {
+        let bounds = (!key.bounds.is_none()).then(|| Arc::new(key.bounds.clone()));
+        Self { name: key.name.clone(), grant, teams, person: key.person(), bounds }
+    }
+
     fn actor(self, via: Via) -> Actor {
         let Self { name, grant, teams, person, bounds } = self;
         Actor { name, grant, teams, via, person, bounds, second_factor: false, from: None }
     }
-}
-
-fn bounds_of(key: &Key) -> Option<Arc<Bounds>> {
-    (!key.bounds.is_none()).then(|| Arc::new(key.bounds.clone()))
 }
 
 fn bearer(header: &str) -> Option<&str> {

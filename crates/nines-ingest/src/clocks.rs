@@ -321,8 +321,7 @@ fn end_of(rows: &Rows, row: usize) -> i64 {
 }
 
 fn clipped(name: &str) -> &str {
-    let end = (0..=name.len().min(NAME_BYTES_MAX)).rev().find(|&end| name.is_char_boundary(end));
-    &name[..end.unwrap_or(0)]
+    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
 }
 
 #[cfg(test)]

@@ -91,9 +91,7 @@ impl Site {
 
     fn door(&self, request: &hyper::Request<Incoming>) -> Option<Arc<Doors>> {
         let doors = self.doors.as_ref()?;
-        let is_its = Doors::is_busy(request.method(), request.uri().path())
-            && head_bytes(request) <= HEAD_BYTES_MAX as usize;
-        is_its.then(|| Arc::clone(doors))
+        Doors::is_busy(request.method(), request.uri().path()).then(|| Arc::clone(doors))
     }
 }
 
@@ -188,14 +186,15 @@ impl Connection {
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
             let (begun, peer) = (flow.begin(&self.place), self.peer);
             let answer = match site.door(&request) {
+                // Over HTTP/2 the library bounds it.
+                _ if !speaks_http2 && head_bytes(&request) > HEAD_BYTES_MAX as usize => {
+                    Either::Right(Either::Left(ready(Ok(head_too_large()))))
+                }
                 // Boxed while it is small: what it will need is not moved about with it.
                 Some(doors) => {
                     Either::Left(Box::pin(
                         async move { Ok(doors.answer(request.map(Body::new), peer).await) },
                     ))
-                }
-                None if !speaks_http2 && head_bytes(&request) > HEAD_BYTES_MAX as usize => {
-                    Either::Right(Either::Left(ready(Ok(head_too_large()))))
                 }
                 None => {
                     request.extensions_mut().insert(ConnectInfo(peer));

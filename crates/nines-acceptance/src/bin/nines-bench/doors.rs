@@ -1,6 +1,6 @@
 //! A1 and A2: what the doors cost. One public read is asked for by nobody, by keys and by a browser: the handler is the same,
-//! and whoever shows something is checked. Then what admitting one request of telemetry costs, call for call as the
-//! receivers' gate does it, with the allocations counted.
+//! and whoever shows something is checked. Then what admitting one request of telemetry costs, as the
+//! receivers' gate does it for a key that it cannot tell from memory, with the allocations counted.
 
 use std::hint::black_box;
 use std::sync::Arc;
