@@ -27,6 +27,7 @@ pub async fn check<F: Future<Output = Arc<dyn Repository>>>(fresh: impl Fn() -> 
     factors_are_swapped_and_never_lost(&*fresh().await).await;
     a_subject_is_one_account(&*fresh().await).await;
     memberships_are_one_for_each_team(&*fresh().await).await;
+    a_write_begins_a_generation_and_a_read_does_not(&*fresh().await).await;
 }
 
 async fn factors_are_swapped_and_never_lost(store: &dyn Repository) {
@@ -324,4 +325,46 @@ async fn disabling_an_account_ends_what_it_had(store: &dyn Repository) {
     assert_eq!(ok(store.session(&open.digest).await), None);
     assert_eq!(ok(store.take_link(&token.digest(), at(1)).await), None);
     assert_eq!(ok(store.account(&lin.id).await), Some(Account { disabled_at: Some(at(5)), ..lin }));
+}
+
+/// What was read is used again as long as the generation stays.
+async fn a_write_begins_a_generation_and_a_read_does_not(store: &dyn Repository) {
+    let (lin, mei) = (account("lin"), account("mei"));
+    let (first, token) = link(&lin, 1);
+    let (one, two) = (key("a", Grant::Ingest, 1), key("b", Grant::Ingest, 2));
+    let (replacing, open) =
+        (Key { replaces: Some(one.id.clone()), ..two.clone() }, session(1, Some(&mei), None));
+    let member = Membership { account: mei.id.clone(), team: "pay".to_owned(), role: Role::Viewer };
+    let mut last = store.generation();
+    macro_rules! writes {
+        ($($write:expr),* $(,)?) => {$(
+            ok($write.await);
+            assert_ne!(store.generation(), last, "after {}", stringify!($write));
+            last = store.generation();
+        )*};
+    }
+    writes!(
+        store.bootstrap(&lin, &[], &first),
+        store.insert_account(&mei, &link(&mei, 2).0),
+        store.replace_link(&first),
+        store.take_link(&token.digest(), at(1)),
+        store.swap_factors(&lin.id, 0, &Factors { revision: 1, ..Factors::default() }),
+        store.insert_subject_account(&account("wei"), "subject"),
+        store.set_role(&lin.id, Role::Viewer),
+        store.put_membership(&member),
+        store.remove_membership(&mei.id, "pay"),
+        store.insert_key(&one),
+        store.replace_key(&replacing, at(9)),
+        store.revoke_key(&one.id, at(5)),
+        store.touch_keys(&[(two.id.clone(), at(9))]),
+        store.insert_session(&open),
+        store.delete_session(&open.id),
+        store.disable_account(&mei.id, at(5)),
+        store.delete_expired(at(900)),
+    );
+    ok(store.account(&lin.id).await);
+    ok(store.session(&open.digest).await);
+    ok(store.memberships(Some(&lin.id)).await);
+    ok(store.key(&one.id).await);
+    assert_eq!(store.generation(), last, "nothing was written");
 }

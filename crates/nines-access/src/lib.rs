@@ -25,6 +25,7 @@ pub mod audit;
 mod authorize;
 mod error;
 mod factors;
+mod holder_cache;
 mod key_cache;
 mod lockout;
 mod password;

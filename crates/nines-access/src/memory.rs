@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use nines_model::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::audit::GENESIS;
 use crate::repository::SESSIONS_PER_HOLDER_MAX;
@@ -18,6 +18,7 @@ pub struct MemoryRepository(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {
+    generation: u64,
     accounts: Vec<Account>,
     keys: Vec<Key>,
     sessions: Vec<Session>,
@@ -57,10 +58,22 @@ impl Tables {
     }
 }
 
+impl MemoryRepository {
+    fn change(&self) -> MutexGuard<'_, Tables> {
+        let mut tables = self.0.lock();
+        tables.generation += 1;
+        tables
+    }
+}
+
 #[async_trait]
 impl Repository for MemoryRepository {
+    fn generation(&self) -> u64 {
+        self.0.lock().generation
+    }
+
     async fn bootstrap(&self, account: &Account, keys: &[Key], link: &Link) -> Result<(), RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         if !tables.accounts.is_empty() {
             return Err(taken("an account".to_owned()));
         }
@@ -69,7 +82,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn insert_account(&self, account: &Account, link: &Link) -> Result<(), RepositoryError> {
-        self.0.lock().add_account(account, link)
+        self.change().add_account(account, link)
     }
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, RepositoryError> {
@@ -83,7 +96,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn disable_account(&self, id: &AccountId, at: Timestamp) -> Result<bool, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         let living =
             tables.accounts.iter_mut().find(|account| account.id == *id && account.disabled_at.is_none());
         let Some(account) = living else { return Ok(false) };
@@ -95,7 +108,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn replace_link(&self, link: &Link) -> Result<(), RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         tables.links.retain(|old| old.account != link.account);
         tables.links.push(link.clone());
         Ok(())
@@ -112,7 +125,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn take_link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         let Some(index) = tables.links.iter().position(|link| link.digest == *digest) else {
             return Ok(None);
         };
@@ -130,7 +143,7 @@ impl Repository for MemoryRepository {
         from: u64,
         factors: &Factors,
     ) -> Result<bool, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         if tables.factors.get(id).map_or(0, |stored| stored.revision) != from {
             return Ok(false);
         }
@@ -145,7 +158,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn insert_subject_account(&self, account: &Account, subject: &str) -> Result<(), RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         if tables.subjects.contains_key(subject) {
             return Err(taken("the subject".to_owned()));
         }
@@ -155,7 +168,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn set_role(&self, id: &AccountId, role: Role) -> Result<(), RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         for account in tables.accounts.iter_mut().filter(|account| account.id == *id) {
             account.role = role;
         }
@@ -176,16 +189,16 @@ impl Repository for MemoryRepository {
 
     async fn put_membership(&self, membership: &Membership) -> Result<(), RepositoryError> {
         let key = (membership.account.clone(), membership.team.clone());
-        self.0.lock().memberships.insert(key, membership.role);
+        self.change().memberships.insert(key, membership.role);
         Ok(())
     }
 
     async fn remove_membership(&self, account: &AccountId, team: &str) -> Result<bool, RepositoryError> {
-        Ok(self.0.lock().memberships.remove(&(account.clone(), team.to_owned())).is_some())
+        Ok(self.change().memberships.remove(&(account.clone(), team.to_owned())).is_some())
     }
 
     async fn insert_key(&self, key: &Key) -> Result<(), RepositoryError> {
-        self.0.lock().add_key(key)
+        self.change().add_key(key)
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, RepositoryError> {
@@ -199,7 +212,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         let living = tables.keys.iter_mut().find(|key| key.id == *id && key.revoked_at.is_none());
         let Some(key) = living else { return Ok(false) };
         key.revoked_at = Some(at);
@@ -208,7 +221,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn replace_key(&self, new: &Key, until: Timestamp) -> Result<bool, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         let is_replaced =
             tables.keys.iter().any(|key| key.replaces.is_some() && key.replaces == new.replaces);
         let old = tables.keys.iter_mut().find(|key| Some(&key.id) == new.replaces.as_ref());
@@ -224,7 +237,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         for (id, at) in used {
             if let Some(key) = tables.keys.iter_mut().find(|key| key.id == *id) {
                 key.last_used_at = key.last_used_at.max(Some(*at));
@@ -234,7 +247,7 @@ impl Repository for MemoryRepository {
     }
 
     async fn insert_session(&self, session: &Session) -> Result<(), RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         tables.sessions.push(session.clone());
         let is_theirs = |other: &Session| other.account == session.account && other.key == session.key;
         let mut theirs: Vec<_> = tables.sessions.iter().filter(|other| is_theirs(other)).cloned().collect();
@@ -263,14 +276,14 @@ impl Repository for MemoryRepository {
     }
 
     async fn delete_session(&self, id: &SessionId) -> Result<bool, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         let before = tables.sessions.len();
         tables.sessions.retain(|session| session.id != *id);
         Ok(tables.sessions.len() < before)
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, RepositoryError> {
-        let mut tables = self.0.lock();
+        let mut tables = self.change();
         let before = tables.sessions.len() + tables.links.len();
         tables.sessions.retain(|session| now < session.expires_at);
         tables.links.retain(|link| now < link.expires_at);

@@ -13,6 +13,10 @@ pub const SESSIONS_PER_HOLDER_MAX: usize = 20;
 /// `contract::check`.
 #[async_trait]
 pub trait Repository: Send + Sync + 'static {
+    /// Another number after every write that is acknowledged, or may have happened: what was read between two equal ones
+    /// is as it was. Costs no read.
+    fn generation(&self) -> u64;
+
     /// Stores the first account with its keys and its link; `Conflict` if there is any account already.
     async fn bootstrap(&self, account: &Account, keys: &[Key], link: &Link) -> Result<(), RepositoryError>;
 

@@ -1,6 +1,7 @@
 //! Secrets: how they are made, written, read back and compared.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use nines_base::Random;
 use sha2::{Digest as _, Sha256};
@@ -106,6 +107,12 @@ impl PartialEq for Digest {
 }
 
 impl Eq for Digest {}
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ use nines_base::{Random, SharedClock};
 use nines_model::Timestamp;
 use nines_secrets::Sealer;
 
+use crate::holder_cache::HolderCache;
 use crate::key_cache::KeyCache;
 use crate::lockout::Lockout;
 use crate::secret::key_id;
@@ -59,6 +60,8 @@ struct Inner {
     random: Random,
     config: Config,
     keys: KeyCache,
+    accounts: HolderCache<AccountId, Arc<(Account, Teams)>>,
+    sessions: HolderCache<Digest, Arc<Session>>,
     throttle: Throttle,
     lockout: Lockout,
     devices: Devices,
@@ -105,6 +108,8 @@ impl Access {
             sealer: config.sealer.clone(),
             config,
             keys: KeyCache::default(),
+            accounts: HolderCache::default(),
+            sessions: HolderCache::default(),
             throttle: Throttle::default(),
             lockout: Lockout::default(),
             devices: Devices::default(),
@@ -116,8 +121,8 @@ impl Access {
     /// Who is calling. No credentials make an anonymous actor; wrong ones are an error, so that a typo is not taken
     /// for a choice. Routes that are public do not ask: an expired cookie must not hide the page to sign in on.
     ///
-    /// Costs a lookup in memory for a key used in the last seconds, else a read of the store. A key of an account that does
-    /// more than send costs two reads besides, of the account and its teams, so that what was taken away holds at once.
+    /// Costs lookups in memory for what was used in the last seconds, unless something was written about anybody since, so
+    /// that what was taken away holds at once; else up to three reads of the store.
     pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Authenticated, AccessError> {
         if let Some(header) = credentials.authorization {
             let text = bearer(header).ok_or(AccessError::BadCredentials { what: "authorization header" })?;
@@ -143,7 +148,7 @@ impl Access {
     ) -> Result<Authenticated, AccessError> {
         let now = self.inner.clock.now();
         let token = Secret::from_text(token);
-        let session = self.inner.repository.session(&token.digest()).await?;
+        let session = self.session(token.digest(), now).await?;
         let holder = match session {
             Some(session) if now < session.expires_at => {
                 self.holder(&session, now).await?.map(|it| (session, it))
@@ -161,7 +166,7 @@ impl Access {
                 return Err(AccessError::Csrf);
             }
         }
-        let mut actor = held.actor(Via::Session(session.id));
+        let mut actor = held.actor(Via::Session(session.id.clone()));
         actor.second_factor = session.second_factor;
         actor.from = Some(credentials.address);
         Ok(Authenticated { actor, session: Some(SessionInfo { csrf_token, expires_at: session.expires_at }) })
@@ -170,11 +175,8 @@ impl Access {
     /// Who is behind a session, as they are now; `None` if account or key are gone.
     async fn holder(&self, session: &Session, now: Timestamp) -> Result<Option<Held>, AccessError> {
         if let Some(id) = &session.account {
-            let account = self.inner.repository.account(id).await?;
-            let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
-                return Ok(None);
-            };
-            return self.held_by_account(account).await.map(Some);
+            let account = self.account(id).await?;
+            return Ok(account.filter(|known| known.0.disabled_at.is_none()).map(|known| Held::of(&known)));
         }
         let Some(id) = &session.key else { return Ok(None) };
         match self.inner.repository.key(id).await?.filter(|key| key.is_good_at(now)) {
@@ -207,22 +209,13 @@ impl Access {
             if account.disabled_at.is_some() || !keys.iter().all(is_its) {
                 return Ok(None);
             }
-            return Ok(Some(self.held_by_account(account).await?.actor(Via::System)));
+            let teams = self.teams_of(&account.id).await?;
+            return Ok(Some(Held::of(&(account, teams)).actor(Via::System)));
         }
         match keys.iter().find(|key| key.is_good_at(now)) {
             Some(key) => Ok(Some(self.held_by_key(key).await?.actor(Via::System))),
             None => Ok(None),
         }
-    }
-
-    async fn held_by_account(&self, account: Account) -> Result<Held, AccessError> {
-        Ok(Held {
-            grant: Grant::Role(account.role),
-            teams: self.teams_of(&account.id).await?,
-            person: Some(Person { id: account.id.0, key_maker: None }),
-            name: account.name,
-            bounds: None,
-        })
     }
 
     /// What a key opens. One that is kept to a team opens nothing beyond it; one with all that its account may do
@@ -238,14 +231,41 @@ impl Access {
             (Some(_), _, Grant::Ingest) => {}
             (Some(_), _, Grant::Nothing) => {}
             (None, Some(id), Grant::Role(role)) => {
-                let account = self.inner.repository.account(id).await?;
-                if account.is_some_and(|account| account.role == role && account.disabled_at.is_none()) {
-                    teams = self.teams_of(id).await?;
+                if let Some(known) = self.account(id).await?
+                    && known.0.role == role
+                    && known.0.disabled_at.is_none()
+                {
+                    teams = Arc::clone(&known.1);
                 }
             }
             (None, ..) => {}
         }
         Ok(Held::by(key, grant, teams))
+    }
+
+    /// The session that this is the digest of, which may have expired.
+    async fn session(&self, digest: Digest, now: Timestamp) -> Result<Option<Arc<Session>>, AccessError> {
+        let generation = self.inner.repository.generation();
+        if let Some(known) = self.inner.sessions.get(&digest, generation, now) {
+            return Ok(Some(known));
+        }
+        let Some(session) = self.inner.repository.session(&digest).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        self.inner.sessions.put(digest, Arc::clone(&session), generation, now);
+        Ok(Some(session))
+    }
+
+    /// An account with its teams, as they are now.
+    async fn account(&self, id: &AccountId) -> Result<Option<Arc<(Account, Teams)>>, AccessError> {
+        let (generation, now) = (self.inner.repository.generation(), self.inner.clock.now());
+        if let Some(known) = self.inner.accounts.get(id, generation, now) {
+            return Ok(Some(known));
+        }
+        let Some(account) = self.inner.repository.account(id).await? else { return Ok(None) };
+        let known = Arc::new((account, self.teams_of(id).await?));
+        self.inner.accounts.put(id.clone(), Arc::clone(&known), generation, now);
+        Ok(Some(known))
     }
 
     async fn teams_of(&self, account: &AccountId) -> Result<Teams, AccessError> {
@@ -348,6 +368,16 @@ struct Held {
 }
 
 impl Held {
+    fn of((account, teams): &(Account, Teams)) -> Self {
+        Self {
+            name: account.name.clone(),
+            grant: Grant::Role(account.role),
+            teams: Arc::clone(teams),
+            person: Some(Person { id: account.id.0.clone(), key_maker: None }),
+            bounds: None,
+        }
+    }
+
     fn by(key: &Key, grant: Grant, teams: Teams) -> Self {
         let bounds = (!key.bounds.is_none()).then(|| Arc::new(key.bounds.clone()));
         Self { name: key.name.clone(), grant, teams, person: key.person(), bounds }

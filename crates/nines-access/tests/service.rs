@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nines_access::{
-    Access, AccessError, Actor, Bounds, Config, Credentials, GRACE_MAX, Grant, Key, MemoryRepository, NewKey,
-    Origin, Repository, Role, SESSION_TTL, Secret, SignedIn, Via, clear_cookie, session_cookie,
+    Access, AccessError, AccountId, Actor, Bounds, Config, Credentials, GRACE_MAX, Grant, Key, Membership,
+    MemoryRepository, NewKey, Origin, Repository, Role, SESSION_TTL, Secret, SignedIn, Via, clear_cookie,
+    session_cookie,
 };
 use nines_base::{Clock, ErrorKind, ManualClock, Random};
 use nines_model::Timestamp;
@@ -485,4 +486,38 @@ async fn a_key_that_sends_for_a_team_counts_for_it_and_opens_nothing_there() {
     world.by_key(issued.secret.expose()).await.unwrap();
     world.access.revoke_key(&owner, &issued.key.id).await.unwrap();
     world.by_key(issued.secret.expose()).await.unwrap_err();
+}
+
+/// What was read stays in memory, and not a call longer than it is true.
+#[tokio::test]
+async fn what_is_taken_away_is_gone_from_the_next_call() {
+    let world = world().await;
+    let session = world.access.sign_in_with_link(world.link.expose(), None, &ORIGIN).await.unwrap();
+    let owner = world.owner().await;
+    let account = AccountId(owner.person.clone().unwrap().id);
+    let both = async || {
+        let by_key = world.by_key(world.owner_key.expose()).await.unwrap();
+        let by_cookie = world.by_cookie(&session.token, None, false).await;
+        (by_key, by_cookie)
+    };
+    assert!(both().await.1.unwrap().teams.is_empty());
+    let member = Membership { account: account.clone(), team: "pay".to_owned(), role: Role::Admin };
+    world.repository.put_membership(&member).await.unwrap();
+    let (by_key, by_cookie) = both().await;
+    assert_eq!(by_key.teams.get("pay"), Some(&Role::Admin));
+    assert_eq!(by_cookie.unwrap().teams.get("pay"), Some(&Role::Admin));
+    assert!(world.repository.remove_membership(&account, "pay").await.unwrap());
+    let (by_key, by_cookie) = both().await;
+    assert!(by_key.teams.is_empty() && by_cookie.unwrap().teams.is_empty());
+    world.repository.put_membership(&member).await.unwrap();
+    world.repository.set_role(&account, Role::Viewer).await.unwrap();
+    assert!(
+        both().await.0.teams.is_empty(),
+        "the key has more than its account now, so it opens no teams of it"
+    );
+    world.repository.set_role(&account, Role::Owner).await.unwrap();
+    assert!(!both().await.0.teams.is_empty());
+    assert!(world.repository.disable_account(&account, world.clock.now()).await.unwrap());
+    let (by_key, by_cookie) = both().await;
+    assert!(by_key.teams.is_empty() && by_cookie.is_err());
 }

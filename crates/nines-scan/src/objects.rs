@@ -9,10 +9,15 @@ use serde_json::{Map, Value};
 use nines_model::{Timestamp, ValueType, field};
 use nines_storage::Column;
 
+use crate::cache::Cache;
 use crate::error::ScanError;
 use crate::part::{Part, times_of};
 use crate::render::cell;
 use crate::rows::Rows;
+
+/// Objects of stored rows that are kept: some fifty thousand. A trace is asked for by its page, by its critical path, by
+/// whoever follows a link to it, and the latest lines by every page that shows them.
+const OBJECTS_BYTES_MAX: usize = 32 << 20;
 
 /// An event as callers get it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,9 +28,38 @@ pub(crate) struct Object {
     pub fields: Map<String, Value>,
 }
 
+/// Objects by segment, row group and row. Cloning shares them. Segments never change, so neither do they.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptObjects(Arc<Cache<(i64, usize, usize), Object>>);
+
+impl Default for KeptObjects {
+    fn default() -> Self {
+        Self(Arc::new(Cache::new(OBJECTS_BYTES_MAX)))
+    }
+}
+
+/// The chosen rows of the part, if every one of them was an object before; in order.
+pub(crate) fn kept(part: &Part, rows: &Rows) -> Option<Vec<Arc<Object>>> {
+    let (segment, row_group) = part.row_group()?;
+    let KeptObjects(kept) = segment.objects();
+    rows.positions().map(|row| kept.get(&(segment.file.id, row_group, row))).collect()
+}
+
+fn keep(part: &Part, objects: &[Object]) {
+    let Some((segment, row_group)) = part.row_group() else { return };
+    let KeptObjects(kept) = segment.objects();
+    for object in objects {
+        let bytes = size_of(&object.fields);
+        kept.put((segment.file.id, row_group, object.row), Arc::new(object.clone()), bytes);
+    }
+}
+
 /// Whole rows of a part, in order: one object each, without the fields that are absent. JSON columns become JSON, and the
 /// overflow's fields stand beside the others. `columns` tells JSON text from other text.
 pub(crate) fn objects(part: &Part, rows: &Rows, columns: &[Column]) -> Result<Vec<Object>, ScanError> {
+    if let Some(kept) = kept(part, rows) {
+        return Ok(kept.iter().map(|object| Object::clone(object)).collect());
+    }
     let names = part.columns();
     let read: Vec<&str> = names.iter().map(String::as_str).collect();
     let is_json =
@@ -49,6 +83,7 @@ pub(crate) fn objects(part: &Part, rows: &Rows, columns: &[Column]) -> Result<Ve
             }
         }
     }
+    keep(part, &found);
     Ok(found)
 }
 

@@ -15,6 +15,11 @@ use crate::predicate::ColumnTest;
 use crate::rows::Rows;
 use crate::segment::Segment;
 
+/// A column of codes takes a byte or two for each row; with more, most of it is a dictionary, which is one of ids if it is
+/// large besides.
+const CODED_BYTES_A_ROW_MAX: usize = 3;
+const DICTIONARY_BYTES_MAX: usize = 256 << 10;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub dataset: Dataset,
@@ -100,8 +105,13 @@ impl Part {
     pub fn is_costly(&self, column: &str) -> bool {
         match &self.source {
             Source::Hot(_) => false,
-            Source::Stored { segment, .. } => segment.column(column).is_some_and(|index| {
-                !segment.is_coded(index) && !segment.schema().field(index).data_type().is_primitive()
+            Source::Stored { segment, row_group } => segment.column(column).is_some_and(|index| {
+                if segment.is_coded(index) {
+                    segment.decoded_bytes(*row_group, index)
+                        > DICTIONARY_BYTES_MAX.max(self.rows * CODED_BYTES_A_ROW_MAX)
+                } else {
+                    !segment.schema().field(index).data_type().is_primitive()
+                }
             }),
         }
     }

@@ -14,11 +14,16 @@ use nines_storage::Snapshot;
 
 use crate::error::ScanError;
 use crate::part::Part;
+use crate::predicate::Node;
 use crate::rows::Rows;
 use crate::scanner::{Reads, Scanner};
 use crate::segment::Segment;
 use crate::select::Selector;
 use crate::stats::{Counters, QueryStats};
+
+/// How long a question that should be brief runs alone. Waking another thread costs a tenth of it, and where the
+/// machine idles as much as all of it.
+const HELP_AFTER: Duration = Duration::from_millis(1);
 
 pub(crate) struct Question {
     scanner: Scanner,
@@ -103,12 +108,27 @@ impl Question {
     /// The rows of the part that are asked for.
     pub fn select(&self, part: &Part, selector: &Selector) -> Result<Rows, ScanError> {
         let rows = selector.select(part, self.scanner.selections(), &self.counters)?;
+        Ok(self.looked_into(part, rows))
+    }
+
+    /// As [`Question::select`], where of the filter only `left` is to be asked of the part.
+    pub fn select_of(&self, part: &Part, selector: &Selector, left: Node) -> Result<Rows, ScanError> {
+        let rows = selector.select_of(part, left, self.scanner.selections(), &self.counters)?;
+        Ok(self.looked_into(part, rows))
+    }
+
+    fn looked_into(&self, part: &Part, rows: Rows) -> Rows {
         if !rows.is_none()
             && let Some((segment, _)) = part.row_group()
         {
             self.segments.lock().1.insert(segment.file.id);
         }
-        Ok(rows)
+        rows
+    }
+
+    /// Whether [`Question::select_of`] knows the answer without reading a column.
+    pub fn is_kept(&self, part: &Part, selector: &Selector, left: &Node) -> bool {
+        selector.is_kept(part, left, self.scanner.selections())
     }
 
     /// What it has cost up to now.
@@ -139,21 +159,46 @@ impl Question {
         M: Fn() -> S,
         W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
     {
-        let threads = self.scanner.config().threads.clamp(1, parts.len().max(1));
-        let shared = Arc::new((parts, work, AtomicUsize::new(0), AtomicBool::new(false)));
+        self.spread(&Arc::new(Round::new(parts, work)), make).await
+    }
+
+    /// As [`Question::scan`], for what is probably done sooner than another thread wakes up: others are called only after
+    /// [`HELP_AFTER`].
+    pub async fn scan_briefly<S, M, W>(
+        self: &Arc<Self>,
+        parts: Vec<Part>,
+        make: M,
+        work: W,
+    ) -> Result<Vec<S>, ScanError>
+    where
+        S: Send + 'static,
+        M: Fn() -> S,
+        W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
+    {
+        let round = Arc::new(Round::new(parts, work));
+        let (began, mut mine) = (self.scanner.monotonic(), make());
+        while self.scanner.monotonic().saturating_sub(began) < HELP_AFTER {
+            if round.step(self, &mut mine).await?.is_break() {
+                return Ok(vec![mine]);
+            }
+        }
+        let mut states = self.spread(&round, make).await?;
+        states.push(mine);
+        Ok(states)
+    }
+
+    async fn spread<S, M, W>(self: &Arc<Self>, round: &Arc<Round<W>>, make: M) -> Result<Vec<S>, ScanError>
+    where
+        S: Send + 'static,
+        M: Fn() -> S,
+        W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
+    {
+        let threads = self.scanner.config().threads.clamp(1, round.left().max(1));
         let mut tasks: Vec<_> = (0..threads)
             .map(|_| {
-                let (question, shared, mut state) = (Arc::clone(self), Arc::clone(&shared), make());
+                let (question, round, mut state) = (Arc::clone(self), Arc::clone(round), make());
                 async move {
-                    let (parts, work, next, done) = &*shared;
-                    while !done.load(Ordering::Relaxed) {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(part) = parts.get(index) else { break };
-                        if work(&question, index, part, &mut state)?.is_break() {
-                            done.store(true, Ordering::Relaxed);
-                        }
-                        tokio::task::yield_now().await;
-                    }
+                    while round.step(&question, &mut state).await?.is_continue() {}
                     Ok(state)
                 }
             })
@@ -170,5 +215,41 @@ impl Question {
             states.push(task.finish().await?);
         }
         Ok(states)
+    }
+}
+
+/// Parts that several threads take in turn.
+struct Round<W> {
+    parts: Vec<Part>,
+    work: W,
+    next: AtomicUsize,
+    is_done: AtomicBool,
+}
+
+impl<W> Round<W> {
+    fn new(parts: Vec<Part>, work: W) -> Self {
+        Self { parts, work, next: AtomicUsize::new(0), is_done: AtomicBool::new(false) }
+    }
+
+    /// Parts that nobody has taken yet.
+    fn left(&self) -> usize {
+        self.parts.len().saturating_sub(self.next.load(Ordering::Relaxed))
+    }
+
+    /// Works on the next part, and pauses; tells whether there is another one to work on.
+    async fn step<S>(&self, question: &Question, state: &mut S) -> Result<ControlFlow<()>, ScanError>
+    where
+        W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError>,
+    {
+        if self.is_done.load(Ordering::Relaxed) {
+            return Ok(ControlFlow::Break(()));
+        }
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let Some(part) = self.parts.get(index) else { return Ok(ControlFlow::Break(())) };
+        if (self.work)(question, index, part, state)?.is_break() {
+            self.is_done.store(true, Ordering::Relaxed);
+        }
+        tokio::task::yield_now().await;
+        Ok(ControlFlow::Continue(()))
     }
 }

@@ -11,8 +11,9 @@ use nines_model::{Dataset, TimeRange, Timestamp, field};
 
 use crate::cursor::Cursor;
 use crate::error::ScanError;
-use crate::objects::{Object, content_hash, objects, size_of};
+use crate::objects::{Object, content_hash, kept, objects, size_of};
 use crate::part::{Part, times_of};
+use crate::predicate::Node;
 use crate::question::{Question, Target};
 use crate::rows::Rows;
 use crate::scanner::{Limits, Scanner};
@@ -26,6 +27,10 @@ pub const PAGE_MAX: usize = 10_000;
 pub const PAGE_BYTES_MAX: usize = 64 << 20;
 /// Events of one instant among which a page may have to be found; 16 bytes each.
 const TIES_MAX: usize = 2_000_000;
+/// Rows of a part that are objects at one time.
+const OBJECTS_MAX: usize = 1_024;
+/// Parts whose filters and kept answers are looked at before any thread is called: some microseconds each.
+const LOOKED_AT_FIRST_MAX: usize = 256;
 
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
@@ -159,9 +164,12 @@ async fn candidates(
     order: Order,
     wanted: usize,
 ) -> Result<Vec<Candidate>, ScanError> {
-    let mut parts: Vec<(u32, Part)> = (0..).zip(target.parts.iter().cloned()).collect();
-    parts.sort_by_key(|(_, part)| order.best(part));
-    let (indices, parts): (Vec<u32>, Vec<Part>) = parts.into_iter().unzip();
+    let mut parts: Vec<(u32, Part, Option<Node>)> =
+        (0..).zip(&target.parts).map(|(index, part)| (index, part.clone(), None)).collect();
+    let is_brief = parts.len() <= LOOKED_AT_FIRST_MAX && look_at_first(question, target, &mut parts);
+    parts.sort_by_key(|(_, part, _)| order.best(part));
+    let (parts, known): (Vec<Part>, Vec<(u32, Option<Node>)>) =
+        parts.into_iter().map(|(index, part, left)| (part, (index, left))).unzip();
     // What comes after this rank is not on the page: the least that any thread knows.
     let bound = Arc::new(AtomicI64::new(i64::MAX));
     let work = {
@@ -173,35 +181,84 @@ async fn candidates(
                 return Ok(ControlFlow::Break(()));
             }
             let selector = target.selector.within(order.up_to(worst));
-            let rows = question.select(part, &selector)?;
+            let (number, left) = &known[index];
+            let rows = match left {
+                Some(left) => question.select_of(part, &selector, left.clone())?,
+                None => question.select(part, &selector)?,
+            };
             if rows.is_none() {
                 return Ok(ControlFlow::Continue(()));
             }
-            let mut positions = rows.positions();
-            for batch in part.read(&[field::TIMESTAMP], &rows)? {
-                let batch = batch?;
-                let Some(times) = &batch.arrays[0] else { continue };
-                let worst = bound.load(Ordering::Relaxed);
-                for (nanos, position) in times_of(times).iter().zip(&mut positions) {
-                    let time = order.rank(*nanos);
-                    if time <= worst {
-                        found.push(Candidate { time, part: indices[index], row: position as u32 });
-                    }
-                }
-                if found.len() >= 2 * wanted.max(1_024) {
-                    keep_first(found, wanted)?;
-                    bound.fetch_min(last_of(found, wanted), Ordering::Relaxed);
-                }
+            if rows.count() <= OBJECTS_MAX
+                && let Some(objects) = kept(part, &rows)
+            {
+                let candidate = |object: &Arc<Object>| Candidate {
+                    time: order.rank(object.at.as_nanos()),
+                    part: *number,
+                    row: object.row as u32,
+                };
+                found.extend(objects.iter().map(candidate));
+            } else {
+                add_candidates(part, &rows, *number, order, wanted, &bound, found)?;
             }
             keep_first(found, wanted)?;
             bound.fetch_min(last_of(found, wanted), Ordering::Relaxed);
             Ok(ControlFlow::Continue(()))
         }
     };
-    let mut found: Vec<Candidate> = question.scan(parts, Vec::new, work).await?.concat();
+    let found = if is_brief {
+        question.scan_briefly(parts, Vec::new, work).await?
+    } else {
+        question.scan(parts, Vec::new, work).await?
+    };
+    let mut found: Vec<Candidate> = found.concat();
     keep_first(&mut found, wanted)?;
     found.sort_unstable();
     Ok(found)
+}
+
+/// The selected rows of a part that no known row rules out.
+fn add_candidates(
+    part: &Part,
+    rows: &Rows,
+    number: u32,
+    order: Order,
+    wanted: usize,
+    bound: &AtomicI64,
+    found: &mut Vec<Candidate>,
+) -> Result<(), ScanError> {
+    let mut positions = rows.positions();
+    for batch in part.read(&[field::TIMESTAMP], rows)? {
+        let batch = batch?;
+        let Some(times) = &batch.arrays[0] else { continue };
+        let worst = bound.load(Ordering::Relaxed);
+        for (nanos, position) in times_of(times).iter().zip(&mut positions) {
+            let time = order.rank(*nanos);
+            if time <= worst {
+                found.push(Candidate { time, part: number, row: position as u32 });
+            }
+        }
+        if found.len() >= 2 * wanted.max(1_024) {
+            keep_first(found, wanted)?;
+            bound.fetch_min(last_of(found, wanted), Ordering::Relaxed);
+        }
+    }
+    Ok(())
+}
+
+/// Leaves out the parts of which filters and statistics tell that nothing is selected, and notes what is left to be asked of
+/// the others. Returns whether earlier answers tell the rest.
+fn look_at_first(question: &Question, target: &Target, parts: &mut Vec<(u32, Part, Option<Node>)>) -> bool {
+    parts.retain_mut(|(_, part, left)| {
+        let node = target.selector.filter().settle(part);
+        let may_hold = !node.is_const(false);
+        *left = Some(node);
+        may_hold
+    });
+    let is_kept = |part: &Part, left: &Option<Node>| {
+        left.as_ref().is_some_and(|left| question.is_kept(part, &target.selector, left))
+    };
+    parts.iter().all(|(_, part, left)| is_kept(part, left))
 }
 
 /// The last rank that is still of use, once there are enough rows.
@@ -298,8 +355,6 @@ async fn each_object<T: Send + 'static>(
     wanted: &[Candidate],
     see: impl Fn(u32, Object, &mut Vec<T>) -> Result<(), ScanError> + Send + Sync + 'static,
 ) -> Result<Vec<T>, ScanError> {
-    /// Rows of a part that are objects at one time.
-    const OBJECTS_MAX: usize = 1_024;
     let mut wanted = wanted.to_vec();
     wanted.sort_unstable_by_key(|row| (row.part, row.row));
     let mut parts = Vec::new();
@@ -322,5 +377,5 @@ async fn each_object<T: Send + 'static>(
         }
         Ok(ControlFlow::Continue(()))
     };
-    Ok(question.scan(parts, Vec::new, work).await?.into_iter().flatten().collect())
+    Ok(question.scan_briefly(parts, Vec::new, work).await?.into_iter().flatten().collect())
 }

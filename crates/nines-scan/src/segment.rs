@@ -26,6 +26,7 @@ use nines_storage::{BLOCK_BYTES, SegmentFile};
 
 use crate::cache::Cache;
 use crate::facts::Facts;
+use crate::objects::KeptObjects;
 use crate::pages::Pages;
 use crate::rows::Rows;
 use crate::stats::Counters;
@@ -45,16 +46,21 @@ pub(crate) struct Footer {
     index: Option<SegmentIndex>,
 }
 
-/// What is kept of segments between questions: footers by segment id, and pages.
+/// What is kept of segments between questions: footers by segment id, pages, and rows.
 #[derive(Debug)]
 pub(crate) struct Footers {
     footers: Cache<i64, Footer>,
     pages: Pages,
+    objects: KeptObjects,
 }
 
 impl Default for Footers {
     fn default() -> Self {
-        Self { footers: Cache::new(FOOTERS_BYTES_MAX), pages: Pages::default() }
+        Self {
+            footers: Cache::new(FOOTERS_BYTES_MAX),
+            pages: Pages::default(),
+            objects: KeptObjects::default(),
+        }
     }
 }
 
@@ -74,7 +80,13 @@ impl Footers {
                 footer
             }
         };
-        Ok(Segment { file: Arc::clone(file), footer, bytes, pages: self.pages.clone() })
+        Ok(Segment {
+            file: Arc::clone(file),
+            footer,
+            bytes,
+            pages: self.pages.clone(),
+            objects: self.objects.clone(),
+        })
     }
 }
 
@@ -143,6 +155,7 @@ pub(crate) struct Segment {
     footer: Arc<Footer>,
     bytes: SegmentBytes,
     pages: Pages,
+    objects: KeptObjects,
 }
 
 impl Segment {
@@ -176,12 +189,22 @@ impl Segment {
         matches!(self.schema().field(column).data_type(), DataType::Dictionary(..))
     }
 
+    /// What the column takes before it is compressed, its dictionary included.
+    pub fn decoded_bytes(&self, row_group: usize, column: usize) -> usize {
+        usize::try_from(self.chunk(row_group, column).uncompressed_size()).unwrap_or(0)
+    }
+
     pub fn facts(&self, row_group: usize, column: usize) -> Facts {
         Facts::of_chunk(self.chunk(row_group, column))
     }
 
     fn chunk(&self, row_group: usize, column: usize) -> &ColumnChunkMetaData {
         self.metadata().row_group(row_group).column(column)
+    }
+
+    /// Rows of the file that were made objects before.
+    pub fn objects(&self) -> &KeptObjects {
+        &self.objects
     }
 
     /// The chosen rows of the given columns, in batches of at most [`BATCH_ROWS`]. A batch has its columns in the order of

@@ -66,28 +66,44 @@ impl Selector {
         self.range.settle(part).and(self.filter.settle(part))
     }
 
+    /// Whether no column has to be read to tell which rows of `part` it selects, of whose filter `left` is left.
+    pub fn is_kept(&self, part: &Part, left: &Node, selections: &Selections) -> bool {
+        self.range.settle(part).is_const(true)
+            && self.key(part, left).is_some_and(|key| selections.0.get(&key).is_some())
+    }
+
     pub fn select(
         &self,
         part: &Part,
         selections: &Selections,
         counters: &Counters,
     ) -> Result<Rows, ScanError> {
+        if self.range.settle(part).is_const(false) {
+            return Ok(Rows::None(part.rows));
+        }
+        self.select_of(part, self.filter.settle(part), selections, counters)
+    }
+
+    /// As [`Selector::select`], where it is known that of the filter only `left` is to be asked of the rows of `part`.
+    pub fn select_of(
+        &self,
+        part: &Part,
+        left: Node,
+        selections: &Selections,
+        counters: &Counters,
+    ) -> Result<Rows, ScanError> {
         let range = self.range.settle(part);
-        if range.is_const(false) {
+        if range.is_const(false) || left.is_const(false) {
             return Ok(Rows::None(part.rows));
         }
-        let filter = self.filter.settle(part);
-        if filter.is_const(false) {
-            return Ok(Rows::None(part.rows));
-        }
-        let key = self.key(part, &filter);
+        let key = self.key(part, &left);
         if let Some(known) = key.as_ref().and_then(|key| selections.0.get(key)) {
             let rows = Rows::clone(&known);
             return if range.is_const(true) { Ok(rows) } else { narrowed(part, rows, &range) };
         }
         counters.add_rows(part.rows);
         let is_whole = range.is_const(true);
-        let (cheap, costly) = split(filter, part);
+        let (cheap, costly) = split(left, part);
         let mut rows = narrowed(part, Rows::All(part.rows), &range.and(cheap))?;
         rows = narrowed(part, rows, &costly)?;
         if let Some(key) = key.filter(|_| is_whole) {

@@ -1,5 +1,9 @@
 //! Accounts, keys, sessions and links in `control.db`.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use nines_access::{
     Account, AccountId, Bounds, Digest, Factors, Grant, Key, KeyId, Link, Membership, Repository,
@@ -22,29 +26,73 @@ pub const DOMAIN: Domain = Domain {
     ],
 };
 
-/// Keeps accounts, keys, sessions and links in a database that was opened with [`DOMAIN`].
+/// Keeps accounts, keys, sessions and links in a database that was opened with [`DOMAIN`]. Clones share what tells of
+/// changes; another one over the same file does not know of theirs.
 #[derive(Debug, Clone)]
 pub struct SqliteAccess {
     database: Database,
+    generation: Arc<AtomicU64>,
+}
+
+/// A write that has begun. However it ends, a new generation begins: whether it was committed is not always known.
+struct Change {
+    write: Write,
+    ended: Ended,
+}
+
+/// Begins a new generation when it goes, also with a future that is dropped while it commits.
+struct Ended(Arc<AtomicU64>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Change {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        let Self { write, ended } = self;
+        let committed = write.commit().await;
+        drop(ended);
+        committed
+    }
+}
+
+impl Deref for Change {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.write
+    }
+}
+
+impl DerefMut for Change {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.write
+    }
 }
 
 type Result<T, E = RepositoryError> = std::result::Result<T, E>;
 
 impl SqliteAccess {
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, generation: Arc::default() }
     }
 
-    async fn begin(&self, operation: &'static str) -> Result<Write> {
-        self.database
-            .write()
-            .await
-            .map_err(|source| RepositoryError::Unavailable { operation, source: Box::new(source) })
+    /// The only way to a write of these tables.
+    async fn begin(&self, operation: &'static str) -> Result<Change> {
+        let unavailable = |source| RepositoryError::Unavailable { operation, source: Box::new(source) };
+        let write = self.database.write().await.map_err(unavailable)?;
+        Ok(Change { write, ended: Ended(Arc::clone(&self.generation)) })
     }
 }
 
 #[async_trait]
 impl Repository for SqliteAccess {
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
     async fn bootstrap(&self, account: &Account, keys: &[Key], link: &Link) -> Result<()> {
         const OPERATION: &str = "store the first account";
         let mut write = self.begin(OPERATION).await?;

@@ -86,7 +86,7 @@ impl Access {
         origin: &Origin<'_>,
     ) -> Result<SignedIn, AccessError> {
         let holder = Holder { account: Some(account.id.clone()), second_factor, ..Holder::default() };
-        let held = self.held_by_account(account.clone()).await?;
+        let held = Held::of(&(account.clone(), self.teams_of(&account.id).await?));
         self.open_session(held, holder, origin, self.inner.clock.now() + SESSION_TTL).await
     }
 

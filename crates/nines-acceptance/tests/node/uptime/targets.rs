@@ -92,20 +92,28 @@ pub async fn tls(folder: &Path) -> anyhow::Result<u16> {
     let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 30 \
                -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
     run_tool("openssl", &new.split_whitespace().collect::<Vec<_>>(), folder).await?;
-    let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
-    let serve = format!("s_server -accept {port} -cert cert.pem -key key.pem -www -quiet");
+    let serve = "s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -www";
     let mut child = nines_base::spawn::program("/usr/bin/openssl")
         .args(serve.split_whitespace())
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    nines_acceptance::eventually("openssl to listen", || async move {
-        Ok(TcpStream::connect(("127.0.0.1", port)).await.is_ok().then_some(()))
-    })
-    .await?;
-    tokio::spawn(async move { child.wait().await });
+    // It says which port the system gave it, and goes on saying things: it is read to its end.
+    let mut said = BufReader::new(child.stdout.take().context("openssl says nothing")?).lines();
+    let port = loop {
+        let line =
+            tokio::time::timeout(PATIENCE, said.next_line()).await.context("openssl does not listen")??;
+        let line = line.context("openssl ended before it listened")?;
+        if let Some(address) = line.strip_prefix("ACCEPT ") {
+            break address.parse::<SocketAddr>()?.port();
+        }
+    };
+    tokio::spawn(async move {
+        while let Ok(Some(_)) = said.next_line().await {}
+        child.wait().await
+    });
     Ok(port)
 }
 
