@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Response, StatusCode};
-use futures::future::{Either, ready};
+use futures::future::{BoxFuture, Either, ready};
 use hyper::Version;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -114,11 +114,23 @@ pub async fn serve(
     clock: &SharedClock,
     shutdown: &Shutdown,
 ) {
-    // What follows runs for every request, and is compiled here with this crate's optimisation, not where it is called.
     serve_site(listener, site.into(), limits, connections, clock, shutdown).await;
 }
 
-async fn serve_site(
+/// The body of an async function is compiled by the crate that awaits it, and what it awaits with it: without the box all
+/// that runs for a request would be as slow as a crate that is not optimised.
+fn serve_site<'a>(
+    listener: TcpListener,
+    site: Site,
+    limits: &'a Limits,
+    connections: &'a Connections,
+    clock: &'a SharedClock,
+    shutdown: &'a Shutdown,
+) -> BoxFuture<'a, ()> {
+    Box::pin(accept_all(listener, site, limits, connections, clock, shutdown))
+}
+
+async fn accept_all(
     listener: TcpListener,
     site: Site,
     limits: &Limits,

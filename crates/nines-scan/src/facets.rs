@@ -12,7 +12,7 @@ use crate::counts::{take_counted, text_of};
 use crate::error::ScanError;
 use crate::part::Part;
 use crate::question::{Question, Target};
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
 use crate::tally::Tally;
 
@@ -65,13 +65,12 @@ pub struct Facet {
 
 impl Scanner {
     /// One pass over the candidate columns of the selected events.
-    pub async fn facets(&self, request: FacetsRequest) -> Result<FacetsResult, ScanError> {
+    pub fn facets(&self, request: FacetsRequest) -> Asked<'_, FacetsResult> {
         let limits = request.limits.clone();
-        self.run(limits, move |question| {
+        Box::pin(self.run(limits, move |question| {
             let request = request.clone();
             async move { facets(&question, &request).await }
-        })
-        .await
+        }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! How many events a filter selects over time: the bars above a search, and the history of an SLI.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::counts::{is_whole_minutes, take_counted, text_of};
 use crate::error::ScanError;
 use crate::part::{Part, times_of};
 use crate::question::{Question, Target};
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::select::{Selector, narrowed};
 use crate::stats::QueryStats;
 
@@ -81,20 +82,19 @@ pub struct CountBucket {
 
 impl Scanner {
     /// One pass over the times of what is selected, and the field that splits it.
-    pub async fn histogram(&self, request: HistogramRequest) -> Result<HistogramResult, ScanError> {
+    pub fn histogram(&self, request: HistogramRequest) -> Asked<'_, HistogramResult> {
         let limits = request.limits.clone();
-        self.run(limits, move |question| {
+        Box::pin(self.run(limits, move |question| {
             let request = request.clone();
             async move { histogram(&question, request).await }
-        })
-        .await
+        }))
     }
 
     /// Counts of a ratio SLI over a given cut of the data: events that pass `total`, and of those the ones that also pass
     /// `good`, for each `step` counted from the epoch, oldest first. Steps without events are left out. With the
     /// snapshot's `last_sequence` the caller knows which later batches to add live. If a segment of the snapshot turns
     /// out to be damaged the call fails with [`ScanError::Storage`], once: take a new snapshot, which names it.
-    pub async fn count_buckets(
+    pub fn count_buckets(
         &self,
         snapshot: Snapshot,
         total: Filter,
@@ -102,16 +102,16 @@ impl Scanner {
         range: TimeRange,
         step: Duration,
         limits: Limits,
-    ) -> Result<Vec<CountBucket>, ScanError> {
+    ) -> Asked<'_, Vec<CountBucket>> {
         if step.is_zero() {
-            return Err(ScanError::invalid("the step is zero", "use at least one nanosecond"));
+            let error = ScanError::invalid("the step is zero", "use at least one nanosecond");
+            return Box::pin(ready(Err(error)));
         }
         let snapshot = Arc::new(snapshot);
-        self.run(limits, move |question| {
+        Box::pin(self.run(limits, move |question| {
             let (snapshot, total, good) = (Arc::clone(&snapshot), total.clone(), good.clone());
             async move { count_buckets(&question, snapshot, &total, &good, range, step).await }
-        })
-        .await
+        }))
     }
 }
 

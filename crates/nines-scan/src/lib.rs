@@ -66,7 +66,7 @@ pub use histogram::{
 };
 pub use render::{cell, kind_of};
 pub use scan::ScanRequest;
-pub use scanner::{FieldInfo, Limits, Scanner, ScannerConfig};
+pub use scanner::{Asked, FieldInfo, Limits, Scanner, ScannerConfig};
 pub use search::{Order, PAGE_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SearchRequest, SearchResult};
 pub use services::{OPERATIONS_MAX, OperationSummary, OperationsResult};
 pub use sketch::RELATIVE_ERROR;

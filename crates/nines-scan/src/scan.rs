@@ -13,7 +13,7 @@ use nines_storage::Snapshot;
 use crate::error::ScanError;
 use crate::part::Columns;
 use crate::question::Question;
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
 
 #[derive(Debug, Clone)]
@@ -67,7 +67,8 @@ impl Scanner {
             let snapshot = snapshot.clone();
             async move {
                 let mut state = start();
-                read(&question, snapshot, &request, |batch| fold(&mut state, batch)).await?;
+                let mut see = |batch: &RecordBatch| fold(&mut state, batch);
+                read(&question, snapshot, &request, &mut see).await?;
                 Ok((state, question.stats()))
             }
         })
@@ -75,11 +76,20 @@ impl Scanner {
     }
 }
 
-async fn read(
+fn read<'a>(
+    question: &'a Question,
+    snapshot: Option<Arc<Snapshot>>,
+    request: &'a ScanRequest,
+    see: &'a mut (dyn FnMut(&RecordBatch) + Send),
+) -> Asked<'a, ()> {
+    Box::pin(read_parts(question, snapshot, request, see))
+}
+
+async fn read_parts(
     question: &Question,
     snapshot: Option<Arc<Snapshot>>,
     request: &ScanRequest,
-    mut see: impl FnMut(&RecordBatch),
+    see: &mut (dyn FnMut(&RecordBatch) + Send),
 ) -> Result<(), ScanError> {
     let target = match snapshot {
         Some(snapshot) => question.target_of(snapshot, &request.filter, request.range)?,

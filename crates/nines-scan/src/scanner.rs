@@ -1,6 +1,7 @@
 //! Where questions run: on threads of their own, within memory, time and number.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,10 @@ struct Inner {
     /// `None` only while dropping.
     threads: Option<tokio::runtime::Runtime>,
 }
+
+/// A question that was asked. Boxed where it is asked, since the body of an async function is compiled by the crate that
+/// awaits it: the loops over rows would be as slow as a crate that is not optimised.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, ScanError>> + Send + 'a>>;
 
 /// The snapshots that a question has read.
 pub(crate) type Reads = Arc<Mutex<Vec<Arc<Snapshot>>>>;

@@ -16,7 +16,7 @@ use crate::part::{Part, times_of};
 use crate::predicate::Node;
 use crate::question::{Question, Target};
 use crate::rows::Rows;
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
 
 /// Rows on one page unless the request says otherwise.
@@ -72,13 +72,12 @@ pub struct SearchResult {
 impl Scanner {
     /// Costs two passes: the first reads only times and what the filter needs, newest part first, and skips parts that
     /// are older than a full page; the second reads whole rows of the page alone.
-    pub async fn search(&self, request: SearchRequest) -> Result<SearchResult, ScanError> {
+    pub fn search(&self, request: SearchRequest) -> Asked<'_, SearchResult> {
         let limits = request.limits.clone();
-        self.run(limits, move |question| {
+        Box::pin(self.run(limits, move |question| {
             let request = request.clone();
             async move { page(&question, &request).await }
-        })
-        .await
+        }))
     }
 }
 

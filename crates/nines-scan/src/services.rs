@@ -15,7 +15,7 @@ use crate::error::ScanError;
 use crate::part::{Columns, Part, times_of};
 use crate::question::Question;
 use crate::rows::Rows;
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::select::{Selector, narrowed};
 use crate::sketch::Sketch;
 use crate::stats::QueryStats;
@@ -50,26 +50,23 @@ pub struct OperationsResult {
 
 impl Scanner {
     /// Every service that has spans in the range, the busiest first.
-    pub async fn services(&self, range: TimeRange, limits: Limits) -> Result<OperationsResult, ScanError> {
-        self.run(
-            limits,
-            move |question| async move { summarise(&question, Filter::all(), range, false).await },
-        )
-        .await
+    pub fn services(&self, range: TimeRange, limits: Limits) -> Asked<'_, OperationsResult> {
+        Box::pin(self.run(limits, move |question| async move {
+            summarise(&question, Filter::all(), range, false).await
+        }))
     }
 
     /// The operations among the spans that `filter` selects, those that took the most time together first.
-    pub async fn operations(
+    pub fn operations(
         &self,
         filter: Filter,
         range: TimeRange,
         limits: Limits,
-    ) -> Result<OperationsResult, ScanError> {
-        self.run(limits, move |question| {
+    ) -> Asked<'_, OperationsResult> {
+        Box::pin(self.run(limits, move |question| {
             let filter = filter.clone();
             async move { summarise(&question, filter, range, true).await }
-        })
-        .await
+        }))
     }
 }
 

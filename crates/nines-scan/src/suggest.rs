@@ -21,7 +21,7 @@ use crate::facets::{FacetsRequest, facets};
 use crate::part::Part;
 use crate::question::Question;
 use crate::rows::Rows;
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
 use crate::tally::Tally;
 
@@ -87,13 +87,12 @@ impl Default for Tallies {
 
 impl Scanner {
     /// Never fails because of the text: half a filter is the normal case.
-    pub async fn suggest(&self, request: SuggestRequest) -> Result<Suggestions, ScanError> {
+    pub fn suggest(&self, request: SuggestRequest) -> Asked<'_, Suggestions> {
         let limits = request.limits.clone();
-        self.run(limits, move |question| {
+        Box::pin(self.run(limits, move |question| {
             let request = request.clone();
             async move { suggest(&question, &request).await }
-        })
-        .await
+        }))
     }
 }
 

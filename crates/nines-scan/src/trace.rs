@@ -1,5 +1,6 @@
 //! One trace: its spans, and the logs that were written under it.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,7 +10,7 @@ use nines_model::{Dataset, TimeRange, field};
 
 use crate::error::ScanError;
 use crate::question::Question;
-use crate::scanner::{Limits, Scanner};
+use crate::scanner::{Asked, Limits, Scanner};
 use crate::search::{Order, PAGE_MAX, SearchRequest, page};
 use crate::stats::QueryStats;
 
@@ -28,22 +29,16 @@ pub struct TraceResult {
 
 impl Scanner {
     /// Filters of ids make this cheap over all of time; a range makes it cheaper. An unknown trace is two empty lists.
-    pub async fn trace(
-        &self,
-        trace_id: &str,
-        range: TimeRange,
-        limits: Limits,
-    ) -> Result<TraceResult, ScanError> {
+    pub fn trace(&self, trace_id: &str, range: TimeRange, limits: Limits) -> Asked<'_, TraceResult> {
         let trace_id = trace_id.to_ascii_lowercase();
         if trace_id.len() != 32 || !trace_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             let message = format!("`{trace_id}` is not a trace id");
-            return Err(ScanError::invalid(message, "it has 32 hexadecimal digits"));
+            return Box::pin(ready(Err(ScanError::invalid(message, "it has 32 hexadecimal digits"))));
         }
-        self.run(limits, move |question| {
+        Box::pin(self.run(limits, move |question| {
             let trace_id = trace_id.clone();
             async move { trace(&question, &trace_id, range).await }
-        })
-        .await
+        }))
     }
 }
 
