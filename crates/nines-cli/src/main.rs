@@ -16,14 +16,9 @@ mod table;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use nines_allocator as _;
 
 use crate::arguments::{Arguments, Command};
-
-/// Rows are made by one thread and dropped by another, and memory must go back once a peak is over: see
-/// `docs/decisions/0013-allocator.md`.
-#[cfg(unix)]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let matches = help::command().get_matches();
