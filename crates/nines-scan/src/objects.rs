@@ -15,7 +15,7 @@ use crate::part::{Part, times_of};
 use crate::render::cell;
 use crate::rows::Rows;
 
-/// Objects of stored rows that are kept: some fifty thousand. A trace is asked for by its page, by its critical path, by
+/// Objects of stored rows that are kept: some ten thousand. A trace is asked for by its page, by its critical path, by
 /// whoever follows a link to it, and the latest lines by every page that shows them.
 const OBJECTS_BYTES_MAX: usize = 32 << 20;
 
@@ -49,7 +49,8 @@ fn keep(part: &Part, objects: &[Object]) {
     let Some((segment, row_group)) = part.row_group() else { return };
     let KeptObjects(kept) = segment.objects();
     for object in objects {
-        let bytes = size_of(&object.fields);
+        // Here names have memory of their own, and maps have room to spare.
+        let bytes = 2 * size_of(&object.fields);
         kept.put((segment.file.id, row_group, object.row), Arc::new(object.clone()), bytes);
     }
 }

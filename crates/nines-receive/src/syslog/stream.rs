@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use nines_base::Shutdown;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -30,19 +31,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Syslog {
     /// Serves syslog over TCP until `shutdown` begins; returns when what was read is stored.
-    pub async fn serve_tcp(&self, listener: TcpListener, connections: Connections, shutdown: Shutdown) {
-        self.serve(listener, None, connections, shutdown).await;
+    pub fn serve_tcp(
+        &self,
+        listener: TcpListener,
+        connections: Connections,
+        shutdown: Shutdown,
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(self.serve(listener, None, connections, shutdown))
     }
 
     /// As [`Syslog::serve_tcp`], over TLS.
-    pub async fn serve_tls(
+    pub fn serve_tls(
         &self,
         listener: TcpListener,
         tls: Arc<ServerConfig>,
         connections: Connections,
         shutdown: Shutdown,
-    ) {
-        self.serve(listener, Some(TlsAcceptor::from(tls)), connections, shutdown).await;
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(self.serve(listener, Some(TlsAcceptor::from(tls)), connections, shutdown))
     }
 
     async fn serve(

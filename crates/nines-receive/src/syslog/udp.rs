@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
+use futures::future::BoxFuture;
 use nines_base::Shutdown;
 use nines_model::Batch;
 use tokio::net::UdpSocket;
@@ -21,11 +22,13 @@ const QUEUE_BATCHES: usize = 256;
 
 impl Syslog {
     /// Serves syslog over UDP until `shutdown` begins; returns when what was received is stored.
-    pub async fn serve_udp(&self, socket: UdpSocket, shutdown: Shutdown) {
+    pub fn serve_udp(&self, socket: UdpSocket, shutdown: Shutdown) -> BoxFuture<'_, ()> {
         let (sender, receiver) = channel(QUEUE_BATCHES);
-        let receiving = self.inner.receive(socket, sender, shutdown.clone());
-        let storing = self.inner.store_all(receiver, &shutdown);
-        tokio::join!(receiving, storing);
+        Box::pin(async move {
+            let receiving = self.inner.receive(socket, sender, shutdown.clone());
+            let storing = self.inner.store_all(receiver, &shutdown);
+            tokio::join!(receiving, storing);
+        })
     }
 }
 
