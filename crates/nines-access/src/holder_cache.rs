@@ -11,7 +11,7 @@ use std::hash::Hash;
 use nines_model::Timestamp;
 use parking_lot::Mutex;
 
-use crate::key_cache::KEY_CACHE_TTL;
+use crate::key_cache::is_fresh;
 
 /// Accounts, and as many sessions, in use at once. At about 400 bytes each, under 2 MiB; beyond it the cache starts again
 /// from empty.
@@ -22,7 +22,7 @@ pub(crate) struct HolderCache<K, V>(Mutex<HashMap<K, Read<V>>>);
 struct Read<V> {
     value: V,
     generation: u64,
-    /// Another process does not tell us of its writes: they are seen after at most [`KEY_CACHE_TTL`].
+    /// Another process does not tell us of its writes: they are seen after at most `KEY_CACHE_TTL`.
     at: Timestamp,
 }
 
@@ -37,9 +37,7 @@ impl<K: Eq + Hash, V: Clone> HolderCache<K, V> {
     pub(crate) fn get(&self, key: &K, generation: u64, now: Timestamp) -> Option<V> {
         let known = self.0.lock();
         let read = known.get(key)?;
-        // A clock that stepped back must not keep anybody for ever.
-        let is_fresh = now >= read.at && now.since(read.at) < KEY_CACHE_TTL;
-        (is_fresh && read.generation == generation).then(|| read.value.clone())
+        (is_fresh(read.at, now) && read.generation == generation).then(|| read.value.clone())
     }
 
     /// Keeps what was read. `generation` and `now` are those from before the read.

@@ -15,6 +15,11 @@ pub const KEY_CACHE_TTL: Duration = Duration::from_secs(5);
 /// Keys in use at once. At about 400 bytes each, under 2 MiB; beyond it the cache starts again from empty.
 pub const KEY_CACHE_MAX: usize = 4096;
 
+/// Whether what was read then still counts. A clock that stepped back must not keep anything for ever.
+pub(crate) fn is_fresh(read_at: Timestamp, now: Timestamp) -> bool {
+    now >= read_at && now.since(read_at) < KEY_CACHE_TTL
+}
+
 #[derive(Default)]
 pub(crate) struct KeyCache(Mutex<Inner>);
 
@@ -44,9 +49,7 @@ impl KeyCache {
     pub(crate) fn used(&self, id: &str, digest: &Digest, now: Timestamp) -> Option<Known> {
         let mut inner = self.0.lock();
         let known = inner.keys.get(id)?;
-        // A clock that stepped back must not keep a key for ever.
-        let is_fresh = now >= known.read_at && now.since(known.read_at) < KEY_CACHE_TTL;
-        if !is_fresh || known.key.digest != *digest || !known.key.is_good_at(now) {
+        if !is_fresh(known.read_at, now) || known.key.digest != *digest || !known.key.is_good_at(now) {
             return None;
         }
         let known = known.clone();

@@ -11,7 +11,7 @@ use nines_storage::Column;
 use crate::counts::{take_counted, text_of};
 use crate::error::ScanError;
 use crate::part::Part;
-use crate::question::{Question, Target};
+use crate::question::{Help, Question, Target};
 use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
 use crate::tally::Tally;
@@ -188,7 +188,7 @@ async fn count(
         }
     };
     let blank = || names.iter().map(|_| Tally::new()).collect::<Vec<_>>();
-    let counted = question.scan(parts, blank, work).await?;
+    let counted = question.scan(Help::AtOnce, parts, blank, work).await?;
     let merge = |mine: Vec<Tally>, theirs: Vec<Tally>| {
         mine.into_iter().zip(&theirs).map(|(mine, theirs)| mine.merge(theirs)).collect()
     };

@@ -16,7 +16,7 @@ use crate::coded::{ABSENT, Dictionary, UNKNOWN, encode};
 use crate::counts::{is_whole_minutes, take_counted, text_of};
 use crate::error::ScanError;
 use crate::part::{Part, times_of};
-use crate::question::{Question, Target};
+use crate::question::{Help, Question, Target};
 use crate::scanner::{Asked, Limits, Scanner};
 use crate::select::{Selector, narrowed};
 use crate::stats::QueryStats;
@@ -290,7 +290,7 @@ async fn count(
             Ok(ControlFlow::Continue(()))
         }
     };
-    let tallies = question.scan(target.parts.clone(), || Tally::new(buckets), work).await?;
+    let tallies = question.scan(Help::AtOnce, target.parts.clone(), || Tally::new(buckets), work).await?;
     Ok(tallies.into_iter().reduce(Tally::merge).unwrap_or_else(|| Tally::new(buckets)))
 }
 
@@ -337,7 +337,7 @@ async fn count_buckets(
         }
     };
     let mut sum: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    for counts in question.scan(target.parts.clone(), BTreeMap::new, work).await? {
+    for counts in question.scan(Help::AtOnce, target.parts.clone(), BTreeMap::new, work).await? {
         for (index, (good, total)) in counts {
             add_run(&mut sum, (index, good, total));
         }
@@ -400,7 +400,7 @@ async fn extremes(
             Ok(ControlFlow::Continue(()))
         }
     };
-    let ends = question.scan(target.parts.clone(), || None, work).await?.into_iter().flatten();
+    let ends = question.scan(Help::AtOnce, target.parts.clone(), || None, work).await?.into_iter().flatten();
     let ends = ends.reduce(|left, right| (left.0.min(right.0), left.1.max(right.1)));
     Ok(ends.map(|(first, last)| (Timestamp::from_nanos(first), Timestamp::from_nanos(last))))
 }

@@ -19,6 +19,9 @@ use crate::rows::Rows;
 /// whoever follows a link to it, and the latest lines by every page that shows them.
 const OBJECTS_BYTES_MAX: usize = 32 << 20;
 
+/// Rows of a part beyond which they go past what is kept, so that an export neither pays for it nor empties it.
+const KEPT_ROWS_MAX: usize = 256;
+
 /// An event as callers get it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Object {
@@ -38,15 +41,18 @@ impl Default for KeptObjects {
     }
 }
 
-/// The chosen rows of the part, if every one of them was an object before; in order.
+/// The chosen rows of the part, if they are few and every one of them was an object before; in order.
 pub(crate) fn kept(part: &Part, rows: &Rows) -> Option<Vec<Arc<Object>>> {
-    let (segment, row_group) = part.row_group()?;
+    let (segment, row_group) = part.row_group().filter(|_| rows.count() <= KEPT_ROWS_MAX)?;
     let KeptObjects(kept) = segment.objects();
     rows.positions().map(|row| kept.get(&(segment.file.id, row_group, row))).collect()
 }
 
 fn keep(part: &Part, objects: &[Object]) {
     let Some((segment, row_group)) = part.row_group() else { return };
+    if objects.len() > KEPT_ROWS_MAX {
+        return;
+    }
     let KeptObjects(kept) = segment.objects();
     for object in objects {
         // Here names have memory of their own, and maps have room to spare.

@@ -21,6 +21,14 @@ use crate::segment::Segment;
 use crate::select::Selector;
 use crate::stats::{Counters, QueryStats};
 
+/// When other threads are called to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Help {
+    AtOnce,
+    /// After [`HELP_AFTER`]: it is probably done sooner than another thread wakes up.
+    Later,
+}
+
 /// How long a question that should be brief runs alone. Waking another thread costs a tenth of it, and where the
 /// machine idles as much as all of it.
 const HELP_AFTER: Duration = Duration::from_millis(1);
@@ -150,22 +158,7 @@ impl Question {
     /// question can be cancelled.
     pub async fn scan<S, M, W>(
         self: &Arc<Self>,
-        parts: Vec<Part>,
-        make: M,
-        work: W,
-    ) -> Result<Vec<S>, ScanError>
-    where
-        S: Send + 'static,
-        M: Fn() -> S,
-        W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
-    {
-        self.spread(&Arc::new(Round::new(parts, work)), make).await
-    }
-
-    /// As [`Question::scan`], for what is probably done sooner than another thread wakes up: others are called only after
-    /// [`HELP_AFTER`].
-    pub async fn scan_briefly<S, M, W>(
-        self: &Arc<Self>,
+        help: Help,
         parts: Vec<Part>,
         make: M,
         work: W,
@@ -176,27 +169,20 @@ impl Question {
         W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
     {
         let round = Arc::new(Round::new(parts, work));
-        let (began, mut mine) = (self.scanner.monotonic(), make());
-        while self.scanner.monotonic().saturating_sub(began) < HELP_AFTER {
-            if round.step(self, &mut mine).await?.is_break() {
-                return Ok(vec![mine]);
+        let mut states = Vec::new();
+        if help == Help::Later {
+            let (began, mut mine) = (self.scanner.monotonic(), make());
+            while self.scanner.monotonic().saturating_sub(began) < HELP_AFTER {
+                if round.step(self, &mut mine).await?.is_break() {
+                    return Ok(vec![mine]);
+                }
             }
+            states.push(mine);
         }
-        let mut states = self.spread(&round, make).await?;
-        states.push(mine);
-        Ok(states)
-    }
-
-    async fn spread<S, M, W>(self: &Arc<Self>, round: &Arc<Round<W>>, make: M) -> Result<Vec<S>, ScanError>
-    where
-        S: Send + 'static,
-        M: Fn() -> S,
-        W: Fn(&Question, usize, &Part, &mut S) -> Result<ControlFlow<()>, ScanError> + Send + Sync + 'static,
-    {
         let threads = self.scanner.config().threads.clamp(1, round.left().max(1));
         let mut tasks: Vec<_> = (0..threads)
             .map(|_| {
-                let (question, round, mut state) = (Arc::clone(self), Arc::clone(round), make());
+                let (question, round, mut state) = (Arc::clone(self), Arc::clone(&round), make());
                 async move {
                     while round.step(&question, &mut state).await?.is_continue() {}
                     Ok(state)
@@ -205,12 +191,12 @@ impl Question {
             .collect();
         if tasks.len() == 1 {
             let only = tasks.pop().expect("there is one");
-            return Ok(vec![only.await?]);
+            states.push(only.await?);
+            return Ok(states);
         }
         // All are spawned, none is run here: what a worker of the runtime has spawned last waits for that very worker,
         // and only what it has spawned before can be taken by others.
         let tasks: Vec<_> = tasks.into_iter().map(|task| self.scanner.spawn(task)).collect();
-        let mut states = Vec::with_capacity(tasks.len());
         for task in tasks {
             states.push(task.finish().await?);
         }

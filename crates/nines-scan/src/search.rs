@@ -14,7 +14,7 @@ use crate::error::ScanError;
 use crate::objects::{Object, content_hash, kept, objects, size_of};
 use crate::part::{Part, times_of};
 use crate::predicate::Node;
-use crate::question::{Question, Target};
+use crate::question::{Help, Question, Target};
 use crate::rows::Rows;
 use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
@@ -27,8 +27,6 @@ pub const PAGE_MAX: usize = 10_000;
 pub const PAGE_BYTES_MAX: usize = 64 << 20;
 /// Events of one instant among which a page may have to be found; 16 bytes each.
 const TIES_MAX: usize = 2_000_000;
-/// Rows of a part that are objects at one time.
-const OBJECTS_MAX: usize = 1_024;
 /// Parts whose filters and kept answers are looked at before any thread is called: some microseconds each.
 const LOOKED_AT_FIRST_MAX: usize = 256;
 
@@ -188,9 +186,7 @@ async fn candidates(
             if rows.is_none() {
                 return Ok(ControlFlow::Continue(()));
             }
-            if rows.count() <= OBJECTS_MAX
-                && let Some(objects) = kept(part, &rows)
-            {
+            if let Some(objects) = kept(part, &rows) {
                 let candidate = |object: &Arc<Object>| Candidate {
                     time: order.rank(object.at.as_nanos()),
                     part: *number,
@@ -205,12 +201,8 @@ async fn candidates(
             Ok(ControlFlow::Continue(()))
         }
     };
-    let found = if is_brief {
-        question.scan_briefly(parts, Vec::new, work).await?
-    } else {
-        question.scan(parts, Vec::new, work).await?
-    };
-    let mut found: Vec<Candidate> = found.concat();
+    let help = if is_brief { Help::Later } else { Help::AtOnce };
+    let mut found: Vec<Candidate> = question.scan(help, parts, Vec::new, work).await?.concat();
     keep_first(&mut found, wanted)?;
     found.sort_unstable();
     Ok(found)
@@ -354,6 +346,8 @@ async fn each_object<T: Send + 'static>(
     wanted: &[Candidate],
     see: impl Fn(u32, Object, &mut Vec<T>) -> Result<(), ScanError> + Send + Sync + 'static,
 ) -> Result<Vec<T>, ScanError> {
+    /// Rows of a part that are objects at one time.
+    const OBJECTS_MAX: usize = 1_024;
     let mut wanted = wanted.to_vec();
     wanted.sort_unstable_by_key(|row| (row.part, row.row));
     let mut parts = Vec::new();
@@ -376,5 +370,5 @@ async fn each_object<T: Send + 'static>(
         }
         Ok(ControlFlow::Continue(()))
     };
-    Ok(question.scan_briefly(parts, Vec::new, work).await?.into_iter().flatten().collect())
+    Ok(question.scan(Help::Later, parts, Vec::new, work).await?.into_iter().flatten().collect())
 }

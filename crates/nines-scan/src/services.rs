@@ -13,7 +13,7 @@ use nines_model::{Dataset, TimeRange, Timestamp, field};
 use crate::coded::{ABSENT, Dictionary, UNKNOWN, encode};
 use crate::error::ScanError;
 use crate::part::{Columns, Part, times_of};
-use crate::question::Question;
+use crate::question::{Help, Question};
 use crate::rows::Rows;
 use crate::scanner::{Asked, Limits, Scanner};
 use crate::select::{Selector, narrowed};
@@ -158,7 +158,7 @@ async fn summarise(
             Ok(ControlFlow::Continue(()))
         }
     };
-    let sums = question.scan(target.parts.clone(), Sums::new, work).await?;
+    let sums = question.scan(Help::AtOnce, target.parts.clone(), Sums::new, work).await?;
     let mut truncated = sums.iter().any(Sums::is_overflowed);
     let sums = sums.into_iter().reduce(Sums::merge).unwrap_or_else(Sums::new);
     truncated |= sums.is_overflowed() || sums.groups.len() > OPERATIONS_MAX;

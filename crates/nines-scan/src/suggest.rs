@@ -19,7 +19,7 @@ use crate::cache::Cache;
 use crate::error::ScanError;
 use crate::facets::{FacetsRequest, facets};
 use crate::part::Part;
-use crate::question::Question;
+use crate::question::{Help, Question};
 use crate::rows::Rows;
 use crate::scanner::{Asked, Limits, Scanner};
 use crate::stats::QueryStats;
@@ -217,7 +217,7 @@ async fn count(
         }
     };
     let mut sum: BTreeMap<Option<i64>, Tally> = BTreeMap::new();
-    for (id, tally) in question.scan(parts, BTreeMap::new, work).await?.into_iter().flatten() {
+    for (id, tally) in question.scan(Help::AtOnce, parts, BTreeMap::new, work).await?.into_iter().flatten() {
         let before = sum.remove(&id).unwrap_or_else(Tally::new);
         sum.insert(id, before.merge(&tally));
     }

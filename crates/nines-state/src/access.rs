@@ -1,6 +1,5 @@
 //! Accounts, keys, sessions and links in `control.db`.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,44 +33,6 @@ pub struct SqliteAccess {
     generation: Arc<AtomicU64>,
 }
 
-/// A write that has begun. However it ends, a new generation begins: whether it was committed is not always known.
-struct Change {
-    write: Write,
-    ended: Ended,
-}
-
-/// Begins a new generation when it goes, also with a future that is dropped while it commits.
-struct Ended(Arc<AtomicU64>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Change {
-    async fn commit(self) -> Result<(), sqlx::Error> {
-        let Self { write, ended } = self;
-        let committed = write.commit().await;
-        drop(ended);
-        committed
-    }
-}
-
-impl Deref for Change {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.write
-    }
-}
-
-impl DerefMut for Change {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.write
-    }
-}
-
 type Result<T, E = RepositoryError> = std::result::Result<T, E>;
 
 impl SqliteAccess {
@@ -79,11 +40,12 @@ impl SqliteAccess {
         Self { database, generation: Arc::default() }
     }
 
-    /// The only way to a write of these tables.
-    async fn begin(&self, operation: &'static str) -> Result<Change> {
+    /// The only way to a write of these tables. However it ends, a new generation begins: whether it was committed is not
+    /// always known.
+    async fn begin(&self, operation: &'static str) -> Result<Write> {
         let unavailable = |source| RepositoryError::Unavailable { operation, source: Box::new(source) };
         let write = self.database.write().await.map_err(unavailable)?;
-        Ok(Change { write, ended: Ended(Arc::clone(&self.generation)) })
+        Ok(write.counted_by(&self.generation))
     }
 }
 

@@ -18,6 +18,7 @@ mod format;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
@@ -81,6 +82,18 @@ pub(crate) struct Paired {
 pub struct Write {
     transaction: Transaction<'static, Sqlite>,
     paired: Option<(Paired, Arc<Capture>)>,
+    /// The last to go.
+    _ended: Option<Ended>,
+}
+
+/// Counts a write when it has ended, in whichever way: also in a future that is dropped while it commits.
+#[derive(Debug)]
+struct Ended(Arc<AtomicU64>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Deref for Write {
@@ -102,7 +115,12 @@ impl Write {
         transaction: Transaction<'static, Sqlite>,
         paired: Option<(Paired, Arc<Capture>)>,
     ) -> Self {
-        Self { transaction, paired }
+        Self { transaction, paired, _ended: None }
+    }
+
+    /// Adds one to `count` once it has ended, before anybody hears how.
+    pub(crate) fn counted_by(self, count: &Arc<AtomicU64>) -> Self {
+        Self { _ended: Some(Ended(Arc::clone(count))), ..self }
     }
 
     /// Durable here once it returns, and in the log of the pair, if this is one of a pair.
